@@ -1,5 +1,11 @@
 """The dashboard: `streamlit run dashboard.py`."""
 
-from mcviz.app.main import main
+import streamlit as st
 
-main()
+from mcviz.app.main import main
+from mcviz.app.server import PAGE_MIDDLEWARE
+
+if __name__ == "__main__":  # a page
+    main()
+else:  # the server, as `streamlit run` looks for it
+    app = st.App(__file__, middleware=PAGE_MIDDLEWARE)

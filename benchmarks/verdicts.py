@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mcviz.measures import Predictions, RegressionPredictions
 from mcviz.measures.calibration import (
+    LARGEST_LOSSES,
     SMALLEST_PROBABILITY,
     apply_temperature,
     calibration_sentences,
@@ -30,7 +31,7 @@ from mcviz.measures.calibration import (
 )
 from mcviz.measures.calibration import calibration as calibrated
 from mcviz.measures.conformal import pass_intervals, share_by_chance
-from mcviz.measures.intervals import Interval, accuracy_difference, resample, share_interval
+from mcviz.measures.intervals import Interval, accuracy_difference, bounded_interval, resample, share_interval
 from mcviz.measures.ood import OOD_P_VALUE, ClassSubspaces, OODDetector
 from mcviz.measures.quality import (
     CLASSIFICATION,
@@ -70,6 +71,7 @@ RESAMPLES = 200  # of each draw; more take longer and change no rate
 OF_CLASSES = [f"mean confidence {mean}" for mean in CONFIDENCES]  # columns of a table
 WITH_REGRESSION = [*OF_CLASSES, "regression"]
 FIGURES = "confidence − accuracy", "the NLL", "the Brier score"
+CASES = (0, 1), (1, 1), (1, 0.5), (1, 2)  # whether confidences differ, and the temperature of the labels
 SCORES = 8  # that are ranked
 IN_GROUPS = 30, 100, 300, 1_000  # examples
 GROUP, CORRELATION = 10, 0.5  # examples of a group, and the correlation of what is normal behind their labels
@@ -178,18 +180,30 @@ class Report:
 
 def calibration(report: Report) -> None:
     """The verdict on confidences, of examples that have all the same one, or their own."""
-    cases = (0, 1), (1, 1), (1, 0.5), (1, 2)  # whether confidences differ, and the temperature of the labels
 
     def worst(examples: int, mean: float) -> list[Array]:
-        rates = np.array([rate(report.draws, judged, examples, mean, *case) for case in cases])
-        return [rates[:2, 0].max(), *rates[:, 1:].max(axis=0)]  # only the first two cases are calibrated
+        rates = np.array([rate(report.draws, judged, examples, mean, *case) for case in CASES])
+        return [rates[:2, 0].max(), rates[:, 1].max()]  # only the first two cases are calibrated
 
     cells = [[worst(examples, mean) for mean in CONFIDENCES] for examples in SIZES]
-    statements = [(f"the interval of {name} leaves it out", MISSED) for name in FIGURES]
-    report.print_each([("a calibrated model is called over- or under-confident", FALSE), *statements], cells)
+    statements = [
+        ("a calibrated model is called over- or under-confident", FALSE),
+        ("the interval of confidence − accuracy leaves it out", MISSED),
+    ]
+    report.print_each(statements, cells)
     shares = {f"{how} is 5 points too high": rate(report.draws, true_overconfidence, at) for at, how in CONFIDENT}
     shares["confidences are 10 points too low in places, as much too high in others"] = rate(report.draws, true_places)
     report.print_found(shares)
+
+
+def losses(report: Report) -> None:
+    """The intervals of the NLL and the Brier score."""
+
+    def worst(examples: int, mean: float) -> Array:
+        return np.max([rate(report.draws, missed_losses, examples, mean, *case) for case in CASES], axis=0)
+
+    cells = [[worst(examples, mean) for mean in CONFIDENCES] for examples in SIZES]
+    report.print_each([(f"the interval of {name} leaves it out", MISSED) for name in FIGURES[1:]], cells)
 
 
 def coverage(report: Report) -> None:
@@ -346,6 +360,7 @@ def unlabelled(report: Report) -> None:
 
 PARTS: dict[str, Callable[[Report], None]] = {
     "calibration": calibration,
+    "losses": losses,
     "coverage": coverage,
     "comparison": comparison,
     "groups": groups,
@@ -383,7 +398,7 @@ def pool(mean: float, varied: bool) -> Array:
 
 
 def judged(random: Random, examples: int, mean: float, varied: bool, temperature: float) -> list[bool]:
-    """Whether confidences are called too high or too low, and whether each of three intervals misses the true value.
+    """Whether confidences are called too high or too low, and whether the interval of that misses the true value.
 
     Args:
         random: of the examples and labels.
@@ -392,14 +407,24 @@ def judged(random: Random, examples: int, mean: float, varied: bool, temperature
         varied: whether they differ.
         temperature: of the labels: 1 for a calibrated model.
     """
-    every = pool(mean, varied)
-    probs = every[random.integers(POOL, size=examples)]
+    probs = pool(mean, varied)[random.integers(POOL, size=examples)]
     truth = apply_temperature(probs, temperature)
     words, figures = on_calibration(random, probs, truth)
     over = (probs.max(axis=1) - np.take_along_axis(truth, probs.argmax(axis=1)[:, None], axis=1)[:, 0]).mean()
-    true = over, *expected_scores(mean, varied, temperature)
-    pairs = zip((figures["overconfidence"], figures["nll"], figures["brier"]), true, strict=True)
-    return ["-confident" in words, *(misses(*pair) for pair in pairs)]
+    return ["-confident" in words, misses(figures["overconfidence"], over)]
+
+
+def missed_losses(random: Random, examples: int, mean: float, varied: bool, temperature: float) -> list[bool]:
+    """Whether the intervals of the NLL and the Brier score miss them; takes what `judged` does."""
+    probs = pool(mean, varied)[random.integers(POOL, size=examples)]
+    terms = calibration_terms(probs, draw_labels(random, apply_temperature(probs, temperature)))
+    true = zip(LARGEST_LOSSES.items(), expected_scores(mean, varied, temperature), strict=True)
+    return [misses(bounded_interval(terms[name], (0, most)), value) for (name, most), value in true]
+
+
+def draw_labels(random: Random, truth: Array) -> Array:
+    """(N,) labels of (N, 2) true probabilities."""
+    return (random.random(len(truth)) >= truth[:, 0]).astype(int)
 
 
 def in_groups(random: Random, members: Array) -> Array:
@@ -468,8 +493,7 @@ def expected_scores(mean: float, varied: bool, temperature: float) -> Array:
 
 def on_calibration(random: Random, probs: Array, truth: Array) -> tuple[str, Mapping[str, Interval]]:
     """The verdict on (N, 2) probabilities with labels drawn from those of `truth`, and the figures."""
-    labels = (random.random(len(probs)) >= truth[:, 0]).astype(int)
-    measured = calibrated({"ensemble": calibration_terms(probs, labels)}, resamples=RESAMPLES)
+    measured = calibrated({"ensemble": calibration_terms(probs, draw_labels(random, truth))}, resamples=RESAMPLES)
     return calibration_sentences(measured)[0], measured.figures["ensemble"]
 
 

@@ -4,8 +4,10 @@ from .analysis.labelling import count_label_errors as count_label_errors
 from .analysis.labelling import label_issues as label_issues
 from .analysis.referral import refer as refer
 from .analysis.slices import slices as slices
+from .analysis.thresholds import thresholds as thresholds
 from .analysis.trust import trust as trust
 from .analysis.unlabelled import estimate_accuracy as estimate_accuracy
+from .analysis.unlabelled import estimate_coverage as estimate_coverage
 from .app.sharing import share as share
 from .data import DataSet as DataSet
 from .data import as_model_input as as_model_input
@@ -28,6 +30,7 @@ from .kinds.image_distortions import uniform_noise as uniform_noise
 from .measures import SCORES as SCORES
 from .measures import scores as scores
 from .runs import Run as Run
+from .runs import TargetScaler as TargetScaler
 from .runs import export_run as export_run
 from .runs import list_runs as list_runs
 from .runs import open_run as open_run

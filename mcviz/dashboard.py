@@ -1,6 +1,11 @@
 """The script that `mcviz dashboard` serves; `streamlit run dashboard.py` serves its twin at the top of a checkout."""
 
-from mcviz.app.main import main
+import streamlit as st
 
-if __name__ == "__main__":
+from mcviz.app.main import main
+from mcviz.app.server import PAGE_MIDDLEWARE
+
+if __name__ == "__main__":  # a page
     main()
+else:  # the server, as `streamlit run` looks for it
+    app = st.App(__file__, middleware=PAGE_MIDDLEWARE)

@@ -24,9 +24,17 @@ from mcviz.data.fitting import Size
 from mcviz.data.pictures import MOST_PIXELS_A_SIDE
 from mcviz.errors import InvalidInputError, ModelWarning, StorageError
 from mcviz.manifest import LabelMaps, layout_for
-from mcviz.runs import Examples, Manifest, Origin, Preprocessing, Run
+from mcviz.runs import Examples, Manifest, Origin, Preprocessing, Run, TargetScaler
 from mcviz.runs.storage import folder_at
-from mcviz.runs.tables import Contents, Progress, describe_examples, describe_images, hash_array, with_scores
+from mcviz.runs.tables import (
+    Contents,
+    Progress,
+    describe_examples,
+    describe_images,
+    describe_labels,
+    hash_array,
+    with_scores,
+)
 from mcviz.runs.writer import is_finished, rename_classes, write
 from mcviz.tasks import PassFormat, find_task
 from mcviz.tasks.base import StoredLabels, locate
@@ -74,6 +82,7 @@ def write_run(
     background: int | None = 0,
     ignore: Ignore = "auto",
     preprocessing: Preprocessing | None = None,
+    target_scaler: TargetScaler | None = None,
     keep_images: bool = True,
     source: str | None = None,
     about: Mapping[str, Any] | None = None,
@@ -120,6 +129,8 @@ def write_run(
             number of 2 or more, that number is the second class.
         preprocessing: what was done to the images before the model took them, where that is known. If that is a crop,
             pictures and masks in files are cropped.
+        target_scaler: how the targets of a regression were scaled in training, where `passes` and `deterministic` are
+            scaled. They are brought back to the unit of the labels, and variances to its square.
         keep_images: whether the run holds the images, to be looked at.
         source: what the passes were made by, in words.
         about: free: where the data came from, their licence.
@@ -137,6 +148,8 @@ def write_run(
     of_task = find_task(task)
     of_task.check_mask_options(background, ignore)
     form = of_task.pass_format(predicts, from_logits)
+    if target_scaler is not None:
+        form.restore_targets(target_scaler)
     examples = _build_data_set(data, labels, ids, columns, task)
     for name, names, of in (("class_names", class_names, "class"), ("target_names", target_names, "target")):
         if names is not None and form.axis != of:
@@ -181,11 +194,12 @@ def write_run(
             targets=targets,
             unit=unit,
             predicts=predicts,
+            target_scaler=target_scaler,
             label_maps=maps,
             mean_sha256=None if mean is None else hash_array(mean),
             examples=described_as,
             images=described,
-            labels_sha256=None if labels is None else hash_array(labels),
+            **describe_labels(task, labels),
             model=None,
             deterministic=fixed is not None,
             preprocessing=preprocessing or Preprocessing(),

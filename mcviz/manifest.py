@@ -20,9 +20,9 @@ from mcviz.validate import invalid
 MODEL_FILES = {"keras": "model.keras", "torch": "model.safetensors"}  # by the framework, a name of `Backend`
 COLUMNS = "examples.parquet"
 FORMAT = 2
-# Goes up where a manifest of this format gets a field, or a value of one, that earlier versions do not know. A manifest
-# without such a field is of revision 0, which is left out. It is no part of a run's identity.
-REVISION = 1  # a device
+# Goes up where a manifest of this format gets a field, or a value of one, that earlier versions do not know. It is no
+# part of a run's identity, and is left out while it is 0.
+REVISION = 1  # a device, labels of some examples, a scaler of targets
 MAX_CHUNK_BYTES = 1 << 28  # checked before memory is taken
 
 CHUNK_VALUES = 100_000  # predictions that are read for one example
@@ -185,6 +185,49 @@ class Model(Part, frozen=True):
         return MODEL_FILES[self.backend]
 
 
+class TargetScaler(Part, frozen=True):
+    """How the targets of a regression were scaled in training: `(value - mean) / std`.
+
+    Attributes:
+        mean: (D,) of each target; an array is taken, too, such as `mean_` of scikit-learn's StandardScaler.
+        std: (D,) of each target, above 0; as `scale_` there.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[Annotated[float, msgspec.Meta(gt=0)], ...]
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "std"):
+            msgspec.structs.force_setattr(self, name, tuple(np.ravel(getattr(self, name)).astype(float).tolist()))
+
+    @property
+    def summary(self) -> str:
+        """The scaler in words."""
+        if len(self.mean) == 1:
+            return f"scaled in training, by the mean {self.mean[0]:g} and the std {self.std[0]:g}"
+        return "scaled in training, each by a mean and a std of its own"
+
+    def restore(self, predictions: np.ndarray) -> np.ndarray:
+        """Bring (…, D) predicted values, or these and then D variances, to the unit of the targets, as float32."""
+        mean, std = np.array(self.mean), np.array(self.std)
+        values = predictions[..., : len(mean)] * std + mean
+        variances = predictions[..., len(mean) :]
+        restored = np.concatenate([values, variances * np.square(std)], axis=-1) if variances.size else values
+        return restored.astype(np.float32)
+
+    def check(self, targets: int) -> None:
+        """Check that it is of so many targets.
+
+        Raises:
+            InvalidInputError: it is of others, or a std is not above 0.
+        """
+        if not min(self.std, default=1.0) > 0:
+            raise invalid("target_scaler", "of stds above 0", min(self.std))
+        if not len(self.mean) == len(self.std) == targets:
+            received = f"{len(self.mean):,} and {len(self.std):,} of {targets:,} targets"
+            raise invalid("target_scaler", "a mean and a std for each target", received)
+
+
 class Layer(Part, frozen=True):
     """A layer that was stochastic in every pass: its name, its class and its rate."""
 
@@ -275,12 +318,16 @@ class Manifest(Part, frozen=True, kw_only=True):
         targets: of regression: D names of what is predicted.
         unit: of all targets; empty for none.
         predicts: what the model returns for each target. Whatever spread it is, variances are kept.
+        target_scaler: of regression: how the targets were scaled in training; passes and labels are in their unit. None
+            of all others, whose manifests do not name it.
         label_maps: of segmentation: the form of the label maps; None of other tasks, whose manifests do not name it.
         mean_sha256: of the mean of the passes' probabilities, where it was given beside label maps; None of all others,
             whose manifests do not name it.
         examples: the examples that were predicted.
         images: their pixels, or None where they are no images.
         labels_sha256: of the labels, or None where nobody knows them.
+        examples_with_labels: how many examples have a known label, where not all have one; None of all others, whose
+            manifests do not name it.
         inputs_sha256: of the arrays that the model was given by name, or None where it was given what is shown.
         model: the model that made the passes, or None where it is not known.
         deterministic: whether the run has the predictions of the model with dropout off.
@@ -311,11 +358,13 @@ class Manifest(Part, frozen=True, kw_only=True):
     targets: Annotated[tuple[str, ...], Identity("targets", only_with="targets")] = ()
     unit: Annotated[str, Identity("unit", only_with="targets")] = ""
     predicts: Annotated[Predicts, Identity("predicts", only_with="targets")] = "mean"
+    target_scaler: Annotated[TargetScaler | None, Identity("target scaler", only_with="target_scaler")] = None
     label_maps: Annotated[LabelMaps | None, Identity("label maps", only_with="label_maps")] = None
     mean_sha256: Annotated[str | None, Identity("mean probabilities", only_with="mean_sha256")] = None
     examples: Examples
     images: Images | None
     labels_sha256: Annotated[str | None, Identity("labels")]
+    examples_with_labels: Count | None = None
     inputs_sha256: Annotated[str | None, Identity("inputs of the model", only_with="inputs_sha256")] = None
     model: Model | None
     deterministic: bool = True
@@ -340,7 +389,8 @@ class Manifest(Part, frozen=True, kw_only=True):
     @property
     def revision(self) -> int:
         """The lowest revision of this format that has all fields of the manifest."""
-        return 1 if self.origin.device else 0
+        fields = self.origin.device, self.examples_with_labels, self.target_scaler
+        return 0 if fields == (None, None, None) else REVISION
 
     @property
     def digest(self) -> str:
@@ -370,6 +420,13 @@ class Manifest(Part, frozen=True, kw_only=True):
             ],
             **({"device": origin.device} if origin.device else {}),
         }
+
+    @property
+    def labelled(self) -> int:
+        """The number of examples that measures take: all, or those of which a label is known."""
+        if self.labels_sha256 is None:
+            return 0
+        return self.examples.count if self.examples_with_labels is None else self.examples_with_labels
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -504,6 +561,11 @@ def check_claims(manifest: Manifest) -> None:
         (examples.columns_sha256 is not None or not examples.content, "the examples have no table"),
         (len(set(examples.content)) == len(examples.content), "two columns of the examples have one name"),
         (len(set(manifest.class_names)) == manifest.classes, "two classes have one name"),
+        (
+            manifest.examples_with_labels is None
+            or (manifest.labels_sha256 is not None and manifest.examples_with_labels < examples.count),
+            f"{manifest.examples_with_labels} of {examples.count} examples have labels",
+        ),
         (
             manifest.mean_sha256 is None or (manifest.label_maps and manifest.label_maps.alone),
             "it has mean probabilities",

@@ -325,7 +325,7 @@ class DataOptions:
         "Of a Hugging Face data set that has several; test, validation or train without it.", "NAME", job=True,
     )] = None
     labels: Annotated[str | None, Option(
-        "In place of the data's own: a table with labels, by ids where it has some, or an .npy.",
+        "In place of the data's own: a table with labels, by ids where it has some, also of some examples; or an .npy.",
         "FILE",
     )] = None
     class_names: Annotated[tuple[str, ...] | None, Option(
@@ -352,6 +352,9 @@ class DataOptions:
     )] = ()
     columns: ColumnOptions = ColumnOptions()
     scaler: Annotated[str | None, Option("Of rows: mean and std a column, in a .csv or .npz.", "FILE", job=True)] = None
+    target_scaler: Annotated[str | None, Option(
+        "Of a regression whose targets were scaled in training: mean and std a target, as --scaler.", "FILE", job=True,
+    )] = None
 
 
 @dataclass(frozen=True)

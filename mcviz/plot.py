@@ -32,6 +32,7 @@ from mcviz.analysis.pairing import class_order, name_apart, paired_class_names
 from mcviz.analysis.predictors import Convergence, compute_convergence, main_predictors, predictors
 from mcviz.analysis.quality_trust import load_terms
 from mcviz.analysis.referral import rank_by_all_scores
+from mcviz.analysis.thresholds import choosing_curve
 from mcviz.errors import InvalidInputError
 from mcviz.figures import thumbnails
 from mcviz.figures.comparison import class_histograms, classes_to_compare, output_histograms
@@ -42,6 +43,7 @@ from mcviz.figures.trust import (
     calibration_intervals,
     class_reliability_diagram,
     measures_by_passes,
+    precision_recall_curve,
     reliability_diagram,
 )
 from mcviz.measures import Score, most_uncertain_first, summarise
@@ -53,7 +55,7 @@ from mcviz.measures.multilabel import class_reliability as measure_class_reliabi
 from mcviz.measures.registry import Terms
 from mcviz.measures.regression import predictive_variance
 from mcviz.measures.selective import Ranking, perfect_ranking, quality_of_rest, risk_bands
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_examples
 from mcviz.text import one_line
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ TILE = 128  # pixels of the side that a picture is fitted into
 GAP, CAPTION, MARK = 8, 18, 3  # pixels: between tiles, of the line below a picture, of the mark of a mistake
 
 BAND_POINTS = 41
+MOST_POINTS = 500  # of a curve of precision and recall
 TOP_UNCERTAIN = 100  # examples, by which the rankings of two halves of the passes are compared
 
 
@@ -107,7 +110,7 @@ def accuracy(run: Run) -> go.Figure:
     """Draw the accuracy of each pass, of the ensemble and of the deterministic model; of a regression the RMSE."""
     single, ensembles = _quality(run)
     if run.task.quality.measures[0].unit == "share":
-        name = run.task.quality_name
+        name = run.task.sealed_quality_name
         return figures.accuracy_against_ensemble(single, ensembles[-1], run.deterministic_quality, name)
     return figures.rmse_against_ensemble(single, ensembles[-1], run.deterministic_quality, run.manifest.unit)
 
@@ -116,7 +119,7 @@ def ensemble_size(run: Run) -> go.Figure:
     """Draw the accuracy of the mean of the first 1, 2, … passes; of a regression its RMSE."""
     _, ensembles = _quality(run)
     if run.task.quality.measures[0].unit == "share":
-        return figures.accuracy_by_ensemble_size(ensembles, run.deterministic_quality, run.task.quality_name)
+        return figures.accuracy_by_ensemble_size(ensembles, run.deterministic_quality, run.task.sealed_quality_name)
     return figures.rmse_by_ensemble_size(ensembles, run.deterministic_quality, run.manifest.unit)
 
 
@@ -134,7 +137,7 @@ def reliability(
         return reliability_diagram(reliability_near_one(_terms_by_name(run)))
     terms = main_predictors(run) if found is None else found
     chosen = {name: terms[name] for name in ("deterministic", "ensemble") if name in terms}
-    return reliability_diagram(reliability_near_one(chosen, groups=find_groups(run, group)))
+    return reliability_diagram(reliability_near_one(chosen, groups=find_groups(labelled_examples(run), group)))
 
 
 def class_reliability(run: Run, number: int = 0, *, group: str | None = None) -> go.Figure:
@@ -157,6 +160,23 @@ def class_reliability(run: Run, number: int = 0, *, group: str | None = None) ->
     return class_reliability_diagram(name, *measure_class_reliability(terms, number, groups=find_groups(run, group)))
 
 
+def precision_recall(run: Run, number: int = 0, threshold: float = 0.5, *, group: str | None = None) -> go.Figure:
+    """Draw precision over recall of one of several classes, by the half of the labels that chooses its threshold.
+
+    Args:
+        run: of several labels an example, with labels.
+        number: of the class, 0 to C − 1.
+        threshold: that is marked, 0 to 1.
+        group: one of the user's own columns, whose values are groups of examples that stay in one half.
+    """
+    validate.whole_number("number", number, 0, len(run.class_names) - 1)
+    curve = choosing_curve(run, number, group)
+    drawn = curve.thresholds[:: -(-len(curve.thresholds) // MOST_POINTS)]
+    limits = np.sort(np.append(drawn, validate.fraction("threshold", threshold)))
+    counts = curve.count(limits)
+    return precision_recall_curve(counts.recall, counts.precision, limits, int(np.searchsorted(limits, threshold)))
+
+
 def calibration(run: Run, found: Calibration | None = None) -> go.Figure:
     """Draw accuracy, NLL, Brier score, ECE and confidence − accuracy of each way to predict, with 95% intervals.
 
@@ -175,6 +195,7 @@ def intervals(run: Run, target: int = 0) -> go.Figure:
         target: the index of a target.
     """
     _require_targets(run, target)
+    run = labelled_examples(run)
     predictions = as_predictions(run, run.predictions_block(0, None), require_any_labels(run))
     return figures.interval_coverage(interval_calibration(predictions)[target])
 
@@ -190,7 +211,7 @@ def convergence(run: Run, score: str | None = None, found: Convergence | None = 
     if found is None:
         found = compute_convergence(run, _score(run, score).name)
     values = {"accuracy": found.accuracy, "NLL, nats": found.nll, "ECE": found.ece}
-    if run.passes > 1 and len(run) > TOP_UNCERTAIN:  # of fewer, both halves name all
+    if run.passes > 1 and run.manifest.labelled > TOP_UNCERTAIN:  # of fewer, both halves name all
         values["top shared"] = found.shared_top
     formats = {"accuracy": ".2%", "NLL, nats": ".3f", "ECE": ".2%", "top shared": ".0%"}
     return measures_by_passes(found.sizes, values, formats, found.enough if found.enough < run.passes else None)
@@ -240,7 +261,7 @@ def risk_coverage(run: Run | Comparison, score: str | None = None, *, group: str
         quality_of_rest(perfect_ranking(chosen)),
         1 - float(chosen.loss.mean()),
         bands={ranked_by.label: (low, high)},
-        quality=run.task.quality_name,
+        quality=run.task.rest_name,
     )
 
 
@@ -262,7 +283,7 @@ def confusion(
     """
     require_one_class(run)
     require_any_labels(run)
-    rows, averaged = _rows(run, rows), None if score is None else _score(run, score)
+    rows, averaged = _rows(run, rows).dropna(subset="label"), None if score is None else _score(run, score)
     return figures.confusion_matrix(
         rows["label"].to_numpy(int),
         rows["prediction"].to_numpy(int),
@@ -289,7 +310,7 @@ def distribution(run: Run, score: str | None = None, *, rows: "pd.DataFrame | No
     """Draw the distribution of a score, of correct and of wrong predictions where that is known."""
     rows, ranked_by = _rows(run, rows), _score(run, score)
     known = run.task.loss.is_mistake and run.labels is not None
-    correct = rows["correct"].to_numpy(bool) if known else None
+    correct = 1 - run.task.loss_of_table(rows).astype(np.float64) if known else None
     return figures.score_distributions(rows[ranked_by.name].to_numpy(), correct, ranked_by.label)
 
 
@@ -343,7 +364,7 @@ def map_marks(run: Run, rows: "pd.DataFrame") -> dict[str, Any]:
     doubt = figures.measure_doubt(run.scores()[confidence.name].to_numpy(), confidence.uncertain_when)[rows.index]
     if not run.task.has_one_class:
         return {"doubt": doubt}
-    members = rows["prediction" if run.labels is None else "label"].to_numpy(int)
+    members = rows["label"].fillna(rows["prediction"]).to_numpy(int)
     return {"doubt": doubt, "classes": (members, _class_names(run))}
 
 
@@ -361,7 +382,7 @@ def predicted(
     """
     _require_targets(run, target)
     require_any_labels(run)
-    rows, coloured = _rows(run, rows), _score(run, score)
+    rows, coloured = _rows(run, rows).dropna(subset=column(run, "label", target)), _score(run, score)
     std = None
     if len(rows) <= figures.ERROR_BARS:
         passes = np.stack([run.predictions(int(example)) for example in rows.index], axis=1)
@@ -391,7 +412,7 @@ def errors(run: Run, score: str | None = None, *, rows: "pd.DataFrame | None" = 
     """
     _require_targets(run)
     require_any_labels(run)
-    rows, ranked_by = _rows(run, rows), _score(run, score, with_labels=False)
+    rows, ranked_by = _rows(run, rows).dropna(subset="absolute_error"), _score(run, score, with_labels=False)
     unit = run.manifest.unit
     return figures.error_against_score(
         rows[ranked_by.name].to_numpy(),
@@ -450,12 +471,12 @@ def example(run: Run | Comparison, example: int, *, target: int = 0, coverage: f
         return _example_in_both(run, example, target)
     predictions, labels, deterministic = run.predictions(example), run.labels, run.deterministic_predictions
     if run.task.has_one_class:
-        return passes(run, predictions, label=None if labels is None else int(labels[example]))
+        return passes(run, predictions, label=None if labels is None or labels[example] < 0 else int(labels[example]))
     _require_targets(run, target)
     return passes(
         run,
         predictions,
-        label=None if labels is None else float(labels[example, target]),
+        label=None if labels is None or np.isnan(labels[example, target]) else float(labels[example, target]),
         deterministic=None if deterministic is None else float(deterministic[example, target]),
         target=target,
         coverage=coverage,
@@ -539,11 +560,11 @@ def _example_in_both(comparison: Comparison, example: int, target: int) -> go.Fi
     names, there = name_apart(one, other), other.predictions(int(comparison.pairs.other[place]))
     if not one.task.has_one_class:
         _require_targets(one, target)
-        label = None if labels is None else float(labels[place, target])
+        label = None if labels is None or np.isnan(labels[place, target]) else float(labels[place, target])
         both = [predictions[:, target], there[:, target]]
         return output_histograms(both, names, unit=one.manifest.unit, label=label)
     means = summarise(predictions), summarise(there[:, class_order(one, other)])
-    known = None if labels is None else int(labels[place])
+    known = None if labels is None or labels[place] < 0 else int(labels[place])
     classes = classes_to_compare(means[0].mean, means[1].mean, known)
     return class_histograms(means, names, classes, paired_class_names(one, other), known)
 

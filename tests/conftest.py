@@ -64,7 +64,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 # Fixtures of tests/app that take a second or more: the tests that need one are a group.
-SHARED = {"trained": "models", "small_cache": "models", "colour_cache": "models", "kinds": "kinds"}
+CACHES = "trained", "small_cache", "colour_cache", "rows_cache", "texts_cache"
+SHARED = dict.fromkeys(CACHES, "models") | {"kinds": "kinds"}
 
 
 def find_group(item: pytest.Item) -> str:

@@ -31,6 +31,7 @@ from mcviz.cli import commands
 from mcviz.cli.usage import review
 from mcviz.manifest import COLUMNS, Manifest
 from mcviz.measures import REGRESSION_SCORES, SCORES
+from mcviz.runs.decisions import FILE as DECISIONS
 from mcviz.runs.derived import FILE as ADDED_SCORES
 from mcviz.sampling.base import Network, Plan
 from mcviz.variables import VARIABLES
@@ -340,7 +341,7 @@ def test_every_file_that_is_named_is_there(name: str) -> None:
         is_path = re.fullmatch(r"(?!/)[\w./-]*(/|/[\w.-]+|\.(py|md|toml|txt|csv|npz|json|parquet|zarr|keras))", code)
         if is_path and not PLACEHOLDER.search(code):
             passes = re.compile(r"-1000(?=\.)")  # of a run that grew
-            assert code in (COLUMNS, ADDED_SCORES) or any(
+            assert code in (COLUMNS, ADDED_SCORES, DECISIONS) or any(
                 (folder / passes.sub("", code)).exists() for folder in folders
             ), code
 

@@ -51,6 +51,7 @@ OPTIONS = SampleOptions(
         only=(3, 1, 4),
         columns=COLUMNS,
         scaler="s.npz",
+        target_scaler="t.npz",
     ),
     preprocessing=PreprocessingOptions(
         preprocess="tf",

@@ -1,5 +1,6 @@
 """Every recipe of docs/recipes.md makes the run that it says, where its framework is installed."""
 
+import json
 import os
 import re
 import subprocess
@@ -20,6 +21,9 @@ from PIL import Image
 import mcviz
 from mcviz import Run
 from mcviz.analysis.labelling import label_issues
+from mcviz.cli import main
+from mcviz.reviews import compute_outcome, open_reviews, summarise_reviews
+from mcviz.reviews.files import encode_label_studio
 from tests.requiring import require_torch
 
 ROOT = Path(__file__).parents[1]
@@ -74,7 +78,7 @@ def network() -> keras.Model:
 
 
 def test_each_is_of_at_most_15_lines() -> None:
-    assert len(RECIPES) == TEXT.count("```python") == 18
+    assert len(RECIPES) == TEXT.count("```python") == 21
     assert {title: len(code.splitlines()) for title, code in RECIPES.items() if len(code.splitlines()) > 15} == {}
 
 
@@ -302,6 +306,60 @@ def test_hugging_face_images() -> None:
     assert run.class_names == ("a", "b", "c")
     np.testing.assert_array_equal(run.images[:], (IMAGES * 255).astype(np.uint8))
     np.testing.assert_array_equal(mcviz.data.as_data_set(data["image"]).images, run.images[:])
+
+
+def plant_wrong_labels(**given: Any) -> tuple[Run, np.ndarray]:
+    """A run of 200 labels, of which one in twenty is wrong, as a person finds and corrects them, and the true ones."""
+    true = RNG.integers(3, size=200)
+    labels = np.where(np.arange(200) % 20 == 7, (true + 1) % 3, true)
+    probs = 0.1 * RNG.dirichlet(np.ones(3), (4, 200)) + 0.9 * np.eye(3)[true]
+    run = mcviz.write_run("cache/mine", probs, labels=labels, class_names=["a", "b", "c"], **given)
+    table, reviews = label_issues(run), open_reviews(run)
+    assert set(table["example"]) == set(np.flatnonzero(labels != true))
+    for example in table["example"]:
+        names = (run.class_names[label[example]] for label in (true, labels))
+        reviews.add(int(example), "Ada", "class", class_name=next(names), label=next(names))
+    assert main(["review", "export", "cache/mine", "--to", "labels.csv"]) == 0
+    return run, true
+
+
+def test_planted_wrong_labels_go_into_a_table_and_back() -> None:
+    ids = [f"e{number}" for number in range(200)]
+    run, true = plant_wrong_labels(ids=ids)
+    pd.DataFrame({"id": ids[::-1], "x": range(200), "label": "a"}).to_csv("table.csv", index=False)
+    exec(compile(RECIPES["Corrected labels in a table"], "table", "exec"), {})
+    back = mcviz.write_run("cache/back", run.probs_block(0, None)[:, ::-1], data="corrected.csv", class_names="abc")
+    np.testing.assert_array_equal(back.labels, true[::-1])
+    assert (back.manifest.quality, mcviz.count_label_errors(back).mistakes) == (1, 0)
+
+
+@pytest.mark.slow
+def test_planted_wrong_labels_go_into_a_hugging_face_data_set_and_back() -> None:
+    datasets = pytest.importorskip("datasets", reason="not installed: datasets")
+    run, true = plant_wrong_labels()
+    features = datasets.Features(
+        {"id": datasets.Value("int64"), "x": datasets.Value("float32"), "label": datasets.ClassLabel(names=list("abc"))}
+    )
+    given = {"id": range(200), "x": RNG.random(200), "label": run.labels.tolist()}
+    names = {"data": datasets.Dataset.from_dict(given, features=features)}
+    exec(compile(RECIPES["Corrected labels in a Hugging Face data set"], "data set", "exec"), names)
+    back = mcviz.write_run("cache/back", run.probs_block(0, None), data="corrected")
+    np.testing.assert_array_equal(back.labels, true)
+    assert (back.class_names, back.manifest.quality) == (("a", "b", "c"), 1)
+
+
+def test_decisions_go_to_label_studio_and_come_back() -> None:
+    run, _ = plant_wrong_labels()
+    before = compute_outcome(run, summarise_reviews(run, open_reviews(run).rows()))
+    tasks = json.loads(encode_label_studio(run, summarise_reviews(run, open_reviews(run).rows())))
+    for task in tasks:
+        task["annotations"][0]["result"][0]["meta"]["text"] = ["Bob"]
+    Path("exported.json").write_text(json.dumps(tasks))
+    exec(compile(RECIPES["Corrected labels of Label Studio"], "Label Studio", "exec"), {})
+    known = summarise_reviews(run, open_reviews(run).rows())
+    assert {decision.reviewer for decision in known.decisions} == {"Ada", "Bob"}
+    np.testing.assert_array_equal(compute_outcome(run, known).labels, before.labels)
+    assert len(json.loads(Path("tasks.json").read_text())) == 10
 
 
 def draw_squares(count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,8 @@ import numpy as np
 from mcviz.errors import InvalidInputError
 from mcviz.measures import RegressionPredictions
 from mcviz.measures.intervals import Interval, count_groups
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_examples, labelled_numbers
+from mcviz.tasks import TASKS
 from mcviz.tasks.regression import Regression
 from mcviz.text import describe_in_html, one_line
 
@@ -64,14 +65,19 @@ def require_known_labels(run: Run) -> Array:
     Raises:
         InvalidInputError: it has none, or one example.
     """
-    labels = require_any_labels(run)
-    if len(run) < LEAST_LABELLED:
-        raise InvalidInputError(f"This takes {LEAST_LABELLED} examples or more. Received: {run.path}, with {len(run)}.")
+    labels, count = require_any_labels(run), run.manifest.labelled
+    if count < LEAST_LABELLED:
+        what = "examples" if count == len(run) else "labelled examples"
+        raise InvalidInputError(f"This takes {LEAST_LABELLED} {what} or more. Received: {run.path}, with {count}.")
     return labels
 
 
 def require_any_labels(run: Run) -> Array:
-    """Return the labels of a run of any task; raise an `InvalidInputError` where it has none."""
+    """Return the labels of a run of any task, without those that chose its thresholds.
+
+    Raises:
+        InvalidInputError: it has none.
+    """
     if run.labels is None:
         instead = (
             "With --calibrated-on OLD, a labelled run of the same model, `mcviz trust` estimates the accuracy without "
@@ -81,7 +87,9 @@ def require_any_labels(run: Run) -> Array:
             f"This takes labels, and {run.path} has none. {instead if run.task.has_one_class else ''}To have labels, "
             "sample or import it again with them."
         )
-    return run.labels
+    labels = run.judging_labels
+    assert labels is not None
+    return labels
 
 
 def ranking_scores(run: Run) -> list[str]:
@@ -125,24 +133,35 @@ def find_groups(run: Run, group: str | None) -> Array | None:
 
 
 def group_sentence(run: Run, group: str | None) -> str:
-    """Say which examples count as independent, and what they may miss.
+    """Say how many examples have a label if not all do, which count as independent, and what they may miss.
 
     No interval of an unbounded loss allows for all that was not seen. So the share of inputs is named below which a
     failure has a chance of 5% or more to be missing among the examples.
     """
-    count = count_groups(len(run), find_groups(run, group))
+    labelled = labelled_examples(run)
+    count = count_groups(len(labelled), find_groups(labelled, group))
     together = "Examples count as independent."
     if group is not None:
         together = f"Examples count as independent only between groups: {count:,} by {one_line(group)}."
-    if np.isfinite(run.task.loss.largest):
+    together = f"{labelled_sentence(run)} {together}".lstrip()
+    if np.isfinite(TASKS[run.manifest.task].loss.largest):  # without a tolerance
         return together
     share = f"{100 * (1 - 0.05 ** (1 / count)):.2g}%"
     return f"{together} A failure on less than {share} of inputs may not be among them, and no interval allows for it."
 
 
+def labelled_sentence(run: Run) -> str:
+    """Say how many examples of a run have a label; "" where measures take all of its examples, or none."""
+    if run.manifest.examples_with_labels is None:
+        return ""
+    return f"All figures that take labels are of the {run.manifest.labelled:,} of {len(run):,} examples that have one."
+
+
 def describe_run(run: Run, sentences: Sequence[str]) -> dict[str, Any]:
     """Return the beginning of the JSON on a run."""
-    return {"run": run.path, "examples": len(run), "passes": run.passes, "in_words": " ".join(sentences)}
+    labelled = {} if run.manifest.examples_with_labels is None else {"labelled": run.manifest.labelled}
+    counts = {"examples": len(run), **labelled, "passes": run.passes}
+    return {"run": run.path, **counts, "in_words": " ".join(sentences)}
 
 
 def interval_columns(figures: Mapping[str, Interval]) -> dict[str, float]:
@@ -176,7 +195,7 @@ class RunTrust(ABC):
     @property
     def in_words(self) -> str:
         """The findings, in sentences."""
-        return " ".join(self.sentences)
+        return f"{' '.join(self.sentences)} {labelled_sentence(self.run)}".rstrip()
 
     @property
     def table(self) -> "pd.DataFrame":
@@ -220,14 +239,15 @@ def as_predictions(
 
 
 def mistakes_in_order(run: Run, order: Array) -> Array:
-    """Return (N,) bool: whether each example in an order is a mistake.
+    """Return (n,) bool: whether each example in an order is a mistake, of those that `labelled_examples` has.
 
     Args:
         run: with labels.
         order: (N,) the numbers of its examples. Where predictions are not right or wrong, the largest losses count, of
             one example in twenty.
     """
-    loss = run.task.loss_of_table(run.scores())[order]
+    order = order[np.isin(order, labelled_numbers(run))]
+    loss = run.task.loss_of_table(run.scores().iloc[order])
     if run.task.loss.is_mistake:
         return loss
     loss, large = np.nan_to_num(loss), np.zeros(len(order), bool)
@@ -244,6 +264,7 @@ def summarise_classes(rows: "pd.DataFrame", score: str, classes: int) -> "pd.Dat
         score: the name of a column.
         classes: the number of classes; one without examples has missing values.
     """
+    rows = rows[rows["label"].notna()]
     by_class = rows[["label", score]].assign(correct=rows["correct"].astype(float)).groupby("label")
     classes_with_examples = by_class.agg(
         examples=("correct", "size"), accuracy=("correct", "mean"), score=(score, "mean")

@@ -38,9 +38,9 @@ from mcviz.measures.quality import (
 from mcviz.measures.registry import Terms, join_terms, select_terms
 from mcviz.measures.regression import unbounded_intervals
 from mcviz.measures.slices import FEWEST_IN_GROUP
-from mcviz.runs import Manifest, Run
+from mcviz.runs import Manifest, Run, labelled_examples, labelled_numbers
 from mcviz.runs.tables import Progress
-from mcviz.tasks import Changes
+from mcviz.tasks import Changes, Task
 from mcviz.tasks.base import join_changes
 from mcviz.text import describe_in_html, one_line
 
@@ -100,14 +100,19 @@ class Comparison:
 
     @property
     def groups(self) -> Array | None:
-        """(N,) int64, the group of each example that both runs have; None where each is its own."""
+        """(n,) int64, the group of each of the pairs that are `measured`; None where each is its own."""
         groups = find_groups(self.one, self.group)
-        return None if groups is None else groups[self.pairs.one]
+        return None if groups is None else groups[self.measured.one]
+
+    @property
+    def measured(self) -> Pairs:
+        """Those of the pairs that the measures are of: all, or those of which a label is known."""
+        return select_labelled(self.one, self.pairs)
 
     @property
     def label_sets(self) -> Array | None:
-        """(n, C) bool, which classes the labels of the shared examples are or have; None where they are no classes."""
-        labels, of = self.pairs.labels, self.pairs.labels_of
+        """(n, C) bool, which classes the labels of the `measured` pairs are or have; None of other labels."""
+        labels, of = self.measured.labels, self.pairs.labels_of
         if labels is None or of is None:
             return None
         if self.one.task.has_one_class:
@@ -130,11 +135,13 @@ class Comparison:
             return (
                 "No example is known to be in both runs, by its id or its content, so each run is measured on its own."
             )
+        measured = len(self.measured)
+        labelled = f" All figures that take labels are of the {measured:,} that have one." if measured < count else ""
         if count == len(self.one) == len(self.other):
-            return f"Both runs have the same {count:,} examples{by}."
+            return f"Both runs have the same {count:,} examples{by}.{labelled}"
         return (
             f"{count:,} examples are in both runs{by}, and only these are compared. The first run has "
-            f"{len(self.one):,} examples, the second {len(self.other):,}."
+            f"{len(self.one):,} examples, the second {len(self.other):,}.{labelled}"
         )
 
     @property
@@ -148,7 +155,7 @@ class Comparison:
         if not self.paired:
             return "It is not known which run is better, since they share no example."
         if "few" in self.verdicts.values() and not set(self.verdicts.values()) - {"few", "same"}:
-            return f"It is not known which run is better: {len(self.pairs)} examples tell too little."
+            return f"It is not known which run is better: {len(self.measured)} examples tell too little."
         known = [
             measure for measure in self.measures if self.verdicts.get(measure.measure.name, "unknown") != "unknown"
         ]
@@ -167,7 +174,7 @@ class Comparison:
     def _measure_sentence(self, measured: MeasureComparison) -> str:
         name, difference, verdict = measured.measure.label, measured.difference, self.verdicts[measured.measure.name]
         if difference.value == 0:
-            same = f"The {name} is the same on these {len(self.pairs):,} examples"
+            same = f"The {name} is the same on these {len(self.measured):,} examples"
             if verdict == "same":
                 return f"{same}."
             most = max(-difference.low, difference.high)
@@ -332,21 +339,22 @@ def compare(
     notes = list(pairs.notes)
     if not match_by_name(one.manifest, other.manifest):
         notes.append("The classes have other names in the two runs. They are compared by their numbers.")
-    examples: tuple[Array, Array] = np.arange(len(one)), np.arange(len(other))
-    measured_by, numbered_as = (one.lazy_labels, other.lazy_labels), other
+    examples: tuple[Array, Array] = labelled_numbers(one), labelled_numbers(other)
+    of_each = [labelled_examples(run) for run in (one, other)]
+    measured_by, numbered_as = tuple(map(_find_judging_labels, of_each)), other
+    groups = [find_groups(of_each[0], group), None if len(pairs) else find_groups(of_each[1], group)]
     if len(pairs):
-        examples, measured_by, numbered_as = (pairs.one, pairs.other), (pairs.labels, pairs.labels), one
-    groups = [find_groups(one, group), None if len(pairs) else find_groups(other, group)]
-    if len(pairs) and groups[0] is not None:
-        groups = [groups[0][pairs.one]] * 2
-    terms = None
+        measured, members = select_labelled(one, pairs), find_groups(one, group)
+        examples, measured_by, numbered_as = (measured.one, measured.other), (measured.labels, measured.labels), one
+        groups = [None if members is None else members[measured.one]] * 2
+    terms, of_other = None, other.task.beside(one.task, class_order(numbered_as, other))
     if measured_by[0] is None or measured_by[1] is None:
         notes.append("Labels are missing, so the predictions cannot be compared with them.")
     else:
         reports = [_offset_progress(progress, place, len(one), len(other)) for place in range(2)]
         terms = (
-            _compute_terms(one, one, examples[0], measured_by[0], score, reports[0]),
-            _compute_terms(other, numbered_as, examples[1], measured_by[1], score, reports[1]),
+            _compute_terms(one, one, examples[0], measured_by[0], score, reports[0], one.task),
+            _compute_terms(other, numbered_as, examples[1], measured_by[1], score, reports[1], of_other),
         )
     measures = _compare_terms(one.task.quality, terms, len(pairs) > 0, groups, confidence) if terms else []
     verdicts: dict[str, Verdict] = {}
@@ -393,7 +401,7 @@ def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, 
         members = dict(zip(map(one_line, comparison.one.class_names), sets.T, strict=True))
     else:
         found = group_members(comparison.one, column)
-        members = {name: within[comparison.pairs.one] for name, within in found.items()}
+        members = {name: within[comparison.measured.one] for name, within in found.items()}
     is_known = ~np.isnan(comparison.one.task.loss_of_terms(comparison.terms[0]))
     chosen_by_name = {name: is_known & within for name, within in members.items()}
     large = {name: chosen for name, chosen in chosen_by_name.items() if chosen.sum() >= FEWEST_IN_GROUP}
@@ -463,14 +471,23 @@ def change_table(comparison: Comparison) -> "pd.DataFrame":
     return table.iloc[np.concatenate([first, np.setdiff1d(np.arange(len(table)), first)])]
 
 
+def select_labelled(one: Run, pairs: Pairs) -> Pairs:
+    """Select the pairs whose labels measures take, which are numbered as in the first run; all without labels."""
+    if not isinstance(pairs.labels, np.ndarray):
+        return pairs
+    known = one.task.find_labelled(pairs.labels)
+    return pairs if known.all() else pairs.select(known)
+
+
 def _compute_changes(one: Run, other: Run, pairs: Pairs) -> Changes:
     """Compute the changes of the predictions, with the classes of the other run in the order of the first."""
     task, order, parts = one.task, class_order(one, other), []
     before, after = one.lazy_mean_predictions, other.lazy_mean_predictions
+    of_other = other.task.beside(task, order)
     for block in row_blocks(before, len(pairs)):
         there = task.reorder_predictions(after[pairs.other[block]], order)
         labels = None if pairs.labels is None else pairs.labels[block]
-        parts.append(task.compare_predictions(one.manifest, before[pairs.one[block]], there, labels))
+        parts.append(task.compare_predictions(one.manifest, before[pairs.one[block]], there, labels, of_other))
     return join_changes(parts)
 
 
@@ -500,8 +517,18 @@ def _compare_terms(
     return [MeasureComparison(measure, one[name], other[name], unknown) for name, measure in quality.compared.items()]
 
 
+def _find_judging_labels(run: Run) -> Array | LazyRows | None:
+    return run.judging_labels if run.decisions.chosen_on else run.lazy_labels
+
+
 def _compute_terms(
-    run: Run, numbered_as: Run, examples: Array, labels: Array | LazyRows, score: str, progress: Progress | None
+    run: Run,
+    numbered_as: Run,
+    examples: Array,
+    labels: Array | LazyRows,
+    score: str,
+    progress: Progress | None,
+    task: Task,
 ) -> dict[str, Array]:
     """Compute the terms of the measures of some examples, a shard of the run after the other.
 
@@ -512,8 +539,9 @@ def _compute_terms(
         labels: of these examples, of any run.
         score: that ranks them.
         progress: called with (done, total) examples of the run.
+        task: that decides.
     """
-    task, means, class_numbers = run.task, run.lazy_mean_predictions, class_order(numbered_as, run)
+    means, class_numbers = run.lazy_mean_predictions, class_order(numbered_as, run)
     order, blocks = np.argsort(examples, kind="stable"), []
     for shard in range(run.manifest.shards):
         start, stop = run.manifest.shard_range(shard)

@@ -21,7 +21,8 @@ from mcviz.measures.labels import (
     random,
     select_highest,
 )
-from mcviz.runs import Run
+from mcviz.measures.multilabel import UNKNOWN, class_label_quality
+from mcviz.runs import Run, labelled_examples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,31 +35,58 @@ SCORES_OF_METHOD: Mapping[Method, tuple[str, ...]] = {  # of which it chooses by
     "power-bald": ("mutual_information", "mean_mutual_information"),
     "entropy": ("predictive_entropy", "mean_entropy"),
 }
+USUAL_ISSUES = 100  # labels that are listed where it is not known how many are wrong
 OUT_OF_FOLD = (
     "Was the model trained on these labels? Then it has learnt the wrong ones too, and list and count miss most of "
     "them: predict each example by a model that was trained without it, as docs/recipes.md does out of fold."
 )
 
 
-def label_issues(run: Run, first: int = 100) -> "pd.DataFrame":
-    """List the examples whose labels are most likely wrong.
+def label_issues(run: Run, first: int | None = None) -> "pd.DataFrame":
+    """List the labels that are most likely wrong.
 
     Args:
         run: of a task that has a score of labels, with labels.
-        first: how many.
+        first: how many; as many as are estimated to be wrong without it, or 100 where there is no estimate.
 
     Returns:
         Rows of `Run.table` with the names of the classes, those first whose labels fit the least; an example without a
-        known label is left out.
+        known label is left out. Of several labels an example, a row for each pair of an example and a class, with the
+        name of the `class`, whether it is `given`, 1 or 0, and its `probability`.
 
     Raises:
         InvalidInputError: no labels, or a regression.
     """
     require_label_score(run)
-    scores, first = run.scores(), validate.whole_number("first", first, 1)
+    first = count_listed(count_label_errors(run)) if first is None else validate.whole_number("first", first, 1)
+    if run.task.several_labels:
+        return _list_pairs(run, first)
+    scores = run.scores()
     known = np.flatnonzero(~np.isnan(run.task.loss_of_table(scores)))
     quality = scores[run.task.label_score].to_numpy()[known]
     return example_rows(run, known[select_highest(-quality, first)])
+
+
+def _list_pairs(run: Run, first: int) -> "pd.DataFrame":
+    labels, probs = np.asarray(run.labels), run.mean_probs
+    examples, classes = np.nonzero(labels != UNKNOWN)
+    order = select_highest(-class_label_quality(probs, labels)[examples, classes], first)
+    examples, classes = examples[order], classes[order]
+    rows = example_rows(run, examples)
+    columns = {
+        "class": np.array(run.class_names, object)[classes],
+        "given": labels[examples, classes].astype(np.int64),
+        "probability": probs[examples, classes],
+    }
+    rows = rows.rename(columns={name: f"user_{name}" for name in columns})
+    for place, (name, values) in enumerate(columns.items(), 2):
+        rows.insert(place, name, values)
+    return rows
+
+
+def count_listed(errors: "LabelErrors") -> int:
+    """Return how many labels are listed: as many as are estimated to be wrong, or 100 where that is not known."""
+    return USUAL_ISSUES if math.isnan(errors.value) else max(1, round(errors.value))
 
 
 @dataclass(frozen=True)
@@ -96,6 +124,7 @@ def count_label_errors(run: Run, confidence: float = 0.95, seed: int = 0) -> Lab
     """
     validate.confidence(confidence)
     require_label_score(run)
+    run = labelled_examples(run)
     probs, labels = run.mean_probs, np.asarray(run.labels)
     known, (mistakes, confident) = int((labels >= 0).sum()), count_confident_mistakes(probs, labels)
     estimated = estimate_label_errors(probs, labels, confidence=confidence, seed=seed)

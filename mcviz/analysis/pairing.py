@@ -49,6 +49,11 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.one)
 
+    def select(self, chosen: Array) -> "Pairs":
+        """Select some pairs, by a mask, (n,) bool."""
+        labels = None if self.labels is None else self.labels[chosen]
+        return replace(self, one=self.one[chosen], other=self.other[chosen], labels=labels)
+
     def find(self, example: int) -> int | None:
         """Find the place of an example of the first run among the pairs; None where the second lacks it."""
         place = int(np.searchsorted(self.one, example))
@@ -91,6 +96,9 @@ def pair_examples(one: Run, other: Run, labels: LabelChoice = "new") -> Pairs:
         notes.append(_name_unshared(one, other, first[out]))
         first, second = first[~out], second[~out]
         measured_by = None if measured_by is None else measured_by[~out]
+    if measured_by is not None and (hidden := one.choosing[first] | other.choosing[second]).any():
+        notes.append(f"{hidden.sum():,} examples chose thresholds, so their labels judge neither run.")
+        measured_by = one.task.hide_labels(np.asarray(measured_by), hidden)
     return Pairs(first, second, by, measured_by, labels_of, differ, tuple(notes))
 
 
@@ -196,7 +204,7 @@ def _select_labels(one: Run, other: Run, run: Run, examples: Array) -> Array | L
 
 def _count_unequal(one: Array, other: Array) -> int:
     """Count the rows that differ."""
-    unequal = one != other
+    unequal = (one != other) & ((one == one) | (other == other))  # NaN of both is known of neither
     return int(np.count_nonzero(unequal.any(axis=tuple(range(1, unequal.ndim)))))
 
 

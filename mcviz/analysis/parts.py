@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcviz.analysis.base import require_labels
-from mcviz.analysis.predictors import group_by_column, main_predictors, main_probs, predictors
+from mcviz.analysis.base import require_known_labels
+from mcviz.analysis.predictors import group_by_column, main_predictors, predictors
 from mcviz.analysis.quality_trust import load_terms
 from mcviz.analysis.slices import slices
 from mcviz.errors import InvalidInputError
 from mcviz.measures.calibration import calibration_figures
 from mcviz.measures.intervals import Interval
-from mcviz.measures.quality import CLASS_MEASURES, compute_measures
+from mcviz.measures.measure import ClassMeasure
+from mcviz.measures.quality import compute_measures
 from mcviz.measures.registry import select_terms
 from mcviz.runs import Run
 from mcviz.text import one_line
@@ -33,11 +34,13 @@ class Part:
         name: such as "of cat in region=west".
         within: (N,) bool, the examples.
         number: of the class, or None.
+        has_class: (N,) bool, the examples with that class by their labels, or None.
     """
 
     name: str
     within: Array
     number: int | None = None
+    has_class: Array | None = None
 
 
 def quote(name: str) -> str:
@@ -76,24 +79,42 @@ def split_by_class(run: Run, parts: Sequence[Part], name: str | None) -> list[Pa
     """Split parts into the examples of a class and others, for every class or the one of a name.
 
     Raises:
-        InvalidInputError: there is no such class, or the run is of a regression.
+        InvalidInputError: there is no such class, or the run has no labels.
     """
-    require_labels(run)
+    members = run.task.class_members(run.manifest, run.array, require_known_labels(run))
     names = tuple(map(one_line, run.class_names))
     if name is not None and one_line(name) not in names:
         there = ", ".join(map(quote, names))
         raise InvalidInputError(f"The classes are {there}. Received: {quote(one_line(name))}.")
     numbers = range(len(names)) if name is None else [names.index(one_line(name))]
     return [
-        Part(f"of {quote(names[number])} {part.name}".rstrip(), part.within, number)
+        Part(f"of {quote(names[number])} {part.name}".rstrip(), part.within, number, members[:, number])
         for part in parts
         for number in numbers
     ]
 
 
-def count_examples(run: Run, part: Part) -> int:
+def count_examples(part: Part) -> int:
     """Count the examples of a part, of a class those that have its label."""
-    return int((part.within if part.number is None else part.within & (run.labels == part.number)).sum())
+    return int((part.within if part.has_class is None else part.within & part.has_class).sum())
+
+
+def prepare_class_figures(run: Run, predictor: str, measure: ClassMeasure) -> Callable[[Part, float], Interval]:
+    """Prepare a function of a part of one class and a confidence that computes a measure with its interval.
+
+    Args:
+        run: with labels.
+        predictor: its name.
+        measure: one of the task's.
+
+    Raises:
+        InvalidInputError: the run has no labels, one example, or the measure is not known of this predictor.
+    """
+    known = run.task.class_terms(run.manifest, run.array, require_known_labels(run))
+    if predictor not in known:
+        raise InvalidInputError(f"The {measure.name} of a class is known of {', '.join(known)}. Received: {predictor}.")
+    terms = known[predictor]
+    return lambda part, confidence: measure.compute(select_terms(terms, part.within), part.number or 0, confidence)
 
 
 def prepare_figures(run: Run, predictor: str, measure: str) -> Callable[[Part, float], Interval]:
@@ -101,20 +122,12 @@ def prepare_figures(run: Run, predictor: str, measure: str) -> Callable[[Part, f
 
     Args:
         run: with labels.
-        predictor: its name; a measure of a class is of `ensemble` and `deterministic` alone.
+        predictor: its name.
         measure: its name.
 
     Raises:
         InvalidInputError: the run has no labels, one example, or no such predictor.
     """
-    if measure in CLASS_MEASURES and run.task.has_one_class:
-        labels, known = require_labels(run), main_probs(run)
-        if predictor not in known:
-            raise InvalidInputError(f"The {measure} is known of {', '.join(known)}. Received: {predictor}.")
-        compute = CLASS_MEASURES[measure].compute
-        return lambda part, confidence: compute(
-            known[predictor][part.within], labels[part.within], part.number or 0, confidence
-        )
     if run.task.has_one_class:
         main = main_predictors(run)
         terms = main[predictor] if predictor in main else predictors(run)[predictor]

@@ -25,7 +25,7 @@ from mcviz.measures.calibration import (
 )
 from mcviz.measures.quality import halves_by_size, shared_top, sizes_up_to, terms_by_size
 from mcviz.measures.registry import Terms, join_terms
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_examples
 from mcviz.runs.tables import Progress
 from mcviz.text import one_line
 
@@ -70,6 +70,7 @@ def main_predictors(run: Run) -> dict[str, Terms]:
     Raises:
         InvalidInputError: as for `predictors`.
     """
+    run = labelled_examples(run)
     labels = require_labels(run)
     return {name: calibration_terms(probs, labels) for name, probs in main_probs(run).items()}
 
@@ -88,6 +89,7 @@ def other_predictors(run: Run, progress: Progress | None = None, *, group: str |
     Raises:
         InvalidInputError: as for `predictors`.
     """
+    run = labelled_examples(run)
     labels, groups = require_labels(run), find_groups(run, group)
     single = _map_shards(run, lambda probs, examples: calibration_terms(probs, labels[examples]), progress)
     scaled = {
@@ -147,7 +149,7 @@ def compute_convergence(run: Run, score: str = "max_probability", progress: Prog
     Raises:
         InvalidInputError: no labels, a regression, or there is no such score.
     """
-    scores = run.task.scores
+    run, scores = labelled_examples(run), run.task.scores
     offered = [name for name in ranking_scores(run) if name == convergence_score(run, name)]
     labels, ranked_by = require_labels(run), scores[validate.choice("score", score, offered)]
     sizes = sizes_up_to(run.passes)
@@ -239,6 +241,7 @@ def verdict_sentences(run: Run, result: Calibration) -> list[str]:
         The verdict; the mean confidence and accuracy; what guessing would come to; then a sentence for each other
         predictor.
     """
+    run = labelled_examples(run)
     verdict, confidence, *gains = calibration_sentences(result)
     most = float(np.bincount(require_labels(run)).max() / len(run))
     guessing = f"Always answering the most frequent label would be right in {percent(most, 2)} of the examples."

@@ -20,15 +20,17 @@ from mcviz.analysis.base import (
     require_known_labels,
 )
 from mcviz.analysis.predictors import group_members
+from mcviz.analysis.referral import name_best_score
 from mcviz.analysis.slices import Slices, slices
+from mcviz.analysis.thresholds import costs_of_half
 from mcviz.choices import PREDICTOR_NAMES
 from mcviz.measures.calibration import PREDICTOR_WORDS, TOO_FEW
 from mcviz.measures.intervals import Interval
 from mcviz.measures.measure import Measure
 from mcviz.measures.multilabel import ClassFigures
-from mcviz.measures.quality import MeasureComparison, compute_measures, difference_intervals
+from mcviz.measures.quality import MeasureComparison, Verdict, compute_measures, difference_intervals
 from mcviz.measures.registry import Terms, select_terms
-from mcviz.runs import Derived, Run, load_derived, save_derived
+from mcviz.runs import Derived, Run, labelled_examples, load_derived, save_derived
 from mcviz.runs.tables import Progress
 from mcviz.text import one_line
 
@@ -138,6 +140,7 @@ def measure_quality(
         InvalidInputError: the run has no labels, one example, or no such column or score.
     """
     require_known_labels(run)
+    whole, run = run, labelled_examples(run)
     score = run.first_score if score is None else validate.choice("score", score, ranking_scores(run))
     task, groups = run.task, find_groups(run, group)
     members = {} if by is None else group_members(run, by)
@@ -153,25 +156,30 @@ def measure_quality(
     }
     by_class = task.class_figures(run.class_names, terms["ensemble"], groups, confidence)
     sentences = task.verdict(figures["ensemble"], by_class, len(run), groups, confidence)
-    sentences += [_describe_gain(run, way, figures, gains) for way, gains in differences.items()]
+    sentences += [_describe_gain(run, way, figures, gains)[1] for way, gains in differences.items()]
+    best = name_best_score(run, group, confidence) if task.loss.is_mistake else ""
+    sentences += filter(None, [costs_of_half(run, terms["ensemble"], group), best])
     by_group = _measure_groups(run, terms["ensemble"], members, **options)
-    return QualityTrust(run, score, group, confidence, figures, sentences, differences, by_class, by, by_group)
+    return QualityTrust(whole, score, group, confidence, figures, sentences, differences, by_class, by, by_group)
 
 
-def compare_with_deterministic(run: Run) -> str:
-    """Say whether the ensemble is better than the deterministic model by the first measure of the task.
+def compare_with_deterministic(run: Run) -> tuple[Verdict, str]:
+    """Return whether the ensemble is better than the deterministic model by the task's first measure, and a sentence.
 
     It takes the means of the passes alone, so no pass is read.
 
     Args:
-        run: with labels of any task; "" for one without deterministic predictions.
+        run: with labels of any task; "unknown" and "" for one without deterministic predictions.
     """
+    run = labelled_examples(run)
     labels, quality = require_any_labels(run), run.task.quality
     known = run.deterministic_quality, run.quality_by_pass
     if known[0] is None or known[1] is None:
-        return ""
+        return "unknown", ""
     terms, measured = _terms_of_means(run, labels), quality.measures[0].name
     values = {DETERMINISTIC: known[0], "ensemble": float(known[1][1][-1])}
+    if run.decisions.thresholds:
+        values = {way: float(np.nanmean(1 - run.task.loss_of_terms(of_way))) for way, of_way in terms.items()}
     figures = {way: {measured: Interval(value)} for way, value in values.items()}
     gains = difference_intervals(
         quality, terms[DETERMINISTIC], terms["ensemble"], {measured}, confidence=0.95, resamples=1000, seed=0
@@ -202,6 +210,7 @@ def load_terms(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
     Raises:
         InvalidInputError: the run has no labels, or one example.
     """
+    run = labelled_examples(run)
     labels, task = require_known_labels(run), run.task
     if not task.measures_need_passes:
         return _terms_of_means(run, labels)
@@ -211,9 +220,10 @@ def load_terms(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
         stored = {"terms": _compute_pass_terms(run, labels, progress)}
         save_derived(run.path, run.digest, derived, stored)
     terms: dict[str, dict[str, Array]] = {}
+    decided = task.decided_terms(run.manifest, run.array, labels)
     for (predictor, name), values in zip(task.pass_terms, stored["terms"], strict=True):
         if predictor == "ensemble" or not np.isnan(values).any():
-            terms.setdefault(predictor, {})[name] = values
+            terms.setdefault(predictor, dict(decided.get(predictor, {})))[name] = values
     return {**terms}
 
 
@@ -253,14 +263,14 @@ def _measure_groups(
     return measured
 
 
-def _describe_gain(run: Run, way: str, figures: Figures, gains: Mapping[str, Interval]) -> str:
-    """Say whether the first measure of the ensemble differs from that of another way to predict by more than noise."""
+def _describe_gain(run: Run, way: str, figures: Figures, gains: Mapping[str, Interval]) -> tuple[Verdict, str]:
+    """Return whether the ensemble is better than another way to predict by the first measure, and a sentence."""
     measure, other, unit = run.task.quality.measures[0], PREDICTOR_WORDS[way], run.manifest.unit
     one, two, difference = (found[measure.name] for found in (figures[way], figures["ensemble"], gains))
     verdict = MeasureComparison(measure, one, two, difference).verdict
     if verdict in ("better", "worse"):
         by = measure.format_interval(difference.magnitude, unit, sign="-")
-        return f"Its {measure.label} is {verdict} than that of {other} by {by}: more than noise."
+        return verdict, f"Its {measure.label} is {verdict} than that of {other} by {by}: more than noise."
     by = measure.format_interval(difference, unit, sign="+")
     is_noise = "which is within noise" if verdict == "noise" else TOO_FEW
-    return f"Its {measure.label} differs from that of {other} by {by}, {is_noise}."
+    return verdict, f"Its {measure.label} differs from that of {other} by {by}, {is_noise}."

@@ -42,7 +42,7 @@ from mcviz.measures.selective import (
     select_referred,
     selective_figures,
 )
-from mcviz.runs import Manifest, Run
+from mcviz.runs import Manifest, Run, labelled_examples, unlabelled_examples
 from mcviz.tasks import Task
 from mcviz.text import list_names
 
@@ -57,6 +57,7 @@ DETERMINISTIC, DETERMINISTIC_SCORE = "deterministic", "deterministic confidence"
 THESE, NEW = "these labels", "new examples"  # which the lists of a referral are for
 SHIFT_P_VALUE = 0.01  # below it, scores are reported to be distributed otherwise
 SET_COVERAGE = 0.9  # of prediction sets
+RANDOM_SAMPLE = "The examples with a label are taken for a random sample of all: if they were chosen, it does not hold."
 
 
 def rank_by_score(run: Run, score: str, group: str | None = None) -> Ranking:
@@ -72,6 +73,7 @@ def rank_by_score(run: Run, score: str, group: str | None = None) -> Ranking:
     """
     require_bounded_loss(run)
     require_known_labels(run)
+    run = labelled_examples(run)
     loss = run.task.loss_of_table(run.scores())
     return Ranking(score_uncertainty(run, score), loss, find_groups(run, group)).select(~np.isnan(loss))
 
@@ -89,6 +91,7 @@ def rank_by_all_scores(run: Run, group: str | None = None) -> dict[str, Ranking]
     Raises:
         InvalidInputError: the run has no labels, or no such column.
     """
+    run = labelled_examples(run)
     rankings = {name: rank_by_score(run, name, group) for name in ranking_scores(run)}
     if run.task.has_one_class and run.deterministic_predictions is not None:
         probs, labels = run.deterministic_predictions, require_labels(run)
@@ -129,7 +132,7 @@ def describe_scores_here(run: Run, figures: Mapping[str, SelectiveFigures]) -> s
 
 def name_best_score(run: Run, group: str | None = None, confidence: float = 0.95) -> str:
     """Describe the scores of a labelled run if it depends on the model which is the best; "" otherwise."""
-    if run.labels is None or len(run) < LEAST_LABELLED or not run.task.best_score_varies:
+    if run.manifest.labelled < LEAST_LABELLED or not run.task.best_score_varies:
         return ""
     return describe_scores_here(run, compare_scores_here(run, group, confidence))
 
@@ -254,7 +257,7 @@ class RunReferral:
             "examples": len(self.run),
             "threshold": _to_score(self.score, rule),
             "referred_when": "at or below" if self.score.uncertain_when == "low" else "at or above",
-            f"{self.run.task.quality_name.lower()}_of_rest": None if outcome is None else outcome.quality_of_rest,
+            f"{self.run.task.rest_name.lower()}_of_rest": None if outcome is None else outcome.quality_of_rest,
             "caught": None if outcome is None else outcome.caught,
             "missed": None if outcome is None else outcome.missed,
             "ids": self.run.scores()["id"].iloc[examples].tolist(),
@@ -264,7 +267,7 @@ class RunReferral:
         given = self.guarantee
         if given is None:
             return None
-        on_others, quality = given.on_others, self.run.task.quality_name.lower()
+        on_others, quality = given.on_others, self.run.task.rest_name.lower()
         return {
             "confidence": given.confidence,
             f"{quality}_at_least": given.quality,
@@ -441,11 +444,14 @@ def refer(
     guarantee = guarantees(ranking, confidence, seed)
     if calibrated_on is None:
         return RunReferral(run, run.score_registry[score], target, choose(ranking), guarantee)
-    warnings = check_same_model(run, calibrated_on)
+    warnings, within = check_same_model(run, calibrated_on), run.digest == calibrated_on.digest
+    if within and run.manifest.examples_with_labels is not None:
+        warnings.append(RANDOM_SAMPLE)
+        uncertainty = score_uncertainty(unlabelled_examples(run), score)
     if guarantee is None:
         raise InvalidInputError(
-            f"The {len(calibrated_on):,} labels of {calibrated_on.path} guarantee no threshold for this target. "
-            "Ask for less, or for a lower confidence."
+            f"The {calibrated_on.manifest.labelled:,} labels of {calibrated_on.path} guarantee no threshold for this "
+            "target. Ask for less, or for a lower confidence."
         )
     shift = compare_scores(ranking.uncertainty, uncertainty)
     if shift.p_value < SHIFT_P_VALUE:
@@ -468,6 +474,7 @@ def measure_prediction_sets(run: Run, coverage: float = SET_COVERAGE, *, group: 
     Raises:
         InvalidInputError: the run has no labels, one example, is of a regression, or has no such column.
     """
+    run = labelled_examples(run)
     labels, groups = require_labels(run), find_groups(run, group)
     return set_figures(cross_fit_sets(run.mean_probs, labels, coverage, groups=groups), labels, groups=groups)
 
@@ -492,7 +499,7 @@ def referral_sentences(referral: RunReferral) -> list[str]:
         large = "too many mistakes" if referral.run.task.loss.is_mistake else "too large losses"
         return [*lines, f"Nothing is guaranteed for new examples: there are too few labels, or {large}."]
     least, task = percent_at_least(given.quality, 2), referral.run.task
-    is_least = f"the {task.quality_name} of the rest is at least {least}"
+    is_least = f"the {task.rest_name} of the rest is at least {least}"
     if task.loss.is_mistake:
         is_least = f"at least {least} of the rest are right"
     promise = f"With {100 * given.confidence:.6g}% confidence {is_least}"
@@ -522,7 +529,7 @@ def referral_rows(referral: RunReferral) -> list[tuple[str, ...]]:
         )
         for words, (on, count) in parts.items()
     ]
-    caught, left = f"{run.task.loss.noun} caught", f"{run.task.quality_name} left after review"
+    caught, left = f"{run.task.loss.noun} caught", f"{run.task.rest_name} left after review"
     return [("on", score.inline_label, "to a person", caught, left), *rows] if rows else []
 
 
@@ -559,15 +566,15 @@ def _parse_target(
             f"A referral is for one target: accuracy, quality, budget or miss. Received: {received}."
         )
     if accuracy is not None and not task.loss.is_mistake:
-        advice = f"Give quality, the least {task.quality_name} of the rest."
+        advice = f"Give quality, the least {task.rest_name} of the rest."
         raise validate.invalid("accuracy", f"left out for a {task.name}", accuracy, advice)
     if (least := quality if accuracy is None else accuracy) is not None:
         validate.fraction(given[0], least)
-        article = "an" if task.quality_name[0] in "aeiou" else "a"
+        article = "an" if task.rest_name[0] in "aeiou" else "a"
         return (
             partial(referral_for_quality, quality=least),
             lambda ranking, confidence, seed: guarantee_quality(ranking, least, confidence=confidence, seed=seed),
-            f"{article} {task.quality_name} of {100 * least:.6g}% left after review",
+            f"{article} {task.rest_name} of {100 * least:.6g}% left after review",
         )
     if miss is not None:
         validate.fraction("miss", miss)
@@ -610,7 +617,7 @@ def check_same_model(run: Run, old: Run) -> list[str]:
             "preprocessing. Sample both with the same."
         )
     warnings = []
-    if ours.model is None:
+    if ours.model is None and run.digest != old.digest:
         warnings.append(f"{paths} do not say which model made them. That it is the same cannot be checked.")
     for name in ("passes", "masks"):
         if getattr(ours, name) != getattr(theirs, name):

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from mcviz.analysis.base import Figures, require_one_class
+from mcviz.analysis.base import Figures
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.parts import (
     BARE,
@@ -19,17 +19,18 @@ from mcviz.analysis.parts import (
     count_examples,
     find_parts,
     find_worst_slices,
+    prepare_class_figures,
     prepare_figures,
     quote,
     split_by_class,
 )
 from mcviz.errors import InvalidInputError
 from mcviz.measures.intervals import Interval, count_groups
-from mcviz.measures.measure import SCALE, Measure
-from mcviz.measures.quality import CLASS_MEASURES, difference_intervals, overconfidence_growth
+from mcviz.measures.measure import ClassMeasure, Measure
+from mcviz.measures.quality import difference_intervals, overconfidence_growth
 from mcviz.measures.registry import Terms
 from mcviz.measures.slices import FEWEST_IN_GROUP
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_examples
 from mcviz.tasks import TASKS, Task
 from mcviz.text import true_minus
 
@@ -168,10 +169,9 @@ class Requirement:
         if self.predictor not in figures:
             raise _meaningless(self, f"has no predictor {self.predictor}, but {', '.join(figures)}")
         measures = figures[self.predictor]
-        declared = _find_measures(measures, TASKS.values() if run is None else (run.task,))
-        if self.measure not in declared:
-            raise _meaningless(self, f"has no measure {self.measure} of {self.predictor}, but {', '.join(declared)}")
-        measure = declared[self.measure]
+        if self.is_of_class:
+            self._require_run(run)
+        measure = self._find_measure(measures, TASKS.values() if run is None else (run.task,))
         _check_percent(self, measure)
         _check_bounds(self, measure)
         if self.measure in measures and not self.names_parts:
@@ -187,17 +187,35 @@ class Requirement:
             words += f", the worst of {len(parts):,}"
         return Judgement(str(self), worst.found, words, not failed, tuple(parts))
 
-    def _judge_parts(self, measure: Measure, run: Run | None, confidence: float) -> list[PartJudgement]:
-        """Judge every part that it names, the worst first."""
+    def _require_run(self, run: Run | None) -> Run:
         if run is None:
             raise InvalidInputError(f"{str(self)!r} is about a part of a run. Give `judge` the run, too.")
-        if self.is_of_class:
-            require_one_class(run)
-        if self.is_of_class and self.measure not in CLASS_MEASURES:
-            raise _meaningless(self, f"has no {self.measure} of a class, but {', '.join(CLASS_MEASURES)}")
-        takes_class = run.task.has_one_class and self.measure in CLASS_MEASURES
+        return run
+
+    def _find_measure(self, known: Mapping[str, Interval], tasks: Iterable[Task]) -> Measure:
+        """Find the measure among those that a task declares: of all examples where they are known, and of a class."""
+        declared: dict[str, Measure] = {}
+        of_class: dict[str, Measure] = {}
+        for task in tasks:
+            of_task = {measure.name: measure for measure in task.quality.measures}
+            if known.keys() <= of_task.keys():
+                declared = {name: of_task[name] for name in known}
+                of_class = {measure.name: measure for measure in task.quality.of_class}
+                break
+        if self.is_of_class and self.measure not in of_class:
+            offered = f"has no {self.measure} of a class, but {', '.join(of_class)}"
+            raise _meaningless(self, offered if of_class else "has no measure of a class")
+        offered_here = of_class if self.is_of_class else of_class | declared
+        if self.measure not in offered_here:
+            there = ", ".join(declared | of_class)
+            raise _meaningless(self, f"has no measure {self.measure} of {self.predictor}, but {there}")
+        return offered_here[self.measure]
+
+    def _judge_parts(self, measure: Measure, run: Run | None, confidence: float) -> list[PartJudgement]:
+        """Judge every part that it names, the worst first."""
+        run = labelled_examples(self._require_run(run))
         of_two = self.measure == "roc_auc" and len(run.class_names) == 2
-        if takes_class and not of_two and not self.is_of_class:
+        if isinstance(measure, ClassMeasure) and not of_two and not self.is_of_class:
             raise _meaningless(self, f"has no {self.measure} of all classes; write '{self.measure} of every class'")
         parts, looked_at = [Part("", np.ones(len(run), bool))], 1
         if self.worst_slice:
@@ -206,22 +224,27 @@ class Requirement:
             parts = find_parts(run, self.column, self.value)
         if self.is_of_class:
             parts = split_by_class(run, parts, self.class_name)
-        parts = self._select_large(run, parts)
+        parts = self._select_large(parts)
         # The slices are those that stood out among all that were looked at.
         together = 1 - (1 - confidence) / max(looked_at, len(parts))
-        compute, judged = prepare_figures(run, self.predictor, self.measure), []
+        compute = (
+            prepare_class_figures(run, self.predictor, measure)
+            if isinstance(measure, ClassMeasure)
+            else prepare_figures(run, self.predictor, self.measure)
+        )
+        judged = []
         for part in parts:
             interval = compute(part, together)
             met = self._is_met_by(interval, part.name)
             words = self._describe(interval, measure)
-            judged.append(PartJudgement(part.name, count_examples(run, part), interval, words, met))
+            judged.append(PartJudgement(part.name, count_examples(part), interval, words, met))
         lowest_first = self.comparison.startswith(">")
         return sorted(judged, key=lambda part_judged: self._value(part_judged.found) * (1 if lowest_first else -1))
 
-    def _select_large(self, run: Run, parts: list[Part]) -> list[Part]:
+    def _select_large(self, parts: list[Part]) -> list[Part]:
         """Leave out parts of too few examples where the requirement says so, and refuse them where it does not."""
         fewest = max(1, FEWEST_IN_GROUP if self.fewest is None else self.fewest)
-        counts = [count_examples(run, part) for part in parts]
+        counts = list(map(count_examples, parts))
         large = [part for part, count in zip(parts, counts, strict=True) if count >= fewest]
         if len(large) < len(parts) and (self.fewest is None or not large):
             count, name = min((count, part.name) for part, count in zip(parts, counts, strict=True))
@@ -326,7 +349,7 @@ class NonInferiority:
         if not margin or math.isnan(best) or best <= margin:
             return ""
         groups = comparison.groups
-        count, noun = count_groups(len(comparison.pairs), groups), "examples" if groups is None else "groups"
+        count, noun = count_groups(len(comparison.measured), groups), "examples" if groups is None else "groups"
         scaled, unit = (100 * best, "%") if self.percent else (best, "")
         digits = 1 - math.floor(math.log10(scaled))
         shown = math.ceil(scaled * 10**digits) / 10**digits
@@ -417,18 +440,8 @@ def _unquote(name: str | None) -> str | None:
     return json.loads(name, strict=False) if name is not None and name.startswith('"') else name
 
 
-def _find_measures(known: Mapping[str, Interval], tasks: Iterable[Task]) -> dict[str, Measure]:
-    """Find what a task declares of known measures, and of those of a class where there are classes."""
-    for task in tasks:
-        declared = {measure.name: measure for measure in task.quality.measures}
-        if known.keys() <= declared.keys():
-            of_classes = CLASS_MEASURES if task.has_one_class else {}
-            return {name: declared[name] for name in known} | of_classes
-    return {}
-
-
 def _check_percent(requirement: Requirement | NonInferiority, measure: Measure) -> None:
-    if requirement.percent and measure.unit not in SCALE:
+    if requirement.percent and not measure.takes_percent:
         raise _meaningless(requirement, f"has a {requirement.measure} that is no share, so it is not in percent")
 
 
@@ -446,7 +459,7 @@ def _format_range(measure: Measure, bounds: tuple[float, float]) -> str:
     low, high = bounds
     if math.isinf(high):
         return f"{low:g} and up"
-    return f"{low:g} to {high:g}" + (f", which is {100 * low:g}% to {100 * high:g}%" if measure.unit in SCALE else "")
+    return f"{low:g} to {high:g}" + (f", which is {100 * low:g}% to {100 * high:g}%" if measure.takes_percent else "")
 
 
 def _meaningless(requirement: Requirement | NonInferiority, reason: str) -> InvalidInputError:

@@ -10,10 +10,10 @@ from mcviz.analysis.base import find_groups, require_known_labels
 from mcviz.analysis.quality_trust import QualityTrust, measure_quality
 from mcviz.analysis.referral import compare_scores_here, describe_scores_here
 from mcviz.measures.intervals import Interval, find_biased
-from mcviz.measures.segmentation import PixelSums, count_pixels, join_pixels, mean_of_known
+from mcviz.measures.segmentation import mean_of_known
 from mcviz.measures.selective import SelectiveFigures
 from mcviz.runs import Run
-from mcviz.tasks.segmentation import foreground_of
+from mcviz.tasks.segmentation import Segmentation, foreground_of
 from mcviz.text import list_names, one_line
 
 WHOLE, PREDICTED_AS = "all pixels", "those predicted as "
@@ -83,7 +83,7 @@ def measure_segmentation(
     measured, labels = measure_quality(run, confidence, group=group, by=by, score=score), require_known_labels(run)
     classes, foreground = run.manifest.classes, foreground_of(run.manifest)
     options: dict[str, Any] = {"groups": find_groups(run, group), "confidence": confidence}
-    pixels = _count_pixels(run, labels)
+    pixels = Segmentation().count_pixels(run.manifest, run.array, labels)
     chosen = {WHOLE: range(classes), **({FOREGROUND: foreground} if len(foreground) < classes else {})}
     chosen |= {f"{PREDICTED_AS}{name}": [number] for number, name in enumerate(run.class_names)}
     together = options | {"confidence": 1 - (1 - confidence) / len(chosen)}
@@ -101,16 +101,6 @@ def measure_segmentation(
         calibration=calibration,
         scores=scores,
     )
-
-
-def _count_pixels(run: Run, labels: np.ndarray) -> PixelSums:
-    """Count the pixels of the run, a shard of its passes after the other."""
-    parts = []
-    for shard in range(run.manifest.shards):
-        start, stop = run.manifest.shard_range(shard)
-        predicted, confidence = (run.array(name, start, stop) for name in ("mean_class", "mean_confidence"))
-        parts.append(count_pixels(predicted, confidence, labels[start:stop], run.manifest.classes))
-    return join_pixels(parts)
 
 
 def _measure_classes(run: Run, options: dict[str, Any]) -> dict[str, MapFigures]:

@@ -26,7 +26,7 @@ from mcviz.measures.slices import (
     paired_z,
     scan_slices,
 )
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_examples, labelled_numbers, some_examples
 from mcviz.runs.tables import Progress
 from mcviz.tasks import Loss
 from mcviz.text import one_line
@@ -168,6 +168,7 @@ def slices(run: Run, *, group: str | None = None, progress: Progress | None = No
     Raises:
         InvalidInputError: the run has no labels, one example, or no such column.
     """
+    examples, run = labelled_numbers(run), labelled_examples(run)
     labels, scores, columns, groups = (
         require_known_labels(run),
         run.scores(),
@@ -186,7 +187,7 @@ def slices(run: Run, *, group: str | None = None, progress: Progress | None = No
         measures = {run.task.loss.name: measure}
         columns, groups = _select(columns, groups, is_known)
         result = _search(columns, same, loss[None], measures, groups=groups, progress=progress)
-        return _number_in_run(result, np.flatnonzero(is_known))
+        return _number_in_run(result, examples[is_known])
     mistakes, confidence = loss, run.mean_probs.max(axis=1).astype(np.float64)
     columns, notes = _leave_out(columns, mistakes)
     known = dict(zip(CLASS_COLUMNS, (labels, scores["prediction"].to_numpy()), strict=True))
@@ -203,7 +204,8 @@ def slices(run: Run, *, group: str | None = None, progress: Progress | None = No
     }
     terms = np.stack([mistakes, np.clip(1 - confidence, SMALLEST_PROBABILITY, 1)])
     result = _search(columns, same, terms, measures, notes=notes, groups=groups, progress=progress)
-    return replace(result, notes=(*result.notes, *_describe_power(mistakes, result.thresholds["mistakes"])))
+    result = replace(result, notes=(*result.notes, *_describe_power(mistakes, result.thresholds["mistakes"])))
+    return _number_in_run(result, examples)
 
 
 def compare_slices(comparison: Comparison, *, progress: Progress | None = None) -> Slices | None:
@@ -224,11 +226,12 @@ def compare_slices(comparison: Comparison, *, progress: Progress | None = None) 
         return None
     columns: dict[str, _Column] = {}
     notes: list[str] = []
-    for name, column in _load_columns(comparison.one).items():
+    pairs = comparison.measured
+    for name, column in _load_columns(some_examples(comparison.one, pairs.one)).items():
         if column.of != "prediction" and name != comparison.group:
-            members = column.members[comparison.pairs.one]
-            if column.of == "label" and comparison.one.task.has_one_class and comparison.pairs.labels is not None:
-                members = np.asarray(comparison.pairs.labels)
+            members = column.members
+            if column.of == "label" and comparison.one.task.has_one_class and pairs.labels is not None:
+                members = np.asarray(pairs.labels)
             elif column.of == "label" and (sets := comparison.label_sets) is not None:
                 members = sets
             columns[name] = replace(column, members=members)
@@ -252,7 +255,7 @@ def compare_slices(comparison: Comparison, *, progress: Progress | None = None) 
     none = "No slice got worse than the rest, beyond chance"
     if comparison.verdicts[comparison.measures[0].measure.name] == "worse":
         none = "Everywhere alike: no slice got worse than the rest, beyond chance"
-    return replace(_number_in_run(searched, np.flatnonzero(is_known)), none_in_words=none)
+    return replace(_number_in_run(searched, pairs.one[is_known]), none_in_words=none)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from mcviz.analysis.base import (
     describe_run,
     find_groups,
     ranking_scores,
+    require_labels,
 )
 from mcviz.analysis.predictors import (
     Convergence,
@@ -33,7 +34,7 @@ from mcviz.measures.calibration import (
 )
 from mcviz.measures.conformal import SetFigures
 from mcviz.measures.selective import SelectiveFigures
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_examples
 from mcviz.runs.tables import Progress
 
 
@@ -119,6 +120,8 @@ def trust(
     if not run.task.has_one_class:
         measure = measure_segmentation if run.task.of_pixels else measure_quality
         return add_slices(measure(run, confidence, group=group, by=by, score=score), progress)
+    require_labels(run)
+    whole, run = run, labelled_examples(run)
     score = validate.choice("score", score or run.first_score, ranking_scores(run))
     groups, dependent = group_by_column(run, by) if by else None, find_groups(run, group)
     ways = predictors(run, group=group)
@@ -129,7 +132,7 @@ def trust(
         by_number = calibration_by_group(ways, groups.members, groups=dependent, confidence=confidence)
         by_group = {groups.names[number]: calibration_of_group for number, calibration_of_group in by_number.items()}
     return ClassificationTrust(
-        run,
+        whole,
         score,
         group,
         confidence,

@@ -1,5 +1,7 @@
 """Calibration in all, by group and in the worst slice, and the accuracy of a run without labels."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -16,7 +18,7 @@ from mcviz.analysis.predictors import (
 )
 from mcviz.analysis.referral import check_same_model
 from mcviz.analysis.slices import Slice, Slices, slices
-from mcviz.analysis.unlabelled import SHIFTED, RunEstimate, estimate_accuracy
+from mcviz.analysis.unlabelled import SHIFTED, Estimate, RunEstimate, estimate_without_labels
 from mcviz.app.components import chart, table_height
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.navigation import EXPLORE
@@ -26,14 +28,12 @@ from mcviz.app.resources import (
     cached_for_run,
     details,
     grouping_columns,
-    has,
     missing,
     names_key,
     numbers_key,
     open_cached_run,
     run_numbers,
     run_paths,
-    run_scores,
     table_key,
 )
 from mcviz.app.resources import groups as own_groups
@@ -55,7 +55,7 @@ from mcviz.measures.calibration import (
 from mcviz.measures.intervals import Interval
 from mcviz.measures.shift import FEWEST_LABELS
 from mcviz.measures.slices import FEWEST_IN_GROUP
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_examples, labelled_numbers
 from mcviz.runs.columns import Groups
 from mcviz.text import one_line
 
@@ -71,7 +71,7 @@ ANSWERS: dict[Verdict, str] = {
 UNKNOWN = "Without labels nobody can tell whether the probabilities can be trusted"
 MOST_GROUPS, MOST_NAMED = 50, 5
 WORSE = {"mistakes": "less accurate", "overconfidence": "over-confident"}  # measures of slices
-cached_estimate = cached_for_run(names_key, max_entries=4, show_spinner="Comparing the runs …")(estimate_accuracy)
+cached_estimate = cached_for_run(names_key, max_entries=4, show_spinner="Comparing the runs …")(estimate_without_labels)
 
 
 def chosen_group(run: Run, state: PageState) -> str | None:
@@ -193,7 +193,8 @@ def render_groups(run: Run, state: PageState) -> None:
     beyond: dict[int, list[str]] = {}
     group_of_examples = chosen_group(run, state)
     for worse_slice in find_slices(run, group_of_examples).of_column(column):
-        beyond.setdefault(int(groups.members[worse_slice.examples[0]]), []).append(WORSE[worse_slice.measure])
+        place = np.searchsorted(labelled_numbers(run), worse_slice.examples[0])
+        beyond.setdefault(int(groups.members[place]), []).append(WORSE[worse_slice.measure])
     rows = pd.DataFrame(
         [
             {
@@ -244,14 +245,15 @@ def _group_columns(run: Run) -> list[str]:
 
 
 def _load_groups(run: Run, column: str) -> Groups:
-    """Return the groups of a column; those of the user's own are cached."""
-    return group_by_column(run, column) if column in CLASS_COLUMNS else own_groups(run, column)
+    """Return the groups of a column, of the examples that have a label; those of all examples are cached."""
+    is_cached = column not in CLASS_COLUMNS and run.manifest.examples_with_labels is None
+    return own_groups(run, column) if is_cached else group_by_column(labelled_examples(run), column)
 
 
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")
 def main_calibration(run: Run, group: str | None) -> Calibration:
     """Find the figures of the ensemble and of the deterministic model; cached."""
-    return calibration(main_predictors(run), groups=find_groups(run, group))
+    return calibration(main_predictors(run), groups=find_groups(labelled_examples(run), group))
 
 
 @cached_for_run(numbers_key, max_entries=4)
@@ -284,21 +286,40 @@ def render_estimate(run: Run, state: PageState) -> None:
             "Estimate the accuracy by the labels of", list(offered), format_func=one_line, width=340,
             **state_widget_args("calibrated_on", choose_name(state.calibrated_on, offered)),
         )  # fmt: skip
-        for warning in (*estimate.shift_sentences, *estimate.warnings):
-            st.warning(as_markdown(hide_folders(warning)), icon=":material/warning:")
-        st.markdown(" ".join(map(as_markdown, estimate.sentences[1:])))
-        _render_shifts(estimate)
+        _render_doubts(estimate, estimate.sentences[1:])
     st.info(missing(run, "labels"), icon=MISSING["labels"][0])
 
 
-def _render_shifts(estimate: RunEstimate) -> None:
-    estimated = estimate.estimated
+def render_unlabelled(run: Run, state: PageState) -> None:  # noqa: ARG001 (as of every question on Trust)
+    """Render what the labels of some examples say of those without, where there are enough."""
+    if run.manifest.labelled < FEWEST_LABELS:
+        st.caption(f"It takes {FEWEST_LABELS} labels or more.")
+        return
+    estimate = cached_estimate(run, run)
+    first, *more = estimate.sentences
+    st.markdown(f"**{as_markdown(first)}**")
+    _render_doubts(estimate, more)
+
+
+def _render_doubts(estimate: Estimate, sentences: Sequence[str]) -> None:
+    for warning in (*estimate.shift_sentences, *estimate.warnings):
+        st.warning(as_markdown(hide_folders(warning)), icon=":material/warning:")
+    st.markdown(" ".join(map(as_markdown, sentences)))
+    _render_shifts(estimate)
+
+
+def _render_shifts(estimate: Estimate) -> None:
+    at_temperature = ""
+    if isinstance(estimate, RunEstimate):
+        found = estimate.estimated
+        at_temperature = (
+            f"Temperature {found.temperature:.3f}, mean confidence at it {percent(found.mean_confidence, 2)}. "
+        )
     st.caption(
-        f"Temperature {estimated.temperature:.3f}, mean confidence at it {percent(estimated.mean_confidence, 2)}. "
-        f"Shifted: a p-value below {SHIFTED:g}, corrected for {len(estimate.columns):,} tests. `mcviz trust` with "
-        "`--calibrated-on` asks the model for the OOD score as well."
+        f"{at_temperature}Shifted: a p-value below {SHIFTED:g}, corrected for {len(estimate.columns):,} tests. "
+        "`mcviz trust` with `--calibrated-on` asks the model for the OOD score as well."
     )
-    labels = {name: score.label for name, score in run_scores(estimate.run).items()}
+    labels = {name: score.label for name, score in estimate.run.score_registry.items()}
     rows = pd.DataFrame(
         [
             (
@@ -324,7 +345,7 @@ def _render_shifts(estimate: RunEstimate) -> None:
     )
 
 
-def _find_estimate(run: Run, state: PageState) -> RunEstimate | None:
+def _find_estimate(run: Run, state: PageState) -> Estimate | None:
     """Return the estimate by the labelled run that a state names, or by the first; None where there is none."""
     offered = _find_labelled_runs(run)
     return cached_estimate(run, offered[choose_name(state.calibrated_on, offered)]) if offered else None
@@ -339,6 +360,6 @@ def _find_labelled_runs(run: Run) -> dict[str, Run]:
             check_same_model(run, other)
         except McvizError:  # it is damaged, or of another model
             continue
-        if has(other, "labels") and len(other) >= FEWEST_LABELS:
+        if other.manifest.labelled >= FEWEST_LABELS:
             labelled[name] = other
     return labelled

@@ -70,8 +70,6 @@ def main() -> None:
     identify_users(current_person)
     # Before the navigation: or else the browser asks a font server for the icon of the page.
     st.set_page_config(page_icon=ICON, layout="wide")
-    st.html(HERE / "page.css")
-    st.html(HERE / "bar.css")
     page = st.navigation([OVERVIEW.declare(root=True), *(page.declare() for page in PAGES)], position="hidden")
     st.set_page_config(page_title=f"{page.title} · mcviz")
     sync_from_url(page.title)
@@ -208,7 +206,9 @@ def _describe_run(paths: dict[str, Path]) -> str:
         for name, setting in manifest.settings.items()
     ]
     facts += [f"compared with **{as_markdown(run.other.name)}**"] if isinstance(run, ComparedRun) else []
-    labels = "without labels" if run.labels is None else "with labels"
+    labels = "without labels" if not manifest.labelled else "with labels"
+    if manifest.examples_with_labels is not None:
+        labels = f"{manifest.labelled:,} of them with a label"
     paragraphs = [" · ".join(facts), f"**Data**: {describe_examples(manifest)}, {labels}."]
     if model is not None:
         paragraphs.append(f"**Model**: {as_markdown(model.name)}, {'kept' if model.stored else 'not kept'} in the run.")

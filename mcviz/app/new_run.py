@@ -239,8 +239,8 @@ def _of_model(model: InputSource, data: InputSource, place: "st.delta_generator.
         device = _choose_device()
         if model.of_run:
             run = open_cached_run(model.path)
-            own, predicted, prepared_as = options_of_model(run, preprocessing=how == OF_THE_RUN)
-            yield from format_arguments(replace(own, device=device), predicted, prepared_as)
+            own, as_task, prepared_as = options_of_model(run, preprocessing=how == OF_THE_RUN)
+            yield from format_arguments(replace(own, device=device), as_task, prepared_as)
         else:
             yield from format_arguments(ModelOptions(str(model.path), device=device))
             task, *of_values = option_fields(TaskOptions)

@@ -84,7 +84,7 @@ def find_referral(run: Run, state: PageState) -> RunReferral:
 
 def referral_controls(run: Run, state: PageState, *, with_score: bool = False) -> RunReferral:
     """Render a choice of the target of a referral, and of the score that ranks, and return the referral."""
-    name, quality, losses = _target(state), capitalised(run.task.quality_name), capitalised(run.task.loss.noun)
+    name, quality, losses = _target(state), capitalised(run.task.rest_name), capitalised(run.task.loss.noun)
     choose_segment(
         "Target",
         "referral",
@@ -172,8 +172,7 @@ def render_referral(run: Run, state: PageState) -> None:
 def referral_cards(referral: RunReferral, on: Referral) -> list[tuple[int, str, str, str]]:
     """Return the figures of a referral: the width of a card in pixels, what it is of, how much, and a few words."""
     run, task, total = referral.run, referral.run.task, on.caught + on.missed
-    losses, before = capitalised(task.loss.noun), run.manifest.quality
-    assert before is not None
+    losses, before = capitalised(task.loss.noun), 1 - total / referral.labelled
     if task.loss.is_mistake:
         caught, missed, of_all = f"{on.caught:,}", f"{on.missed:,}", f"of {total:,}"
     else:
@@ -184,7 +183,7 @@ def referral_cards(referral: RunReferral, on: Referral) -> list[tuple[int, str, 
         (CARD_WIDTH, "To a person", f"{len(referral.examples):,}", f"of {len(run):,}"),
         (CARD_WIDTH, f"{losses} caught", caught, of_all),
         (CARD_WIDTH, f"{losses} missed", missed, "which nobody sees"),
-        (WIDE_CARD, f"{capitalised(task.quality_name)} left", rest, f"after review; {percent(before, 2)} before"),
+        (WIDE_CARD, f"{capitalised(task.rest_name)} left", rest, f"after review; {percent(before, 2)} before"),
     ]
 
 
@@ -223,7 +222,7 @@ def describe_guarantee(referral: RunReferral) -> str:
         f"{describe_threshold(referral.score, given.threshold, 4)}, here {len(examples):,}"
     )
     least = percent_at_least(given.quality, 2)
-    promise = f"the {task.quality_name} of the rest is at least {least}"
+    promise = f"the {task.rest_name} of the rest is at least {least}"
     if task.loss.is_mistake:
         promise = f"at least {least} of the rest are right"
     return (
@@ -341,7 +340,7 @@ def _render_missed_mistakes(run: Run, state: PageState, referral: RunReferral) -
 
 def _render_curves(run: Run, referral: RunReferral, share: float, group: str | None) -> None:
     figure = mark_share(cached_risk_coverage(run, referral.score.name, group=group), share)
-    quality = capitalised(run.task.quality_name)
+    quality = capitalised(run.task.rest_name)
     st.caption(f"{quality} left after a person reviews the most uncertain share, with a 95% band.")
     chart(
         figure,

@@ -58,7 +58,7 @@ MOST_LIVE_BYTES = 1 << 24  # of the passes over one input: a slider is predicted
 RunPart = Literal["labels", "examples", "images", "model"]
 Need = (
     RunPart
-    | Literal["examples or features", "groups", "targets", "losses", "bounded loss"]
+    | Literal["examples or features", "groups", "targets", "losses", "bounded loss", "mistakes"]
     | Literal["classes", "class filters", "class sets"]
 )
 MISSING: dict[RunPart, tuple[str, str]] = {
@@ -133,8 +133,8 @@ class ComparedRun(Run):
 
 
 def numbers_key(run: Run) -> str:
-    """Return the key of what follows from a run's own numbers, targets, examples and model."""
-    return run.digest
+    """Return the key of what follows from a run's own numbers, targets, examples, model and decisions."""
+    return run.numbers_version
 
 
 def scores_key(run: Run) -> str:
@@ -346,6 +346,7 @@ HOLDS: dict[Need, Callable[[Run], bool]] = {
     "targets": lambda run: run.task.last_axis == "target",
     "losses": lambda run: bool(run.task.loss_column),
     "bounded loss": lambda run: bool(np.isfinite(run.task.loss.largest)),
+    "mistakes": lambda run: run.task.loss.is_mistake,
     "groups": lambda run: bool(all_grouping_columns(run)),
 }
 

@@ -25,7 +25,7 @@ from mcviz.app.wording import as_markdown, counted
 from mcviz.app.work import refusal, show_failures
 from mcviz.errors import McvizError
 from mcviz.measures import percent
-from mcviz.measures.multilabel import THRESHOLD, UNKNOWN
+from mcviz.measures.multilabel import UNKNOWN
 from mcviz.reviews import Answers, Decision, LabelAnswers, Reviews, ReviewSummary, answers_of, summarise_reviews
 from mcviz.reviews.store import LONGEST_NOTE, LONGEST_REVIEWER, DecisionKind, encode_classes
 from mcviz.runs import Run
@@ -349,11 +349,15 @@ class _Controls:
         after: str = "",
         style: Literal["primary", "secondary", "tertiary"] = "secondary",
         again: bool = False,
+        bold: bool = False,
     ) -> None:
         """Render a button; `again` where it may be pressed more than once."""
-        pressed = key_label(self.keyboard[name])
+        pressed, words_shown = (
+            key_label(self.keyboard[name]),
+            f"**{as_markdown(words)}**" if bold else as_markdown(words),
+        )
         st.button(
-            (f"`{pressed}` " if pressed and pressed != words else "") + as_markdown(words) + after,
+            (f"`{pressed}` " if pressed and pressed != words else "") + words_shown + after,
             key=self.key(name),
             type=style,
             on_click=action if again else self.once(action),
@@ -361,7 +365,7 @@ class _Controls:
 
 
 def _render_choices(review: Review, example: int) -> dict[str, str]:
-    """Render the buttons and fields, the classes by likelihood; return that of each key of the keyboard."""
+    """Render the buttons and fields; return that of each key of the keyboard."""
     keyboard = review.keyboard()
     controls, decide = _Controls(example, keyboard), partial(_decide, review, example)
     shortcuts = review.answers.shortcuts(example)
@@ -393,13 +397,13 @@ def _render_choices(review: Review, example: int) -> dict[str, str]:
 
 
 def _render_classes(review: Review, controls: _Controls) -> None:
-    """Render a button a class, which decides for it; of many classes one is typed."""
+    """Render a button a class, which decides for it, the likeliest in bold; of many classes one is typed."""
     names, mean, likeliest = _likeliest_classes(review, controls.example)
     if len(names) <= BUTTONS:
         with st.container(horizontal=True, gap="small", key="review-classes"):
-            for index in likeliest:
+            for index, name in enumerate(names):
                 decide = partial(_decide, review, controls.example, "class", review.run.class_names[index])
-                controls.button(f"class-{index}", names[index], decide, after=_share(mean[index]))
+                controls.button(f"class-{index}", name, decide, after=_share(mean[index]), bold=index == likeliest[0])
         return
     field = controls.key("class")
 
@@ -418,11 +422,11 @@ def _render_class_set(review: Review, controls: _Controls) -> None:
     chosen = _draft(review, example)
     if len(names) <= BUTTONS:
         with st.container(horizontal=True, gap="small", key="review-classes"):
-            for index in likeliest:
+            for index, name in enumerate(names):
                 is_chosen = index in chosen
                 controls.button(
                     f"class-{index}",
-                    names[index],
+                    name,
                     partial(_put_class, review, example, index, not is_chosen),
                     after=f"{_share(mean[index])}{' ✓' if is_chosen else ''}",
                     style="primary" if is_chosen else "secondary",
@@ -477,7 +481,7 @@ def _draft(review: Review, example: int) -> frozenset[int]:
     mine, given = review.mine.get(example), review.answers.given[example]
     if mine is not None and mine.classes is not None:
         given = np.where(np.array(mine.classes) == UNKNOWN, given, mine.classes)
-    has_class = np.where(given == UNKNOWN, review.run.mean_probs[example] > THRESHOLD, given == 1)
+    has_class = np.where(given == UNKNOWN, review.run.task.decide(review.run.mean_probs[example]), given == 1)
     return frozenset(np.flatnonzero(has_class).tolist())
 
 

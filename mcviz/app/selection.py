@@ -15,7 +15,7 @@ from mcviz.app.resources import cached_for_run, class_sets, has, numbers_key, ra
 from mcviz.app.state import CONFIDENT_FIRST, UNCERTAIN_FIRST, PageState, choose_name
 from mcviz.app.work import progress_bar
 from mcviz.measures.similarity import FEWEST_MAPPED
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_numbers
 
 LAYOUTS = {"pca": "PCA", "tsne": "t-SNE"}
 
@@ -72,7 +72,7 @@ def mistakes(run: Run) -> np.ndarray | None:
     """Return (N,) bool: which predictions are wrong; None where nobody knows, or none is right or wrong."""
     if not has(run, "labels") or not has(run, "classes"):
         return None
-    return ~table(run)["correct"].to_numpy(bool)
+    return ~table(run)["correct"].fillna(True).to_numpy(bool)
 
 
 @cached_for_run(table_key, max_entries=32)
@@ -103,12 +103,12 @@ def doubted_labels(run: Run) -> np.ndarray:
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Counting probable label errors …")
 def probable_label_errors(run: Run) -> str:
     """Say how many labels of a run are expected to be wrong; "" of one example."""
-    return label_errors_sentence(count_label_errors(run)) if len(run) >= LEAST_LABELLED else ""
+    return label_errors_sentence(count_label_errors(run)) if run.manifest.labelled >= LEAST_LABELLED else ""
 
 
 def label_error_words(run: Run) -> str:
     """Say how many labels of a run are expected to be wrong, and what that takes; "" of one example."""
-    return f"{probable_label_errors(run)} {OUT_OF_FOLD}".lstrip() if len(run) >= LEAST_LABELLED else ""
+    return f"{probable_label_errors(run)} {OUT_OF_FOLD}".lstrip() if run.manifest.labelled >= LEAST_LABELLED else ""
 
 
 def find_rank(example: int, order: np.ndarray) -> int:
@@ -121,6 +121,12 @@ def ranked_examples(run: Run, score: str, order: str) -> np.ndarray:
     """Return (N,) int64: all examples of a run, by a score, in one of the orders."""
     ranked = ranking(run, score)
     return ranked[::-1] if order == CONFIDENT_FIRST else ranked
+
+
+def labelled_ranking(run: Run, score: str) -> np.ndarray:
+    """Return (n,) int64: the examples of which measures take the labels, by a score, most uncertain first."""
+    order = ranking(run, score)
+    return order if run.manifest.examples_with_labels is None else order[np.isin(order, labelled_numbers(run))]
 
 
 def available_layouts(run: Run) -> list[str]:

@@ -23,7 +23,7 @@ from typing import Any
 import click
 import msgspec
 import streamlit as st
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse
@@ -32,6 +32,7 @@ from streamlit import runtime
 from streamlit.config import get_config_options
 from streamlit.config_option import ConfigOption
 from streamlit.delta_generator_singletons import context_dg_stack, get_default_dg_stack_value
+from streamlit.file_util import get_static_dir
 from streamlit.logger import get_logger
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime.app_session import AppSession
@@ -64,6 +65,28 @@ REFUSAL = "The server holds as many uploads as it may. Try again in some minutes
 
 HOST = "127.0.0.1"
 SCRIPT = Path(mcviz.__file__).with_name("dashboard.py")
+STYLES = "page.css", "bar.css", "review.css", "runs.css", "probe.css", "present.css"
+NOTE_PAGE = """
+function notePage() {
+  const query = new URLSearchParams(location.search);
+  const [page, view, present] = [location.pathname.split("/").pop(), query.get("view"), query.get("present")];
+  Object.assign(document.documentElement.dataset, { page, view, present });
+}
+notePage();
+"""  # for the style, which reserves a place for what the page will have
+EARLY = (
+    "BidiComponent",
+    "Html",
+    "PageLink",
+    "Selectbox",
+    "ButtonGroup",
+    "Button",
+    "Multiselect",
+    "TextInput",
+    "Checkbox",
+    "ImageList",
+)
+PRELOAD = '<link rel="modulepreload" crossorigin href="./static/js/{}">'
 STREAMLIT_OPTIONS = FOLDER / ".streamlit" / "config.toml"
 SECONDS_TO_LISTEN = 0.5
 WARNING_OF_NO_PAGE = "scriptrunner_utils.script_run_context", "state.session_state_proxy"
@@ -176,6 +199,59 @@ class Limits:
         return room >= 0 and held + self.arriving.total() + size <= ALL_SESSIONS * largest
 
 
+class StyledPages:
+    """ASGI middleware that writes the style of the pages into the HTML with which a visit begins.
+
+    The browser lays out the first words with it. A style among the page's elements would come later, and move them.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        # At the end of the body, behind the styles that Streamlit puts into the head.
+        self.style = b"%b<script>%b</script><style>%b</style></body>" % (
+            "".join(map(PRELOAD.format, _early_code())).encode(),
+            NOTE_PAGE.encode(),
+            b"".join((SCRIPT.parent / "app" / name).read_bytes() for name in STYLES),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; that of a page with its style."""
+        headers = Headers(scope=scope) if scope["type"] == "http" else {}
+        if scope.get("method") != "GET" or "text/html" not in headers.get("accept", ""):
+            await self.app(scope, receive, send)
+            return
+        start: Message = {}
+        body = bytearray()
+
+        async def send_styled(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            body.extend(message.get("body", b""))
+            if message.get("more_body"):
+                return
+            answer = MutableHeaders(raw=start["headers"])
+            if answer.get("content-type", "").startswith("text/html"):
+                body[:] = body.replace(b"</body>", self.style, 1)
+                answer["content-length"] = str(len(body))
+                for name in ("etag", "last-modified"):  # of the file without its style
+                    del answer[name]
+            await send(start)
+            await send({"type": "http.response.body", "body": bytes(body)})
+
+        whole = [(name, value) for name, value in scope["headers"] if name not in (b"accept-encoding", b"range")]
+        await self.app({**scope, "headers": whole}, receive, send_styled)
+
+
+def _early_code() -> list[str]:
+    """Return the names of the frontend's files that every page needs, and that it asks for only when it draws them."""
+    return [file.name for part in EARLY for file in Path(get_static_dir(), "static", "js").glob(f"{part}.*.js")]
+
+
+PAGE_MIDDLEWARE = (Middleware(StyledPages),)  # also of `streamlit run`
+
+
 def _size(files: dict[str, UploadedFileRec]) -> int:
     return sum(max(LEAST, len(file.data)) for file in files.values())
 
@@ -231,7 +307,7 @@ def serve(
     hosts = [f"[{name}]" if ":" in name else name for name in names]
     trusted = Middleware(TrustedHostMiddleware, allowed_hosts=hosts)
     logging.getLogger("streamlit.config").addFilter(_asks_for_no_restart)
-    st.App(SCRIPT, middleware=[trusted, Middleware(Limits)], lifespan=_browser).run(config=options)
+    st.App(SCRIPT, middleware=[trusted, Middleware(Limits), *PAGE_MIDDLEWARE], lifespan=_browser).run(config=options)
 
 
 def streamlit_options() -> dict[str, Any]:

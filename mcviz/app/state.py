@@ -231,6 +231,7 @@ class PageState:
     coverage: Coverage = 90  # of prediction intervals
     section: Name = ""  # of Overview or Probe, to which the page scrolls
     trust_class: Annotated[Whole | None, _CLASS] = None  # whose probability is compared with its labels on Trust
+    trust_threshold: Annotated[float, Meta(ge=0, le=1)] | None = None  # of that class; None for the one that counts
     details: tuple[Name, ...] = ()  # that are open on Trust
     calibrated_on: str = ""  # the name of a labelled run, of a run without labels on Trust
     referral: Name = ""  # what a person asks of a referral

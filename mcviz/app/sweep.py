@@ -39,7 +39,7 @@ from mcviz.measures import percent
 from mcviz.measures.calibration import TERMS, Calibration, calibration, degradation_sentences
 from mcviz.measures.intervals import Interval, proportion
 from mcviz.measures.registry import Terms
-from mcviz.runs import Derived, Run, load_derived, save_derived
+from mcviz.runs import Derived, Run, labelled_numbers, load_derived, save_derived
 
 DEFAULT_INPUTS = 100  # as many findings are kept beside a run
 SWEEP = "sweep"  # of the session
@@ -396,7 +396,7 @@ def step_amounts(distortion: Distortion) -> np.ndarray:
 def load_steps(run: Run, name: str, distortion: Distortion) -> Steps | None:
     """Load the steps of a distortion that were computed before; None without them."""
     arrays = load_derived(run.path, run.digest, _derived_of_steps(name))
-    count = len(step_amounts(distortion)), min(EXAMPLES, len(run))
+    count = len(step_amounts(distortion)), min(EXAMPLES, run.manifest.labelled)
     if arrays is None or any(array.shape[:2] != count for array in arrays.values()):
         return None
     return [
@@ -428,7 +428,7 @@ def _compute_on_request(run: Run, name: str, distorter: Distorter) -> None:
 
 def _count(run: Run) -> str:
     """Return how many examples are distorted, such as "200 images"."""
-    return counted(min(EXAMPLES, len(run)), run.manifest.examples.kind)
+    return counted(min(EXAMPLES, run.manifest.labelled), run.manifest.examples.kind)
 
 
 def _compute(run: Run, name: str, distorter: Distorter) -> Steps:
@@ -436,7 +436,7 @@ def _compute(run: Run, name: str, distorter: Distorter) -> Steps:
     prepared = sampler(run)
     from mcviz.sampling.checking import sweep_calibration
 
-    examples = np.sort(np.random.default_rng(0).permutation(len(run))[:EXAMPLES])
+    examples = np.sort(np.random.default_rng(0).permutation(labelled_numbers(run))[:EXAMPLES])
     settings, contents = DistortionSettings(name, 0, 0.0, 0, 0), distorter.contents(run, examples)
     with progress_bar("predictions") as progress:
         return sweep_calibration(

@@ -86,6 +86,14 @@ def describe_examples(manifest: Manifest) -> str:
     return f"{manifest.examples.count:,} {plural if manifest.examples.count != 1 else plural.removesuffix('s')}"
 
 
+def _describe_labels(manifest: Manifest) -> str:
+    if manifest.labels_sha256 is None:
+        return "none"
+    if manifest.examples_with_labels is None:
+        return "one for each example"
+    return f"of {manifest.labelled:,} of {manifest.examples.count:,} examples"
+
+
 def time_made(manifest: Manifest) -> datetime | None:
     """The time at which a run was finished, or else begun, in UTC; None where it is not known."""
     return manifest.time("finished") or manifest.time("started")
@@ -97,7 +105,7 @@ def describe_manifest(manifest: Manifest) -> dict[str, str]:
     facts = {
         "Predicts": _describe_outputs(manifest),
         "Examples": _describe_content(manifest),
-        "Labels": "none" if manifest.labels_sha256 is None else "one for each example",
+        "Labels": _describe_labels(manifest),
         "Passes": _describe_passes(manifest),
         "Random layers": _join([f"{layer.name} ({_describe_layer(layer)})" for layer in origin.stochastic_layers]),
         "Layers that stayed off": _join(origin.inactive_layers),
@@ -105,6 +113,7 @@ def describe_manifest(manifest: Manifest) -> dict[str, str]:
         "Built by": model.function if model else "",
         "Transform": model.transform if model else "",
         "Output": model.output or "" if model else "",
+        "Targets": manifest.target_scaler.summary if manifest.target_scaler else "",
         "Preprocessing": f"{manifest.preprocessing}. {manifest.preprocessing.reason}".strip(". ") + ".",
         "Also kept": _list_kept(manifest),
         **{f"About: {key}": str(value) for key, value in manifest.about.items()},
@@ -166,13 +175,6 @@ def _steps(done: Preprocessing) -> list[str]:
     if max(len(done.mean), len(done.std)) <= MOST_LISTED:
         return done.steps
     return [*replace(done, mean=(), std=()).steps, "scaled column by column"]
-
-
-def ways_to_predict(manifest: Manifest) -> tuple[str, str, str]:
-    """The names of the deterministic model, one pass and the ensemble."""
-    if manifest.origin.kind == "imported":
-        return "Deterministic", "One pass", "Ensemble"
-    return "Deterministic", "One MC pass", "MC ensemble"
 
 
 def counted(count: int, noun: str) -> str:

@@ -1,5 +1,7 @@
 """`mcviz refer`, `label-issues`, `acquire` and `score`."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,9 @@ from mcviz.data.tables import (
 from mcviz.errors import InvalidInputError, McvizError, MissingPackageError
 from mcviz.extras import require_framework
 from mcviz.measures import percent
+from mcviz.measures.multilabel import THRESHOLD
 from mcviz.runs import Run, check_table_file, open_run, write_table
+from mcviz.text import one_line
 
 IDS_SHOWN = 10
 
@@ -85,30 +89,37 @@ def refer(
         _say_examples(f"To look at for {NEW}, {first}", guaranteed, guaranteed_to, "--guaranteed-to")
 
 
-def label_issues(run: str, first: int, confidence: float, seed: int, to: str | None, as_json: bool) -> None:
-    """Print and write the examples whose labels are most likely wrong."""
+def label_issues(run: str, first: int | None, confidence: float, seed: int, to: str | None, as_json: bool) -> None:
+    """Print and write the labels that are most likely wrong."""
     if to:
         check_table_file(to)
     opened = open_run(run)
     count = count_label_errors(opened, confidence, seed)
     in_words = label_errors_sentence(count, confidence)
-    table = labelling.label_issues(opened, first)
+    table = labelling.label_issues(opened, first or labelling.count_listed(count))
     if to:
         write_table(table, to)
+    several, ids = opened.task.several_labels, table["id"].tolist()
     if as_json:
-        estimated = {"confidence": confidence, **vars(count)}
-        ids = table["id"].tolist()
-        print_json({"run": run, "examples": len(opened), "in_words": in_words, "estimated": estimated, "ids": ids})
+        classes = {"classes": table["class"].tolist()} if several else {}
+        content = {"run": run, "examples": len(opened), "in_words": in_words}
+        print_json(content | {"estimated": {"confidence": confidence, **vars(count)}, "ids": ids, **classes})
         return
     say(in_words)
-    others = int((opened.task.loss_of_table(table) > 0).sum())
-    score, other = (
-        opened.score_registry[opened.task.label_score],
-        "another class" if opened.task.has_one_class else "other classes",
-    )
-    say(f"These are the {len(table):,} lowest by {score.inline_label}. The ensemble predicts {other} for {others:,}.")
+    score = opened.score_registry[opened.task.label_score].inline_label
+    if several:
+        others = int(((table["probability"] > THRESHOLD) != (table["given"] == 1)).sum())
+        say(f"These are the {len(table):,} least probable. The ensemble predicts the opposite of {others:,}.")
+        ids = [f"{name} ({one_line(of)})" for name, of in zip(ids, table["class"], strict=True)]
+    else:
+        others = int((opened.task.loss_of_table(table) > 0).sum())
+        say(f"These are the {len(table):,} lowest by {score}. The ensemble predicts another class for {others:,}.")
     say(OUT_OF_FOLD)
-    _say_examples("To check, the likeliest to be wrong first", table, to)
+    _say_ids("To check, the likeliest to be wrong first", ids)
+    why = "as --first says" if first else "as many as are estimated to be wrong"
+    if not first and math.isnan(count.value):
+        why = f"at most {labelling.USUAL_ISSUES}, since there is no estimate"
+    say(f"{len(table):,} rows are {f'written to {to}' if to else 'listed; --to FILE writes them'}: {why}.")
 
 
 def acquire(run: str, method: Any, batch: int, seed: int, to: str) -> None:
@@ -158,14 +169,17 @@ def ood_warnings(old: Run, new: Run, modules: tuple[str, ...], promise: str) -> 
 
 
 def _say_examples(what: str, table: pd.DataFrame, to: str | None, option: str = "--to") -> None:
-    ids = list(map(str, table["id"].iloc[:IDS_SHOWN]))
-    if ids:
-        more = len(table) - len(ids)
-        say(f"{what}: {', '.join(ids)}" + (f" and {more:,} more." if more else "."))
+    _say_ids(what, table["id"].tolist())
     if to:
         say(f"{len(table):,} examples are written to {to}.")
-    elif len(table) > len(ids):
+    elif len(table) > IDS_SHOWN:
         say(f"{option} FILE writes all of them, --json prints them.")
+
+
+def _say_ids(what: str, ids: Sequence[str]) -> None:
+    if ids:
+        more = len(ids) - IDS_SHOWN
+        say(f"{what}: {', '.join(ids[:IDS_SHOWN])}" + (f" and {more:,} more." if more > 0 else "."))
 
 
 def score(run: str, name: str, file: Path, low_is_uncertain: bool, meaning: str) -> None:

@@ -26,6 +26,7 @@ from mcviz.data import (
     read_data,
     read_mnist,
     read_scaler,
+    read_target_scaler,
 )
 from mcviz.data.labels import explain_renaming, rename_classes
 from mcviz.errors import DataNotFoundError, InvalidInputError
@@ -42,7 +43,7 @@ from mcviz.options import (
     PreprocessingOptions,
     SampleOptions,
 )
-from mcviz.runs import PRESETS, Preprocessing, Run, open_run
+from mcviz.runs import PRESETS, Preprocessing, Run, TargetScaler, open_run
 from mcviz.runs.data_set import data_set_of, find_run
 from mcviz.runs.manifest_file import NAME
 from mcviz.sampling.base import ModelSpec, absolute
@@ -129,6 +130,8 @@ def say_classes(examples: DataSet) -> None:
         say(f"classes: {listed}" + (f" and {more:,} more" if more > 0 else ""))
     if examples.labels is not None and examples.target_names is None and examples.labels.ndim < 3:
         say(f"labels: {MATCHES[examples.matched_by]}")
+    if examples.labels is not None and (count := examples.labelled) < len(examples):
+        say(f"labels are known of {count:,} of {len(examples):,} examples")
 
 
 def read_labels(path: str, options: DataOptions, task: str = "classification") -> DataSet:
@@ -138,7 +141,9 @@ def read_labels(path: str, options: DataOptions, task: str = "classification") -
 
 
 def read_relabelled(options: DataOptions, task: str = "classification") -> DataSet:
-    """Read examples with the labels of a file, by ids or numbers; those that it does not name are left out.
+    """Read examples with the labels of a file, by ids or numbers.
+
+    Those that it does not name have no label; of a segmentation they are left out.
 
     Raises:
         InvalidInputError: it names none of the examples, or has other labels than are taken.
@@ -158,13 +163,15 @@ def read_relabelled(options: DataOptions, task: str = "classification") -> DataS
             f"{labels} should have the ids of examples, such as {ids[0]}. Received: {given.ids[0]} and others. Name "
             "their column with --id-column."
         )
-    if len(places) < len(ids):
-        say(f"{len(ids) - len(places):,} of {len(ids):,} examples have no label in {labels} and are left out.")
+    without = len(ids) - len(places)
+    if without and TASKS[task].of_pixels:
+        say(f"{without:,} of {len(ids):,} examples have no label in {labels} and are left out.")
+        ids, examples = tuple(ids[place] for place in places), examples.take(places)
     unknown = [name not in known for name in given.ids]
     if any(unknown):
         say(f"{sum(unknown):,} labels of {labels} are of no example that is taken.")
     given = given.take(np.flatnonzero(np.logical_not(unknown)))
-    return examples.with_ids(ids).take(places).with_labels_of(given)
+    return examples.with_ids(ids).with_labels_of(given)
 
 
 def refuse_mask_options(masks: MaskOptions, task: str) -> None:
@@ -212,6 +219,19 @@ def add_scaler(chosen: Preprocessing | None, options: DataOptions, examples: Dat
     return msgspec.structs.replace(
         chosen or Preprocessing(), mean=mean, std=std, reason=f"By {Path(options.scaler).name}."
     )
+
+
+def find_target_scaler(options: DataOptions, task: str, targets: tuple[str, ...] | None) -> TargetScaler | None:
+    """Read the file of --target-scaler where it is given.
+
+    Raises:
+        InvalidInputError: the file cannot be used, or the task predicts no targets.
+    """
+    if options.target_scaler is None:
+        return None
+    if TASKS[task].last_axis != "target":
+        raise InvalidInputError(f"--target-scaler is for a regression. Received: --task {task}.")
+    return read_target_scaler(options.target_scaler, targets)
 
 
 def choose_preprocessing(options: PreprocessingOptions) -> Preprocessing | None:
@@ -385,7 +405,7 @@ def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Prepr
         options.task,
         run=None if own is None else absolute(own.path),
     )
-    sampler = load_sampler(source)
+    sampler = load_sampler(source).with_target_scaler(find_target_scaler(data, task, examples.target_names))
     say(f"device: {sampler.network.describe_device()}")
     if data.class_names is None:
         examples = name_classes_by_model(examples, sampler.network)
@@ -445,7 +465,7 @@ def import_(passes: str, options: ImportOptions) -> None:
         if options.data.labels:
             examples = examples.with_labels_of(read_labels(options.data.labels, options.data, task))
         if opened.ids:
-            examples = examples.in_order_of(opened.ids)
+            examples = examples.spread(opened.ids).in_order_of(opened.ids)
         if examples.labels is None and opened.labels is not None:
             examples = examples.with_labels(opened.labels, task)
         names = TASKS[task].pass_names.arrays
@@ -477,6 +497,7 @@ def import_(passes: str, options: ImportOptions) -> None:
                 background=options.masks_mean.background_number,
                 ignore=options.masks_mean.ignore_number,
                 preprocessing=chosen,
+                target_scaler=find_target_scaler(options.data, task, examples.target_names),
                 keep_images=options.run.keep_images,
                 source=options.source,
                 about=dict(options.run.about),

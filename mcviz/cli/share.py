@@ -3,12 +3,21 @@
 from pathlib import Path
 
 from mcviz.app.sharing import share as write_page
+from mcviz.app.sharing.withheld import Part
 from mcviz.cli.base import say
 from mcviz.cli.progress import count_progress
 from mcviz.runs import open_run
 
 
-def share(run: str, to: Path, score: str | None, examples: tuple[int, ...], link: str, max_size: float) -> None:
+def share(
+    run: str,
+    to: Path,
+    score: str | None,
+    examples: tuple[int, ...],
+    without: tuple[Part, ...],
+    link: str,
+    max_size: float,
+) -> None:
     """Write a run as one web page."""
     with count_progress("examples") as progress:
         write_page(
@@ -16,6 +25,7 @@ def share(run: str, to: Path, score: str | None, examples: tuple[int, ...], link
             to,
             score=score,
             examples=examples or None,
+            without=without,
             link=link,
             max_size=max_size,
             progress=progress,

@@ -17,7 +17,7 @@ from mcviz.analysis.referral import SET_COVERAGE, CheapestReferral, find_cheapes
 from mcviz.analysis.requirements import judge_all, parse_requirement
 from mcviz.analysis.segmentation_trust import SegmentationTrust
 from mcviz.analysis.trust import ClassificationTrust
-from mcviz.analysis.unlabelled import SHIFTED, estimate_accuracy
+from mcviz.analysis.unlabelled import SHIFTED, RunCoverage, RunEstimate, estimate_without_labels
 from mcviz.choices import PREDICTOR_NAMES
 from mcviz.cli.base import table_lines
 from mcviz.cli.gate import Findings, Rows, check_summary_folder, finish
@@ -119,15 +119,15 @@ def _group_quality_lines(result: QualityTrust) -> list[str]:
 
 
 def find_estimate(run: Run, calibrated_on: Run, confidence: float, modules: tuple[str, ...]) -> Findings:
-    """Estimate the accuracy, and test which columns and scores are distributed otherwise.
+    """Estimate the accuracy or the coverage, and test which columns and scores are distributed otherwise.
 
     Args:
-        run: whose accuracy is estimated.
-        calibrated_on: the labelled run.
+        run: whose predictions the estimate is about.
+        calibrated_on: the labelled run; or the same one, of which some examples have a label.
         confidence: of the interval.
         modules: to import for the runs' model, which is asked for the OOD score.
     """
-    estimate = estimate_accuracy(run, calibrated_on, confidence)
+    estimate = estimate_without_labels(run, calibrated_on, confidence)
     ood = ood_warnings(calibrated_on, run, modules, "the estimate")
     sentences = [*estimate.sentences, *estimate.shift_sentences, *ood]
     rows: Rows = [("column or score", "test", "statistic", "p", "corrected p", "")]
@@ -142,29 +142,36 @@ def find_estimate(run: Run, calibrated_on: Run, confidence: float, modules: tupl
         )
         for column in estimate.columns
     ]
-    estimated = estimate.estimated
     lines = [
         *estimate.warnings,
-        f"Temperature {estimated.temperature:.3f}; mean confidence at it {percent(estimated.mean_confidence, 2)}.",
+        *_temperature_lines(estimate),
         "",
         *table_lines(rows),
         "",
         f"Shifted is a p-value below {SHIFTED:g}, corrected for {len(estimate.columns)} tests.",
     ]
     if run.labels is not None:
-        accuracy = float((run.mean_probs.argmax(axis=1) == run.labels).mean())
-        lines.append(f"By the run's own labels, the accuracy is {percent(accuracy, 2)}.")
+        task, count = run.task, "" if run.manifest.examples_with_labels is None else f" {run.manifest.labelled:,}"
+        quality = task.format_quality(task.compute_quality(run.mean_predictions, run.labels), run.manifest.unit)
+        lines.append(f"By the run's own{count} labels, the {task.quality_name} is {quality}.")
     as_dict = {**describe_run(run, sentences), **estimate.as_dict()}
     as_dict["warnings"] += ood
     return Findings(
         run,
-        "max_probability",
+        run.first_score,
         sentences,
         lines,
         as_dict,
         tables={"What is distributed otherwise?": rows},
         draw_charts=lambda: {},
     )
+
+
+def _temperature_lines(estimate: RunEstimate | RunCoverage) -> list[str]:
+    if not isinstance(estimate, RunEstimate):
+        return []
+    found = estimate.estimated
+    return [f"Temperature {found.temperature:.3f}; mean confidence at it {percent(found.mean_confidence, 2)}."]
 
 
 def trust(

@@ -219,7 +219,8 @@ def import_() -> None:
 @click.option(
     "--calibrated-on",
     metavar="RUN",
-    help="Without labels: estimate the accuracy by a run of the same model with labels.",
+    help="Estimate the accuracy, or the coverage of a regression, of examples without labels by a run of the same "
+    "model with labels; it may be RUN itself.",
 )
 @import_option
 @click.option(
@@ -255,6 +256,37 @@ def slices() -> None:
     """
 
 
+@commands.command(short_help="Decide from which probability a class is predicted, or which errors are right.")
+@RUN
+@click.option("--set", "values", multiple=True, metavar="CLASS=NUMBER", help="A threshold; 0.5 takes one away.")
+@click.option(
+    "--best", type=click.Choice(["f1", "accuracy"]), help="Choose the best thresholds by one half of the labels."
+)
+@click.option(
+    "--recall", callback=parse_share, metavar="SHARE", help="Choose the highest thresholds with this recall likewise."
+)
+@click.option("--class", "classes", multiple=True, metavar="CLASS", help="A class whose threshold is chosen; or all.")
+@click.option(
+    "--tolerance",
+    "tolerances",
+    multiple=True,
+    metavar="[TARGET=]NUMBER[%]",
+    help="The largest error that is right, in the target's unit, or as a share of the label.",
+)
+@click.option("--clear", is_flag=True, help="Take away all that was decided before.")
+@GROUP
+@JSON
+@call_lazily("mcviz.cli.thresholds:thresholds")
+def thresholds() -> None:
+    """Decide about the run in folder or at fsspec address RUN, or without options print what was decided.
+
+    Of several labels an example, a class is predicted above its threshold, 0.5 at first. --best and --recall choose by
+    one half of the labels; from then on every figure is by the other half. Of numbers, an error above the tolerance is
+    a mistake, so that `mcviz refer`, `mcviz slices` and requirements take them as they take classes. The decisions are
+    kept in a file beside the run; the run stays as it is.
+    """
+
+
 @commands.command(short_help="Print which examples a person should look at.")
 @RUN
 @click.option(
@@ -287,16 +319,19 @@ def refer() -> None:
 
 @commands.command("label-issues", short_help="List the examples whose labels are most likely wrong.")
 @RUN
-@click.option("--first", type=click.IntRange(min=1), default=100, show_default=True, help="How many.")
+@click.option(
+    "--first", type=click.IntRange(min=1), help="How many; as many as are estimated, or 100 without an estimate."
+)
 @CONFIDENCE
 @SEED
-@click.option("--to", metavar="FILE", help="Write the examples to a .csv or .parquet.")
+@click.option("--to", metavar="FILE", help="Write the list to a .csv or .parquet.")
 @JSON
 @call_lazily("mcviz.cli.refer:label_issues")
 def label_issues() -> None:
     """Print how many labels of RUN are estimated to be wrong, and list the likeliest first.
 
-    The model must not have been trained on these labels: it would have learnt the wrong ones too.
+    The model must not have been trained on these labels: it would have learnt the wrong ones too. Of several labels an
+    example, each class of an example is a row.
     """
 
 
@@ -311,14 +346,29 @@ def acquire() -> None:
     """Write the examples of RUN whose labels would tell the model most, the first to be labelled first."""
 
 
-@commands.group(short_help="Take away what people decided on the page Label.")
+@commands.group(short_help="Take away what people decided, or bring it in.")
 def review() -> None:
-    """Take away what people decided on the page Label."""
+    """Take away what people decided on the page Label, or bring in what they decided on a shared page."""
+
+
+@review.command("import", short_help="Add the decisions that a shared page saved.")
+@RUN
+@click.argument("file", metavar="DECISIONS.json", type=PATH)
+@call_lazily("mcviz.cli.review:import_")
+def import_reviews() -> None:
+    """Add the decisions in DECISIONS.json, which a shared page or Label Studio saved, to the reviews of RUN's examples.
+
+    The whole file is checked before any is added. A decision that is there is not added again.
+    """
 
 
 @review.command("export", short_help="Write corrected labels, or move files to their classes.")
 @RUN
-@click.option("--to", metavar="FILE", help="Write a .csv or .parquet: id, old, new, who, when and note.")
+@click.option(
+    "--to",
+    metavar="FILE",
+    help="Write a .csv or .parquet: id, old, new, who, when and note; of a segmentation decisions and notes.",
+)
 @click.option(
     "--to-folders",
     metavar="FOLDER",
@@ -467,6 +517,12 @@ def _parse_examples(context: click.Context, option: click.Parameter, given: str 
     callback=_parse_examples,
     metavar="A,B,…|FILE",
     help="Only the examples of these numbers, counted from 0; or of a file with one number a line.",
+)
+@click.option(
+    "--without",
+    callback=lambda *given: tuple(given[-1].split(",")) if given[-1] else (),
+    metavar="PARTS",
+    help="Leave out images (the examples, of whatever kind), labels, columns or ids; several with commas.",
 )
 @click.option("--link", metavar="ADDRESS", default="", help="Of a dashboard that shows the run; the page links to it.")
 @click.option(

@@ -1,6 +1,7 @@
 """A job's own process: `mcviz sample` at low priority, which tells how far it is."""
 
 import faulthandler
+import math
 import os
 import shutil
 import sys
@@ -149,12 +150,13 @@ class Watcher:
         }
 
     def _top(self, example: int, score: str) -> Top:
-        row = {name: values[example].item() for name, values in self._known.items()}
+        row = {name: values[[example]].tolist()[0] for name, values in self._known.items()}
         prediction = next(value for name, value in row.items() if name.startswith("prediction"))
-        label = next((value for name, value in row.items() if name.startswith("label")), None)
+        label = next((value for name, value in row.items() if name.startswith("label")), math.nan)
+        known = None if label is None or math.isnan(label) else label
         ids = self.examples.ids if self.examples else None
         return Top(
-            example, ids[example] if ids else "", row["passes"], row[score], prediction, label, self._shown(example)
+            example, ids[example] if ids else "", row["passes"], row[score], prediction, known, self._shown(example)
         )
 
     def _shown(self, example: int) -> str:

@@ -9,6 +9,7 @@ from .passes import open_passes as open_passes
 from .passes import read_array as read_array
 from .pictures import Pictures as Pictures
 from .scaler import read_scaler as read_scaler
+from .scaler import read_target_scaler as read_target_scaler
 from .sources import read_data as read_data
 from .sources import read_labels as read_labels
 from .sources import read_mnist as read_mnist

@@ -12,8 +12,8 @@ from mcviz import validate
 from mcviz.choices import USUAL_IGNORE, Ignore
 from mcviz.data.fitting import Size, have_same_proportions, scale_label_maps
 from mcviz.data.in_place import LazyRows
-from mcviz.data.label_sets import UNKNOWN as UNKNOWN_LABEL
 from mcviz.data.label_sets import match_label_sets, take_lists
+from mcviz.data.labels import UNKNOWN as UNKNOWN_LABEL
 from mcviz.data.labels import (
     MatchedBy,
     check_named,
@@ -46,8 +46,8 @@ class DataSet:
     Attributes:
         images: (N, height, width, channels), uint8 in 0..255 or finite float32; or what is read when it is indexed, or
             pictures that are decoded then; None where the examples are no images.
-        labels: (N,) int64 class indices; of a regression (N, D) finite float32; of a segmentation (N, H, W) uint8, or
-            masks in files, which may differ in size; or None where they are not known.
+        labels: (N,) int64 class indices; of a regression (N, D) float32, NaN where one is not known; of a segmentation
+            (N, H, W) uint8, or masks in files, which may differ in size; or None where none is known.
         class_names: names of the classes, where the data know them, in the order of the class indices.
         ids: N texts that name the examples, where the data know them; all different.
         columns: a row an example: the user's own columns, of which there may be none; or None.
@@ -60,6 +60,7 @@ class DataSet:
         kind: what the examples are, a name of `mcviz.kinds.KINDS`; "none" until whoever reads them gives it.
         inputs: (N,) what a model takes, where that is not what is shown: a structured array, with a field for each of
             the model's inputs by its name, or one field `NAMELESS`. None where a model takes what is shown.
+        some_unlabelled: whether a class index of -1 stands for a label that is not known; it is refused otherwise.
 
     Raises:
         InvalidInputError: more than one of images, texts and rows.
@@ -78,6 +79,7 @@ class DataSet:
     kind: str = "none"
     inputs: np.ndarray | None = None
     ignored: int | None = None
+    some_unlabelled: bool = False
 
     def __post_init__(self) -> None:
         given = [name for name in ("images", "texts", "rows") if getattr(self, name) is not None]
@@ -92,6 +94,17 @@ class DataSet:
     def content(self) -> pd.DataFrame | None:
         """The columns that are the examples themselves: `text` of texts, those of rows; None for all others."""
         return self.rows if self.texts is None else pd.DataFrame({"text": self.texts})
+
+    @property
+    def labelled(self) -> int:
+        """The number of examples of which a label is known."""
+        if not isinstance(self.labels, np.ndarray) or self.labels.ndim > 2:
+            return 0 if self.labels is None else len(self.labels)
+        if self.labels.dtype.kind == "f":
+            return int(np.isfinite(self.labels).reshape(len(self), -1).all(axis=1).sum())
+        if self.labels.ndim == 1:
+            return int(np.ma.count(self._masked_labels))
+        return int((self.labels != UNKNOWN_LABEL).any(axis=1).sum())
 
     @property
     def label_array(self) -> np.ndarray | None:
@@ -139,10 +152,10 @@ class DataSet:
         if self.labels is not None and self.labels.ndim == 3:
             return self._name_classes_of_masks(names)
         if self.labels is not None and own is None and self.matched_by != "column":
-            return self._match("labels", self.labels, names)
+            return self._match("labels", self._masked_labels, names)
         if isinstance(self.labels, np.ndarray) and own is not None:
             check_named(own, names, explain_renaming(own[0]))
-            places = np.array([names.index(name) for name in own])
+            places = np.array([*(names.index(name) for name in own), UNKNOWN_LABEL])  # the last one, of -1
             return replace(self, labels=places[self.labels], class_names=names, matched_by="name")
         return replace(self, class_names=names)
 
@@ -194,8 +207,16 @@ class DataSet:
             raise validate.invalid("labels", "of classes", "what a regression predicts", "Name the task: regression.")
         if not isinstance(self.labels, np.ndarray) or self.labels.dtype.kind not in "iu":
             return replace(self, labels=None).with_classes(self.labels)
-        indices, _, by = match_labels("labels", self.labels, len(self))
+        indices, _, by = match_labels("labels", self._masked_labels, len(self))
         return replace(self, labels=indices, matched_by=self.matched_by if by == "place" else by)
+
+    @property
+    def _masked_labels(self) -> Any:
+        """The labels, class indices without those that are not known."""
+        labels = self.labels
+        if not isinstance(labels, np.ndarray) or labels.ndim > 1 or not self.some_unlabelled:
+            return labels
+        return np.ma.masked_array(labels, labels == UNKNOWN_LABEL)
 
     def with_labels(self, labels: Any, task: str = "classification", name: str = "labels") -> "DataSet":
         """The same examples with labels.
@@ -222,7 +243,7 @@ class DataSet:
         Raises:
             InvalidInputError: other labels.
         """
-        ordered = order_by_ids(name, labels, self.ids, len(self) or len(labels))
+        ordered = order_by_ids(name, labels, self.ids, len(self) or len(labels), partial=True)
         return self._match(name, ordered, self.class_names if self.labels is None else None)
 
     def with_label_sets(self, labels: Any, name: str = "labels") -> "DataSet":
@@ -237,7 +258,7 @@ class DataSet:
             InvalidInputError: other labels.
         """
         count = len(self) or len(labels)
-        ordered = take_lists(order_by_ids(name, labels, self.ids, count))
+        ordered = take_lists(order_by_ids(name, labels, self.ids, count, partial=True))
         rows, names = match_label_sets(name, ordered, count, self.class_names)
         by: MatchedBy = "column" if getattr(ordered, "ndim", 1) == 2 else "name" if self.class_names else "order"
         return replace(self, labels=rows, class_names=names, matched_by=by)
@@ -275,7 +296,7 @@ class DataSet:
         Raises:
             InvalidInputError: other values, or another number of names.
         """
-        values = order_by_ids(name, values, self.ids, len(self) or len(values))
+        values = order_by_ids(name, values, self.ids, len(self) or len(values), partial=True)
         targets = convert_targets(name, values, len(self) or len(values))
         count = targets.shape[1]
         names = validate.different_names("target_names", names or target_names(values, count), count)
@@ -362,11 +383,13 @@ class DataSet:
     def with_labels_of(self, others: "DataSet") -> "DataSet":
         """The same examples with the labels, class names and columns of others, matched by ids where both have them.
 
+        Where the others lack some ids, the labels of these are not known; of masks every image needs one.
+
         Raises:
             InvalidInputError: the others are not as many, or have other ids.
         """
         if self.ids and others.ids:
-            others = others.in_order_of(self.ids)
+            others = others.spread(self.ids).in_order_of(self.ids)
         if len(self) not in (0, len(others)):
             raise validate.invalid("labels", f"{len(self):,} labels, one an example", f"{len(others):,}")
         if self.class_names is not None and self.labels is None:
@@ -377,6 +400,7 @@ class DataSet:
         return replace(
             self,
             labels=others.labels,
+            some_unlabelled=others.some_unlabelled,
             ignored=others.ignored,
             class_names=others.class_names,
             matched_by=others.matched_by,
@@ -399,7 +423,8 @@ class DataSet:
         if isinstance(self.labels, np.ndarray) and self.labels.ndim == 2 and self.labels.shape[1] != count:
             raise validate.invalid("labels", f"of {count:,} classes, as are predicted", f"{self.labels.shape[1]:,}")
         if self.labels is not None and self.labels.ndim == 1:
-            validate.class_indices("labels", self.labels, len(self), count, f"Are they names? {advice}")
+            known = np.ma.compressed(self._masked_labels)
+            validate.class_indices("labels", known, len(known), count, f"Are they names? {advice}")
 
     def with_columns(self, columns: "pd.DataFrame | Mapping[str, Any]") -> "DataSet":
         """The same examples with the user's own columns, a row an example.
@@ -444,6 +469,26 @@ class DataSet:
                 f"{len(texts):,}, {len(set(texts)):,} of them different",
             )
         return replace(self, ids=texts)
+
+    def spread(self, ids: Sequence[str]) -> "DataSet":
+        """Add examples of which only the id is known, one for each of some ids that the examples lack.
+
+        Label maps, data that are more than labels, and labels whose ids are not all among these stay as they are.
+        """
+        labels, own = self.labels, set(self.ids or ())
+        missing = [name for name in ids if name not in own]
+        is_more = any(part is not None for part in (self.images, self.texts, self.rows, self.inputs))
+        fits = bool(own and missing) and own <= set(ids) and not is_more
+        if not fits or not isinstance(labels, np.ndarray) or labels.ndim > 2:
+            return self
+        count, columns = len(labels) + len(missing), self.columns
+        unknown = np.nan if labels.dtype.kind == "f" else UNKNOWN_LABEL
+        spread = np.full((count, *labels.shape[1:]), unknown, labels.dtype)
+        spread[: len(labels)] = labels
+        columns = None if columns is None else columns.reindex(range(count))
+        return replace(
+            self, labels=spread, columns=columns, ids=(*(self.ids or ()), *missing), some_unlabelled=labels.ndim == 1
+        )
 
     def in_order_of(self, ids: Sequence[str]) -> "DataSet":
         """The same examples in another order, that of their ids, or of their numbers where they have none.
@@ -490,7 +535,10 @@ class DataSet:
     def _match(self, name: str, labels: Any, class_names: Sequence[str] | None) -> "DataSet":
         """The same examples with labels that meet their classes."""
         indices, names, by = match_labels(name, labels, len(self) or len(labels), class_names)
-        return replace(self, labels=indices, class_names=names, matched_by=by, target_names=None)
+        unknown = bool((indices == UNKNOWN_LABEL).any())
+        return replace(
+            self, labels=indices, class_names=names, matched_by=by, target_names=None, some_unlabelled=unknown
+        )
 
 
 def _slice_for_worker(part: Any, start: int, stop: int) -> Any:

@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mcviz.data.labels import check_named, sort_class_names
+from mcviz.data.labels import UNKNOWN, check_named, require_some_known, sort_class_names
 from mcviz.errors import InvalidInputError
 from mcviz.text import list_names, one_line
 from mcviz.validate import different_names, invalid
 
 SEPARATOR = ";"  # between the names of classes in a text
-UNKNOWN = -1  # of a label
 
 
 def match_label_sets(
@@ -99,7 +98,8 @@ def _check_rows(name: str, rows: np.ndarray, count: int) -> np.ndarray:
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         raise invalid(name, expected, f"{numbers[row, column]:g} in row {row:,}, column {column:,}, counted from 0")
-    return _require_known(name, numbers.astype(np.int8))
+    require_some_known(name, numbers != UNKNOWN)
+    return numbers.astype(np.int8)
 
 
 def _from_lists(
@@ -129,7 +129,8 @@ def _from_lists(
             rows[row] = UNKNOWN
         else:
             rows[row, [place[one] for one in classes]] = 1
-    return _require_known(name, rows), tuple(names)
+    require_some_known(name, rows != UNKNOWN)
+    return rows, tuple(names)
 
 
 def _split(name: str, one: Any, row: int) -> Collection[Any] | None:
@@ -148,9 +149,3 @@ def _split(name: str, one: Any, row: int) -> Collection[Any] | None:
         twice = next(entry for entry in classes if classes.count(entry) > 1)
         raise invalid(name, "each class once an example", f"{one_line(str(twice))} twice in row {row:,}")
     return classes
-
-
-def _require_known(name: str, rows: np.ndarray) -> np.ndarray:
-    if (rows == UNKNOWN).all():
-        raise InvalidInputError(f"No label of {name} is known. Leave them out, or give those that are known.")
-    return rows

@@ -12,6 +12,7 @@ from mcviz.errors import InvalidInputError
 from mcviz.text import explain_alike, list_names, make_target_names, one_line
 from mcviz.validate import MOST_INDICES, array, class_indices, different_names, invalid
 
+UNKNOWN = -1  # of a label
 BY_PLACE = "Give values.to_numpy() where they are in the order of the examples, or a mapping from their ids."
 
 ARRAY_NAMES = (  # under which people keep examples and their labels
@@ -37,7 +38,9 @@ NUMBER_PATTERN = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.A
 DIGITS_PATTERN = re.compile(r"(\d+)", re.ASCII)
 
 
-def order_by_ids(name: str, values: Any, ids: Sequence[str] | None, count: int, *, strict: bool = False) -> Any:
+def order_by_ids(
+    name: str, values: Any, ids: Sequence[str] | None, count: int, *, strict: bool = False, partial: bool = False
+) -> Any:
     """Bring values that have an index into the order of the examples.
 
     An index that has the ids of the examples names them. One that counts rows says nothing, nor does one that shares
@@ -50,6 +53,7 @@ def order_by_ids(name: str, values: Any, ids: Sequence[str] | None, count: int, 
         ids: of the examples, in their order; None where they have no names but their numbers.
         count: of the examples.
         strict: whether an index that shares nothing with the ids is refused as well.
+        partial: whether ids may be missing; their values are missing then.
 
     Returns:
         Of a mapping a Series. An index that was put in order is gone, and sparse columns are dense.
@@ -83,7 +87,7 @@ def order_by_ids(name: str, values: Any, ids: Sequence[str] | None, count: int, 
     for problem, wrong in (
         ("two for", index[index.duplicated()]),
         ("one for an id that no example has,", index.difference(known)),
-        ("none for", known.difference(index)),
+        ("none for", known[:0] if partial and len(index) else known.difference(index)),
     ):
         if len(wrong):
             expected = f"one for each of the {count:,} examples, by their ids"
@@ -103,7 +107,7 @@ class LabelMatch(NamedTuple):
     """Labels matched to classes.
 
     Attributes:
-        labels: (N,) int64 class indices.
+        labels: (N,) int64 class indices, -1 where a label is not known.
         class_names: names of the classes, in the order of the model's outputs; None where nothing names them.
         by: how they were matched.
     """
@@ -124,8 +128,8 @@ def match_labels(name: str, labels: Any, count: int, class_names: Sequence[str] 
     | other texts | any | the name of its class |
     | other texts | none | the name of its class; the classes are in the order of `sort_class_names` |
 
-    A name that is the number of its own place, from 0, is both. Anything else is refused. The order of the examples and
-    the kind of file make no difference.
+    A name that is the number of its own place, from 0, is both. A label is not known where it is masked, NaN, None or
+    an empty text. Anything else is refused. The order of the examples and the kind of file make no difference.
 
     Args:
         name: what an error calls the labels.
@@ -134,9 +138,31 @@ def match_labels(name: str, labels: Any, count: int, class_names: Sequence[str] 
         class_names: names that are given, all different, in the order of the model's outputs.
 
     Raises:
-        InvalidInputError: labels of another form, or one that means no class.
+        InvalidInputError: labels of another form, one that means no class, or none that is known.
     """
-    values, names = _normalise(name, labels, count), None if class_names is None else tuple(class_names)
+    values = _as_values(name, labels, count)
+    missing = _find_missing(values) if values.shape[:1] == (count,) else np.zeros(0, bool)
+    if not missing.any():
+        return _match_known(name, values, count, class_names)
+    require_some_known(name, ~missing)
+    some = values[~missing]
+    if some.dtype == object:
+        some = pd.Series(some.tolist()).infer_objects().to_numpy()
+    known = _match_known(name, some, len(some), class_names)
+    indices = np.full(count, UNKNOWN, np.int64)
+    indices[~missing] = known.labels
+    return known._replace(labels=indices)
+
+
+def require_some_known(name: str, known: np.ndarray) -> None:
+    """Raise an `InvalidInputError` where of no example the label is known, (N,) bool."""
+    if not known.any():
+        raise InvalidInputError(f"No label of {name} is known. Leave them out, or give those that are known.")
+
+
+def _match_known(name: str, values: np.ndarray, count: int, class_names: Sequence[str] | None) -> LabelMatch:
+    """Match labels that are all known."""
+    values, names = _normalise(name, values, count), None if class_names is None else tuple(class_names)
     if values.dtype.kind == "U":
         distinct, places = np.unique(values, return_inverse=True)
         texts = distinct.tolist()
@@ -209,20 +235,25 @@ def convert_targets(name: str, values: Any, count: int) -> np.ndarray:
 
     Args:
         name: what an error calls it.
-        values: of `count` examples: (N,) or (N, D) numbers, also as a table or a column of one.
+        values: of `count` examples: (N,) or (N, D) numbers, also as a table or a column of one. What is missing
+            (masked, NaN, None, an empty text) is not known.
         count: N.
 
     Returns:
-        (N, D) float32, finite.
+        (N, D) float32, finite, or NaN where a target is not known.
 
     Raises:
         InvalidInputError: they are none of these.
     """
+    if np.ma.is_masked(values):
+        values = np.ma.filled(values.astype(np.float64), np.nan)
     given = array(name, pd.DataFrame(values).to_numpy(na_value=np.nan) if _is_pandas(values) else values)
     if given.ndim == 1:
         given = given[:, None]
     if given.ndim != 2 or len(given) != count or not given.shape[1]:
         raise invalid(name, f"{count:,} numbers, or rows of numbers, one an example", f"shape {given.shape}")
+    if given.dtype == object:
+        given = np.where(_is_missing(given), np.nan, given)
     try:
         if given.dtype.kind not in "biufO":
             raise TypeError(f"dtype {given.dtype}")
@@ -230,12 +261,14 @@ def convert_targets(name: str, values: Any, count: int) -> np.ndarray:
             targets = given.astype(np.float32)
     except (TypeError, ValueError) as error:
         raise invalid(name, "numbers, which a regression predicts", str(error), "Texts are for classes.") from error
-    unusable = ~np.isfinite(targets).all(axis=1)
+    unusable = np.isinf(targets).any(axis=1)
     if unusable.any():
         raise InvalidInputError(
-            f"{unusable.sum():,} of {count:,} {name} are missing or not finite, the first in row "
-            f"{unusable.argmax():,}, counted from 0. Fill them in, or leave those rows out."
+            f"{unusable.sum():,} of {count:,} {name} are not finite, the first in row {unusable.argmax():,}, counted "
+            "from 0. Correct them, or leave them empty."
         )
+    targets[np.isnan(targets)] = np.nan  # of which there are many, and a digest tells them apart
+    require_some_known(name, np.asarray(np.isfinite(targets).all(axis=1)))
     return targets
 
 
@@ -261,8 +294,8 @@ def _is_pandas(values: Any) -> bool:
     return isinstance(values, pd.DataFrame | pd.Series)
 
 
-def _normalise(name: str, labels: Any, count: int) -> np.ndarray:
-    """Bring labels to whole numbers, to texts that are not all numbers, or to rows."""
+def _as_values(name: str, labels: Any, count: int) -> np.ndarray:
+    """Bring labels to an array, in which what is missing is None, NaN or an empty text."""
     if np.ma.is_masked(labels):
         mask, labels = np.ma.getmaskarray(labels), np.ma.getdata(labels).astype(object)
         labels[mask] = None
@@ -272,29 +305,40 @@ def _normalise(name: str, labels: Any, count: int) -> np.ndarray:
             values = np.array(labels, object)  # in which NaN is not yet the text "nan"
     except ValueError as error:  # lists of different lengths
         raise invalid(name, f"{count} class indices, one an example", f"{labels!r:.60}") from error
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
+    return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+
+
+def _find_missing(values: np.ndarray) -> np.ndarray:
+    """Find the examples of which no label is known, (N,) bool."""
+    return np.asarray(_is_missing(values).reshape(len(values), -1).all(axis=1))
+
+
+def _is_missing(values: np.ndarray) -> np.ndarray:
+    """Whether each value is None, NaN or an empty text, bool of the same shape."""
+    if values.dtype.kind != "O":
+        return np.asarray(values == "" if values.dtype.kind == "U" else pd.isna(values))
+    empty = [isinstance(value, str) and not value for value in values.ravel().tolist()]
+    return np.asarray(pd.isna(values)) | np.reshape(empty, values.shape)
+
+
+def _normalise(name: str, values: np.ndarray, count: int) -> np.ndarray:
+    """Bring labels to whole numbers, to texts that are not all numbers, or to rows."""
     if values.ndim == 2 and values.dtype.kind in "iufb":
         return values
     if values.dtype.kind == "O":
-        values = _as_texts(name, values, count)
+        values = _as_texts(name, values)
     if values.dtype.kind in "US":
         values = _numbers_or_texts(name, values.astype(str), count)
     if values.dtype.kind == "f":
         if not (np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < MOST_INDICES)).all():
-            received = "fractions, missing values or numbers that are too large"
+            received = "fractions, infinite numbers or numbers that are too large"
             raise invalid(name, f"{count} class indices, texts or one-hot rows", received)
         return values.astype(np.int64)
     return values
 
 
-def _as_texts(name: str, values: np.ndarray, count: int) -> np.ndarray:
-    """Convert objects that are all texts, or all numbers, none of them missing."""
-    if (missing := pd.isna(values)).any():
-        raise InvalidInputError(
-            f"{missing.sum():,} of {count:,} {name} are missing, the first in row {missing.argmax():,}, counted "
-            "from 0. Fill them in, or leave those examples out."
-        )
+def _as_texts(name: str, values: np.ndarray) -> np.ndarray:
+    """Convert objects that are all texts, or all numbers."""
     kinds = {str if isinstance(value, str) else type(value) for value in values.ravel().tolist()}
     if kinds not in ({str}, {int}):  # or int, where one is larger than all of numpy's
         raise invalid(name, "numbers or texts, one an example", ", ".join(sorted(kind.__name__ for kind in kinds)))

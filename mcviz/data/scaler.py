@@ -1,4 +1,4 @@
-"""Files with the mean and std by which the columns of rows were scaled."""
+"""Files with the mean and std by which the columns of rows, or the targets of a regression, were scaled."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +9,7 @@ import pandas as pd
 from mcviz.data.npz import open_npz
 from mcviz.data.tables import read_frame
 from mcviz.errors import DataNotFoundError, InvalidInputError
+from mcviz.manifest import TargetScaler
 from mcviz.text import list_names
 from mcviz.validate import dtype, finite, invalid, shape
 
@@ -17,14 +18,31 @@ STD = ("std", "scale")  # as numpy and as scikit-learn's StandardScaler call it
 Numbers = tuple[float, ...]
 
 
-def read_scaler(path: str | Path, columns: Sequence[str]) -> tuple[Numbers, Numbers]:
+def read_target_scaler(path: str | Path, targets: Sequence[str] | None = None) -> TargetScaler:
+    """Read the mean and std by which targets were scaled in training.
+
+    Args:
+        path: as `read_scaler` takes it.
+        targets: names of the targets; None where nothing names them, so that their order is that of the file.
+
+    Raises:
+        DataNotFoundError: nothing is at that path.
+        InvalidInputError: as `read_scaler`.
+    """
+    return TargetScaler(*read_scaler(path, targets, whose="regression has"))
+
+
+def read_scaler(
+    path: str | Path, columns: Sequence[str] | None, *, whose: str = "rows have"
+) -> tuple[Numbers, Numbers]:
     """Read mean and std, a number a column.
 
     Args:
         path: of a `.csv` with the columns `mean` and `std` and a row a column, which `column` may name; or of an `.npz`
             with the arrays `mean` and `std` or `scale`, and perhaps `column`. Without names the order is that of
             `columns`.
-        columns: names of the columns of the rows, D of them.
+        columns: names of the columns of the rows, or of targets, D of them; None takes all, in the file's order.
+        whose: whose columns these are, in an error.
 
     Returns:
         D means and D stds, in the order of `columns`.
@@ -41,8 +59,10 @@ def read_scaler(path: str | Path, columns: Sequence[str]) -> tuple[Numbers, Numb
         if read is None:
             raise InvalidInputError(f"only .csv and .npz are read, since a pickle could run any code. {SCALER_ADVICE}")
         mean, std, names = read(path)
+        if columns is None:
+            columns, names = list(map(str, range(np.size(mean)))), None
         for name, numbers in (("mean", mean), ("std", std)):
-            shape(name, numbers, (len(columns),), advice=f"The rows have {len(columns):,} columns.")
+            shape(name, numbers, (len(columns),), advice=f"The {whose} {len(columns):,} columns.")
             finite(name, dtype(name, numbers, np.floating, np.integer))
         if (std <= 0).any():
             raise invalid("std", "above 0", f"{std.min():g} in place {std.argmin():,}, counted from 0")

@@ -478,7 +478,7 @@ def take_labels(
         if len(labels) == 1 and labels[0] in class_names and find_task(task).last_axis == "class":
             examples = replace(examples, class_names=class_names[labels[0]])
         return examples.with_labels(table[labels], task)
-    examples = examples.with_labels(require_complete(table[labels[0]]).to_numpy(), task)
+    examples = examples.with_labels(table[labels[0]].to_numpy(), task)
     return replace(examples, class_names=examples.class_names or class_names.get(labels[0]))
 
 

@@ -10,6 +10,7 @@ from PIL import ImageColor
 from plotly.colors import get_colorscale
 
 from mcviz.figures.style import (
+    CHART_HEIGHT,
     CORRECT,
     DARK_INK,
     DETERMINISTIC,
@@ -267,7 +268,7 @@ def confusion_matrix(
     figure.update_xaxes(title="prediction", range=[-0.5, classes - 0.5], zeroline=False, tickangle=angle, **axis)
     figure.update_yaxes(title="label", range=[classes - 0.5, -0.5], zeroline=False, **axis)
     figure.update_layout(clickmode="event+select", barmode="overlay", plot_bgcolor=EMPTY_CELLS)
-    return apply_layout(figure, 560).update_layout(bargap=0, showlegend=False)
+    return apply_layout(figure, CHART_HEIGHT).update_layout(bargap=0, showlegend=False)
 
 
 def _bars(

@@ -12,10 +12,12 @@ from PIL import Image, ImageColor
 
 from mcviz.figures.passes import select_classes
 from mcviz.figures.style import (
+    CHART_HEIGHT,
     CORRECT,
     ENSEMBLE,
     NAMED_CLASSES,
     NEUTRAL,
+    UNLABELLED,
     WRONG,
     apply_layout,
     class_colour,
@@ -254,7 +256,7 @@ def scatter(
     _frame(figure, axes, outline, window)
     _name_classes(figure, x, y, classes)
     # Below the chart: above it, the names of ten classes would lie under the toolbar.
-    return apply_layout(figure, 560).update_layout(
+    return apply_layout(figure, CHART_HEIGHT).update_layout(
         dragmode="lasso",
         uirevision="kept",
         showlegend=len(group_names) <= NAMED_CLASSES,
@@ -445,7 +447,7 @@ def coloured_map(
     _name_classes(figure, x, y, classes)
     if axes is None:
         figure.update_yaxes(domain=[COLOUR_BAR, 1])
-    return apply_layout(figure, 560).update_layout(dragmode="lasso", uirevision="kept", showlegend=False)
+    return apply_layout(figure, CHART_HEIGHT).update_layout(dragmode="lasso", uirevision="kept", showlegend=False)
 
 
 def score_distributions(values: np.ndarray, correct: np.ndarray | None, title: str) -> go.Figure:
@@ -453,7 +455,7 @@ def score_distributions(values: np.ndarray, correct: np.ndarray | None, title: s
 
     Args:
         values: (N,) the score.
-        correct: (N,) bool, or None without labels.
+        correct: (N,) bool, or numbers 0 and 1, NaN where no label is known; None without labels.
         title: of the score.
 
     Returns:
@@ -462,7 +464,9 @@ def score_distributions(values: np.ndarray, correct: np.ndarray | None, title: s
     edges = np.histogram_bin_edges(values.astype(np.float64), bins=30)  # float32 has no 30 steps near 1
     groups = [("all", NEUTRAL, np.ones(len(values), dtype=bool))]
     if correct is not None:
-        groups = [("correct", CORRECT, correct), ("wrong", WRONG, ~correct)]
+        groups = [("correct", CORRECT, correct == 1), ("wrong", WRONG, correct == 0)]
+        if (unlabelled := np.isnan(correct)).any():
+            groups.append(("no label", UNLABELLED, unlabelled))
     figure = go.Figure()
     for name, colour, members in groups:
         counts, _ = np.histogram(values[members], bins=edges)

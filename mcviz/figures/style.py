@@ -35,6 +35,7 @@ INK = "#1C2733"  # on the page or veils over it; the dashboard's style turns it 
 CLASSES = (  # also of scores, runs and detectors
     "#4499BB", "#DD2299", "#889922", "#8800FF", "#AA8855", "#CC0055", "#557766", "#AA77FF", "#AA4422", "#8888DD",
 )  # fmt: skip
+UNLABELLED = CLASSES[-1]  # examples without a label, beside correct and wrong ones
 OTHERS = "#DD2299"  # magenta: inputs that are not of the run, beside its examples
 NUMBER = ",.4~r"  # d3's format of what `significant` shows
 LARGE_LETTERS = 24  # pixels, of letters for an audience
@@ -88,6 +89,9 @@ def veil(colour: str, opacity: float) -> str:
     """A colour through which what lies below is seen, as plotly writes it."""
     red, green, blue = ImageColor.getrgb(colour)[:3]
     return f"rgba({red}, {green}, {blue}, {opacity})"
+
+
+CHART_HEIGHT = 640  # pixels, of a chart that is a view of its own
 
 
 def apply_layout(figure: go.Figure, height: int) -> go.Figure:

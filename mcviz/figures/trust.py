@@ -142,6 +142,33 @@ def _count_axis(largest: float) -> dict[str, Any]:
     return log_axis([0, 1.05 * max(most, 1)], [10**power for power in powers])
 
 
+def precision_recall_curve(recall: np.ndarray, precision: np.ndarray, thresholds: np.ndarray, at: int) -> go.Figure:
+    """Draw precision over recall of one class.
+
+    Args:
+        recall: (K,) float64, 0 to 1.
+        precision: (K,) float64, 0 to 1; NaN where nothing is predicted.
+        thresholds: (K,) float64, which the hover text says.
+        at: the place of the threshold that is marked.
+    """
+    figure = go.Figure()
+    hover = {"hovertemplate": "recall %{x:.1%}<br>precision %{y:.1%}<br>above %{customdata:.4g}<extra></extra>"}
+    figure.add_scatter(
+        x=recall, y=precision, customdata=thresholds, mode="lines", line={"color": ENSEMBLE, "width": 2}, **hover
+    )
+    figure.add_scatter(
+        x=recall[[at]],
+        y=precision[[at]],
+        customdata=thresholds[[at]],
+        mode="markers",
+        marker={"size": 12, "color": ENSEMBLE},
+        **hover,
+    )
+    figure.update_xaxes(title="recall", range=[0, 1.02], tickformat=".0%")
+    figure.update_yaxes(title="precision", range=[0, 1.05], tickformat=".0%")
+    return apply_layout(figure, 300).update_layout(showlegend=False, hovermode="closest")
+
+
 def class_reliability_diagram(name: str, bins: Bins, gaps: Sequence[Interval]) -> go.Figure:
     """Draw a reliability diagram of one class: how many examples have it, by the probability that a model gives it.
 

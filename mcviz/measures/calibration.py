@@ -236,6 +236,16 @@ class Calibration:
         return {name: reliability(terms, equal_width_edges()) for name, terms in self.predictors.items()}
 
     @cached_property
+    def gains(self) -> dict[str, dict[str, Interval]]:
+        """The differences of which a sentence names two, with intervals that hold for both (Bonferroni)."""
+        ensemble, confidence = self.predictors["ensemble"], (1 + self.confidence) / 2
+        return {
+            name: mean_differences(self.predictors[name], ensemble, self.groups, confidence)
+            for name in PREDICTOR_WORDS
+            if name in self.differences
+        }
+
+    @cached_property
     def equal_mass_bins(self) -> dict[str, Bins]:
         """The reliability diagrams in bins that hold as many predictions each."""
         return {name: reliability(terms, equal_mass_edges(terms)) for name, terms in self.predictors.items()}
@@ -508,7 +518,7 @@ def _verdict_sentence(result: Calibration) -> str:
 
 
 def _gain_sentence(result: Calibration, key: str, other: str) -> str:
-    gain, fits = (result.differences[key][name] for name in ("accuracy", "nll"))
+    gain, fits = (result.gains[key][name] for name in ("accuracy", "nll"))
     both = result.figures["ensemble"], result.figures[key]
     accuracy = _compare_accuracies(gain.value, other)
     if gain.value and not gain.low <= 0 <= gain.high:

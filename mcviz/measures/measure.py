@@ -1,13 +1,14 @@
 """A measure of the quality of predictions: its unit, bounds and better direction, as text, and those of classes."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
 import numpy as np
 
 from mcviz.measures.intervals import Interval
-from mcviz.measures.registry import fixed, significant
+from mcviz.measures.registry import Terms, fixed, significant
 
 Unit = Literal["share", "per mille", "nats", "target", ""]
 Place = Literal["trust", "compare"]
@@ -43,6 +44,11 @@ class Measure:
     def heading(self) -> str:
         """The label with the unit that values below it do not repeat, such as "NLL, nats"."""
         return f"{self.label}, nats" if self.unit == "nats" else self.label
+
+    @property
+    def takes_percent(self) -> bool:
+        """Whether a bound on it may be in percent: it is a share, or a score from 0 to 1."""
+        return self.unit in SCALE or (self.better == "high" and self.bounds == (0, 1))
 
     @property
     def is_signed(self) -> bool:
@@ -87,6 +93,18 @@ class Measure:
         points = " points" if sign else "%"
         unit = {"share": points, "per mille": " ‰", "target": f" {target_unit}", "nats": " nats"}.get(self.unit, "")
         return unit.rstrip()
+
+
+@dataclass(frozen=True)
+class ClassMeasure(Measure):
+    """A measure of the predictions of one class.
+
+    Attributes:
+        compute: takes the terms that `Task.class_terms` returns, the number of the class and the confidence of the
+            interval; the value is NaN where the terms have none.
+    """
+
+    compute: Callable[[Terms, int, float], Interval] = field(kw_only=True)
 
 
 TRUST, COMPARE = frozenset[Place](("trust",)), frozenset[Place](("compare",))

@@ -7,7 +7,7 @@ Uncertainties are those of C coins: of a class with the probability p the entrop
 
 import math
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,7 @@ from mcviz.measures.intervals import (
     share_interval,
     subtract,
 )
-from mcviz.measures.measure import Measure
+from mcviz.measures.measure import ClassMeasure, Measure
 from mcviz.measures.quality import FEWEST_RANKED, NONE, Quality, build_difference
 from mcviz.measures.registry import (
     MULTILABEL_SCORES,
@@ -163,42 +163,44 @@ def class_label_quality(mean_probs: Array, labels: Array) -> Array:
     return np.where(labels == 1, mean_probs, 1 - mean_probs)
 
 
-def is_wrong(probs: Array, labels: Array) -> Array:
+def is_wrong(predicted: Array, labels: Array) -> Array:
     """Whether each label is known and predicted wrongly.
 
     Args:
-        probs: (…, N, C) floating point, such as the predictive mean, or all passes.
+        predicted: (…, N, C) bool, the classes that are predicted, such as by the predictive mean, or by all passes.
         labels: (N, C) integers.
 
     Returns:
         (…, N, C) bool.
     """
-    return ((probs > THRESHOLD) != (labels == 1)) & (labels != UNKNOWN)
+    return (predicted != (labels == 1)) & (labels != UNKNOWN)
 
 
-def count_wrong(probs: Array, labels: Array) -> Array:
+def count_wrong(predicted: Array, labels: Array) -> Array:
     """Count the known labels that are predicted wrongly, (…, N) int64, of what `is_wrong` takes."""
-    return is_wrong(probs, labels).sum(axis=-1)
+    return is_wrong(predicted, labels).sum(axis=-1)
 
 
-def label_losses(probs: Array, labels: Array) -> Array:
+def label_losses(predicted: Array, labels: Array) -> Array:
     """Compute the loss of examples: the share of their known labels that is predicted wrongly.
 
     Args:
-        probs: as for `is_wrong`.
+        predicted: as for `is_wrong`.
         labels: as for `is_wrong`.
 
     Returns:
         (…, N) float64 0 to 1; NaN of an example of which no label is known.
     """
     known = (labels != UNKNOWN).sum(axis=-1)
-    return np.divide(count_wrong(probs, labels), known, out=np.full(probs.shape[:-1], np.nan), where=known > 0)
+    wrong = count_wrong(predicted, labels)
+    return np.divide(wrong, known, out=np.full(wrong.shape, np.nan), where=known > 0)
 
 
 def _terms(predictions: AnyPredictions) -> dict[str, Array]:
-    """The predictive mean and the labels, (n, C) each, and what is summed over them for each example."""
+    """The predictive mean, the labels and the predicted classes, (n, C) each."""
     assert isinstance(predictions, MultilabelPredictions)
-    return {"probs": predictions.mean_probs, "labels": require_labels(predictions)}
+    mean = predictions.mean_probs
+    return {"probs": mean, "labels": require_labels(predictions), "predicted": mean > THRESHOLD}
 
 
 def _means(terms: Terms) -> dict[str, Array]:
@@ -208,7 +210,7 @@ def _means(terms: Terms) -> dict[str, Array]:
     count = np.maximum(is_known.sum(axis=1), 1)
     fit = np.clip(class_label_quality(probs, labels), SMALLEST_PROBABILITY, 1)
     return {
-        "accuracy": 1 - label_losses(probs, labels),
+        "accuracy": 1 - label_losses(terms["predicted"], labels),
         "nll": -np.where(is_known, np.log(fit), 0).sum(axis=1) / count,
         "brier": np.where(is_known, np.square(1 - fit), 0).sum(axis=1) / count,
     }
@@ -239,7 +241,7 @@ def _with_labels(terms: Terms, groups: Array | None) -> tuple[dict[str, Array], 
 def _intervals(terms: Terms, *, groups: Array | None, confidence: float, **options: Any) -> dict[str, Interval]:
     terms, groups = _with_labels(terms, groups)
     intervals = label_means(terms, groups=groups, confidence=confidence)
-    exact = count_wrong(terms["probs"], terms["labels"]) == 0
+    exact = count_wrong(terms["predicted"], terms["labels"]) == 0
     intervals["exact_match"] = share_interval(exact, groups, confidence)
     intervals |= _ranked_intervals(terms, groups=groups, confidence=confidence, **options)
     intervals["ece"] = Interval(
@@ -299,12 +301,13 @@ def class_reliability(
     return bins, gaps
 
 
-def class_measures(probs: Array, labels: Array, weights: Array) -> dict[str, Array]:
+def class_measures(probs: Array, labels: Array, predicted: Array, weights: Array) -> dict[str, Array]:
     """Compute the measures of one class of R draws.
 
     Args:
         probs: (N,) floating point, of the class.
         labels: (N,) integers.
+        predicted: (N,) bool, whether the class is predicted.
         weights: (R, N) how often each draw holds each example.
 
     Returns:
@@ -324,9 +327,8 @@ def class_measures(probs: Array, labels: Array, weights: Array) -> dict[str, Arr
         average_precision = (more * precision).sum(axis=1) / positives
         below = np.diff(false, axis=1, prepend=0) * (true - more / 2)
         auroc = below.sum(axis=1) / (positives * negatives)
-        predicted = ranked > THRESHOLD
-        both = (weights * (has_class & predicted)).sum(axis=1)
-        f1 = 2 * both / (positives + (weights * predicted).sum(axis=1))
+        both = (weights * (has_class & predicted[order])).sum(axis=1)
+        f1 = 2 * both / (positives + (weights * predicted[order]).sum(axis=1))
     return {"map": average_precision, "auroc": auroc, "f1": f1}
 
 
@@ -342,7 +344,9 @@ class ClassFigures:
             `excess_mistakes`; it holds for all classes together (Bonferroni).
         map: the average precision.
         auroc: the chance that an example of the class gets more of its probability than another one.
-        f1: of predictions above 0.5.
+        f1: of the predictions.
+        recall: the share of the examples with the class that are predicted as it.
+        precision: the share of the examples predicted as the class that have it.
     """
 
     examples: int
@@ -352,11 +356,13 @@ class ClassFigures:
     map: Interval
     auroc: Interval
     f1: Interval
+    recall: Interval
+    precision: Interval
 
     def as_row(self) -> dict[str, float]:
         """Each figure by its name, followed by its ends, such as `f1_low` and `f1_high`."""
         row: dict[str, float] = {"examples": self.examples, "known": self.known, "ece": self.ece}
-        for name in (*RANKED, "excess"):
+        for name in (*RANKED, "recall", "precision", "excess"):
             interval = getattr(self, name)
             row |= {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
         return row
@@ -374,25 +380,55 @@ def class_figures(terms: Terms, *, groups: Array | None = None, confidence: floa
         C of them, in the order of the classes; of the rankings they take 20 examples that have the class
         and 20 that do not.
     """
-    classes = []
-    for number in range(terms["probs"].shape[1]):
-        labels = terms["labels"][:, number]
-        is_known = labels != UNKNOWN
-        probs, known = terms["probs"][is_known, number], labels[is_known]
-        within = None if groups is None else groups[is_known]
-        counts = np.bincount(known, minlength=2)
-        if not len(known):
-            classes.append(ClassFigures(0, 0, float("nan"), NONE, NONE, NONE, NONE))
-            continue
-        of_class = {"probs": probs[:, None], "labels": known[:, None]}
-        ranked = _ranked_intervals(of_class, groups=within, confidence=confidence)
-        together = 1 - (1 - confidence) / terms["probs"].shape[1]
-        chances = np.clip(probs.astype(np.float64), 0, 1)
-        effect = design_effect(known, chances, within, together)
-        missed = excess_mistakes(chances, float(counts[1]), together, effect)
-        excess = Interval(0 - missed.value, 0 - missed.high, 0 - missed.low)
-        classes.append(ClassFigures(int(counts[1]), len(known), class_ece(terms, number), excess, **ranked))
-    return classes
+    classes = terms["probs"].shape[1]
+    together = 1 - (1 - confidence) / classes
+    return [
+        replace(
+            measure_class(terms, number, groups=groups, confidence=confidence),
+            excess=_excess(terms, number, groups, together),
+        )
+        for number in range(classes)
+    ]
+
+
+def measure_class(terms: Terms, number: int, *, groups: Array | None = None, confidence: float = 0.95) -> ClassFigures:
+    """Compute the figures of one class; each interval holds by itself.
+
+    Args:
+        terms: as for `class_figures`.
+        number: of the class.
+        groups: as for `class_figures`.
+        confidence: as for `class_figures`.
+    """
+    some, members = _known_of_class(terms, number, groups)
+    has_class, predicted = some["labels"][:, 0] == 1, some["predicted"][:, 0]
+    if not len(has_class):
+        return ClassFigures(0, 0, float("nan"), NONE, NONE, NONE, NONE, NONE, NONE)
+    ranked = _ranked_intervals(some, groups=members, confidence=confidence)
+    recall, precision = (
+        share_interval(right[among], None if members is None else members[among], confidence) if among.any() else NONE
+        for right, among in ((predicted, has_class), (has_class, predicted))
+    )
+    ece, excess = class_ece(some, 0), _excess(terms, number, groups, confidence)
+    return ClassFigures(int(has_class.sum()), len(has_class), ece, excess, recall=recall, precision=precision, **ranked)
+
+
+def _known_of_class(terms: Terms, number: int, groups: Array | None) -> tuple[dict[str, Array], Array | None]:
+    """Select the examples of which it is known whether they have a class, and the columns of that class, (n, 1)."""
+    is_known = terms["labels"][:, number] != UNKNOWN
+    some = {name: values[is_known][:, [number]] for name, values in terms.items()}
+    return some, None if groups is None else groups[is_known]
+
+
+def _excess(terms: Terms, number: int, groups: Array | None, confidence: float) -> Interval:
+    """Compute the mean probability of a class less the share of examples that have it."""
+    some, members = _known_of_class(terms, number, groups)
+    labels, chances = some["labels"][:, 0], np.clip(some["probs"][:, 0].astype(np.float64), 0, 1)
+    if not len(labels):
+        return NONE
+    effect = design_effect(labels, chances, members, confidence)
+    missed = excess_mistakes(chances, float(labels.sum()), confidence, effect)
+    return Interval(0 - missed.value, 0 - missed.high, 0 - missed.low)
 
 
 def _ranked_intervals(
@@ -420,8 +456,8 @@ def _ranked_statistic(terms: Terms) -> Statistic:
     """Build a function of (R, N) weights that returns (R, 3): the means over the classes of `RANKED`."""
 
     def statistic(weights: Array) -> Array:
-        columns = zip(terms["probs"].T, terms["labels"].T, strict=True)
-        of_classes = [class_measures(probs, labels, weights) for probs, labels in columns]
+        columns = zip(terms["probs"].T, terms["labels"].T, terms["predicted"].T, strict=True)
+        of_classes = [class_measures(probs, labels, predicted, weights) for probs, labels, predicted in columns]
         figures = np.array([[measures[name] for name in RANKED] for measures in of_classes])
         is_there = ~np.isnan(figures)
         with np.errstate(invalid="ignore"):  # a draw may have no example of any class
@@ -446,12 +482,22 @@ def _differences(one: Terms, other: Terms, measures: Collection[str], **options:
         for name, most in MOST.items()
     }
     if "exact_match" in measures:
-        first, second = (count_wrong(terms["probs"], terms["labels"]) == 0 for terms in (one, other))
+        first, second = (count_wrong(terms["predicted"], terms["labels"]) == 0 for terms in (one, other))
         intervals["exact_match"] = accuracy_difference(first, second, members, options["confidence"])
     if set(RANKED) & set(measures) and _has_positives(one):
         build = partial(build_difference, _ranked_statistic, one, other)
         intervals |= _ranked_intervals(one, build, groups=members, **options)
     return {name: intervals[name] for name in measures if name in intervals}
+
+
+def _measure(field: str) -> Callable[[Terms, int, float], Interval]:
+    """Build a function of the terms, the number of a class and a confidence that returns a field of its figures."""
+
+    def compute(terms: Terms, number: int, confidence: float) -> Interval:
+        value = getattr(measure_class(terms, number, confidence=confidence), field)
+        return value if isinstance(value, Interval) else Interval(value)
+
+    return compute
 
 
 MULTILABEL = Quality(
@@ -477,4 +523,13 @@ MULTILABEL = Quality(
     _terms,
     _intervals,
     _differences,
+    (
+        ClassMeasure("recall", "recall", "share", "high", (0, 1), compute=_measure("recall")),
+        ClassMeasure("precision", "precision", "share", "high", (0, 1), compute=_measure("precision")),
+        ClassMeasure("f1", "F1", "", "high", (0, 1), compute=_measure("f1")),
+        ClassMeasure("ap", "AP", "", "high", (0, 1), compute=_measure("map")),
+        ClassMeasure("auroc", "AUROC", "", "high", (0, 1), compute=_measure("auroc")),
+        ClassMeasure("ece", "ECE", "share", "low", (0, 1), has_interval=False, compute=_measure("ece")),
+        ClassMeasure("excess", "probability − share", "share", "", (-1, 1), compute=_measure("excess")),
+    ),
 )

@@ -29,7 +29,7 @@ from mcviz.measures.intervals import (
     subtract,
     sum_by_group,
 )
-from mcviz.measures.measure import CLASSIFICATION_MEASURES, Measure
+from mcviz.measures.measure import CLASSIFICATION_MEASURES, ClassMeasure, Measure
 from mcviz.measures.registry import (
     AnyPredictions,
     Predictions,
@@ -80,6 +80,7 @@ class Quality:
             `compute_measures` does.
         differences: of the terms of two ensembles over the same N examples and the names of some measures, the
             intervals of the second's less the first's, by name, where there are any; it takes the same.
+        of_class: the measures of one class by itself, in the order in which they are named.
     """
 
     measures: tuple[Measure, ...]
@@ -87,6 +88,7 @@ class Quality:
     terms: Callable[[AnyPredictions], dict[str, Array]]
     intervals: Callable[..., dict[str, Interval]]
     differences: Callable[..., dict[str, Interval]]
+    of_class: tuple[ClassMeasure, ...] = ()
 
     @property
     def compared(self) -> dict[str, Measure]:
@@ -379,6 +381,8 @@ def _regression_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
     intervals["rmse"] = intervals["rmse"].root
     if "held" in terms:
         intervals["coverage"] = share_interval(terms["held"], options["groups"], options["confidence"])
+    if "within" in terms:
+        intervals["within_tolerance"] = share_interval(terms["within"], options["groups"], options["confidence"])
     return intervals
 
 
@@ -390,72 +394,45 @@ def _regression_differences(one: Terms, other: Terms, measures: Collection[str],
         intervals["coverage"] = accuracy_difference(
             one["held"], other["held"], options["groups"], options["confidence"]
         )
+    if "within_tolerance" in measures and "within" in one:
+        intervals["within_tolerance"] = accuracy_difference(
+            one["within"], other["within"], options["groups"], options["confidence"]
+        )
     return with_rmse_difference(intervals, one, other)
 
 
-CLASSIFICATION = Quality(
-    CLASSIFICATION_MEASURES,
-    "nll",
-    _classification_terms,
-    _classification_intervals,
-    _classification_differences,
-)
-REGRESSION = Quality(
-    (
-        Measure(
-            "rmse",
-            "RMSE",
-            "target",
-            "low",
-            (0, np.inf),
-            too_few=f"Fewer than {FEWEST_UNBOUNDED} examples, or groups, are too few for intervals of errors.",
-        ),
-        Measure("mae", "MAE", "target", "low", (0, np.inf)),
-        Measure("nll", "NLL", "nats", "low"),
-        Measure("crps", "CRPS", "target", "low", (0, np.inf)),
-        Measure("coverage", f"coverage of {INTERVAL:.0%} intervals", "share", "", (0, 1)),
-        Measure("width", f"width of {INTERVAL:.0%} intervals", "target", "", (0, np.inf)),
-    ),
-    "nll",
-    _regression_terms,
-    _regression_intervals,
-    _regression_differences,
-)
-
-
-def recall(probs: Array, labels: Array, number: int, confidence: float) -> Interval:
+def recall(terms: Terms, number: int, confidence: float) -> Interval:
     """Compute the share of a class's examples that is predicted as it; NaN where it has none.
 
     Args:
-        probs: (N, C) floating point.
-        labels: (N,) integers.
+        terms: of a classification: `probs`, (N, C) floating point, `labels` and `predicted`, (N,) integers each.
         number: of the class.
         confidence: 0 to 1, of the interval.
     """
-    return _share(*_count(probs, labels, number)[:2], confidence)
+    return _share(*_count(terms, number)[:2], confidence)
 
 
-def precision(probs: Array, labels: Array, number: int, confidence: float) -> Interval:
+def precision(terms: Terms, number: int, confidence: float) -> Interval:
     """Compute the share of the examples predicted as a class that is of it; NaN where none is.
 
     Takes what `recall` does.
     """
-    both, _, predicted = _count(probs, labels, number)
+    both, _, predicted = _count(terms, number)
     return _share(both, predicted, confidence)
 
 
-def f1(probs: Array, labels: Array, number: int, confidence: float) -> Interval:
+def f1(terms: Terms, number: int, confidence: float) -> Interval:
     """Compute the harmonic mean of recall and precision; NaN where the class is neither a label nor predicted.
 
     Of the examples that are of the class or predicted as it, the share that is both has an exact interval. F1 is
     2s/(1 + s) of that share s, and so are its ends (Hand, Christen & Kirielle 2021). Takes what `recall` does.
     """
-    both, labelled, predicted = _count(probs, labels, number)
+    both, labelled, predicted = _count(terms, number)
     share = _share(both, labelled + predicted - both, confidence)
     return Interval(*(2 * end / (1 + end) for end in (share.value, share.low, share.high)))
 
 
-def roc_auc(probs: Array, labels: Array, number: int, confidence: float) -> Interval:
+def roc_auc(terms: Terms, number: int, confidence: float) -> Interval:
     """Compute the chance that an example of the class gets more of its probability than another one; ties count half.
 
     Each end is the farther one of two intervals. One has the standard error that the examples show (DeLong, DeLong &
@@ -465,7 +442,7 @@ def roc_auc(probs: Array, labels: Array, number: int, confidence: float) -> Inte
     Returns:
         0 to 1; NaN where all examples are of the class, or none.
     """
-    score, within = probs[:, number], labels == number
+    score, within = terms["probs"][:, number], terms["labels"] == number
     own, others = np.sort(score[within]), np.sort(score[~within])
     if not len(own) or not len(others):
         return NONE
@@ -493,9 +470,9 @@ def _place(scores: Array, among: Array) -> Array:
     return np.mean([np.searchsorted(among, scores, side) for side in ("left", "right")], axis=0) / len(among)
 
 
-def _count(probs: Array, labels: Array, number: int) -> tuple[int, int, int]:
+def _count(terms: Terms, number: int) -> tuple[int, int, int]:
     """Count the examples of a class that are predicted as it, those of it, and those predicted as it."""
-    predicted, labelled = probs.argmax(axis=1) == number, labels == number
+    predicted, labelled = terms["predicted"] == number, terms["labels"] == number
     return int((predicted & labelled).sum()), int(labelled.sum()), int(predicted.sum())
 
 
@@ -503,26 +480,50 @@ def _share(successes: int, trials: int, confidence: float) -> Interval:
     return proportion(successes, trials, confidence) if trials else NONE
 
 
-@dataclass(frozen=True)
-class ClassMeasure(Measure):
-    """A measure of the predictions of one class; `compute` takes what `recall` does.
-
-    Recall, precision and F1 are a share of examples, or follow from one, and have its exact interval (Clopper & Pearson
-    1934). That of the ROC AUC also holds where the class is told from the others without a mistake.
-    """
-
-    compute: Callable[[Array, Array, int, float], Interval] = recall
-
-
-CLASS_MEASURES = {
-    quality.name: quality
-    for quality in (
+# Recall, precision and F1 are a share of examples, or follow from one, and have its exact interval (Clopper & Pearson
+# 1934). That of the ROC AUC also holds where the class is told from the others without a mistake.
+CLASSIFICATION = Quality(
+    CLASSIFICATION_MEASURES,
+    "nll",
+    _classification_terms,
+    _classification_intervals,
+    _classification_differences,
+    (
         ClassMeasure("recall", "recall", "share", "high", (0, 1), compute=recall),
         ClassMeasure("precision", "precision", "share", "high", (0, 1), compute=precision),
         ClassMeasure("f1", "F1", "share", "high", (0, 1), compute=f1),
         ClassMeasure("roc_auc", "ROC AUC", "", "high", (0, 1), compute=roc_auc),
-    )
-}
+    ),
+)
+REGRESSION = Quality(
+    (
+        Measure(
+            "rmse",
+            "RMSE",
+            "target",
+            "low",
+            (0, np.inf),
+            too_few=f"Fewer than {FEWEST_UNBOUNDED} examples, or groups, are too few for intervals of errors.",
+        ),
+        Measure("mae", "MAE", "target", "low", (0, np.inf)),
+        Measure("nll", "NLL", "nats", "low"),
+        Measure("crps", "CRPS", "target", "low", (0, np.inf)),
+        Measure("coverage", f"coverage of {INTERVAL:.0%} intervals", "share", "", (0, 1)),
+        Measure("width", f"width of {INTERVAL:.0%} intervals", "target", "", (0, np.inf)),
+    ),
+    "nll",
+    _regression_terms,
+    _regression_intervals,
+    _regression_differences,
+)
+
+TOLERANT_REGRESSION = replace(
+    REGRESSION,
+    measures=(
+        *REGRESSION.measures,
+        Measure("within_tolerance", "accuracy within the tolerance", "share", "high", (0, 1)),
+    ),
+)
 
 
 def correct_per_pass(probs: Array, labels: Array) -> Array:

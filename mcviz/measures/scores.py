@@ -111,8 +111,8 @@ def margin(probs: Array) -> Array:
     "The ensemble's probability for the given label. Low: check the label.",
 )
 def self_confidence(mean_probs: Array, labels: Array) -> Array:
-    """The predictive mean's entry for the label, 0 to 1."""
-    return mean_probs[np.arange(len(labels)), labels]
+    """The predictive mean's entry for the label, 0 to 1; NaN where the label is -1, not known."""
+    return np.where(labels < 0, np.nan, mean_probs[np.arange(len(labels)), labels])
 
 
 @register(
@@ -122,7 +122,7 @@ def self_confidence(mean_probs: Array, labels: Array) -> Array:
     "How far the given label is ahead of the likeliest other class; 50% is a tie. Low: check the label.",
 )
 def normalized_margin(mean_probs: Array, labels: Array) -> Array:
-    """The label's entry less the largest other one, from -1..1 to 0..1."""
+    """The label's entry less the largest other one, from -1..1 to 0..1; NaN where the label is -1, not known."""
     others = mean_probs.copy()
     others[np.arange(len(labels)), labels] = -np.inf
     return (self_confidence(mean_probs, labels) - others.max(axis=1) + 1) / 2

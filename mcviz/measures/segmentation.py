@@ -5,7 +5,7 @@ the value C is ignored, and counts in neither map. `background` is the class tha
 Counts of pixels are exact in any order, so no number here depends on threads or on how images are cut into blocks.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 import scipy  # loads scipy.special when it is first used
 
 from mcviz.measures.intervals import Interval, bounded_interval, subtract
-from mcviz.measures.measure import Measure
+from mcviz.measures.measure import ClassMeasure, Measure
 from mcviz.measures.quality import Quality
 from mcviz.measures.registry import (
     SEGMENTATION_SCORES,
@@ -502,6 +502,16 @@ def join_pixels(parts: Sequence[PixelSums]) -> PixelSums:
     return PixelSums(count, correct, confidence, np.sum([part.bins for part in parts], axis=0))
 
 
+def _mean_of_class(name: str) -> Callable[[Terms, int, float], Interval]:
+    """Build a function that computes the mean of a term of one class over the images that have it."""
+    return lambda terms, number, confidence: mean_of_known(terms[name][:, number], None, confidence)
+
+
+def _excess_of_class(terms: Terms, number: int, confidence: float) -> Interval:
+    sums = PixelSums(terms["count"], terms["correct"], terms["confidence"], np.zeros((BINS, 3)))
+    return sums.excess([number], groups=None, confidence=confidence)
+
+
 SEGMENTATION = Quality(
     (
         Measure("dice", "mean Dice", "share", "high", (0, 1)),
@@ -513,4 +523,12 @@ SEGMENTATION = Quality(
     _terms,
     _intervals,
     _differences,
+    (
+        ClassMeasure("dice", "Dice", "share", "high", (0, 1), compute=_mean_of_class("dice")),
+        ClassMeasure("iou", "IoU", "share", "high", (0, 1), compute=_mean_of_class("iou")),
+        ClassMeasure("pairwise", "pairwise Dice", "share", "", (0, 1), compute=_mean_of_class("pairwise")),
+        ClassMeasure(
+            "overconfidence", "confidence − accuracy of its pixels", "share", "", (-1, 1), compute=_excess_of_class
+        ),
+    ),
 )

@@ -11,7 +11,10 @@ from mcviz.reviews.decisions import corrected_labels as corrected_labels
 from mcviz.reviews.decisions import select_new_entries as select_new_entries
 from mcviz.reviews.decisions import settled_examples as settled_examples
 from mcviz.reviews.decisions import summarise_reviews as summarise_reviews
+from mcviz.reviews.files import ImportedReviews as ImportedReviews
+from mcviz.reviews.files import decisions_table as decisions_table
 from mcviz.reviews.files import find_open_moves as find_open_moves
+from mcviz.reviews.files import import_reviews as import_reviews
 from mcviz.reviews.files import move_files as move_files
 from mcviz.reviews.files import plan_moves as plan_moves
 from mcviz.reviews.store import Entry as Entry

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mcviz.errors import InvalidInputError
-from mcviz.measures.multilabel import THRESHOLD, label_losses
+from mcviz.measures.multilabel import label_losses
 from mcviz.reviews.store import DecisionKind, ReviewRow, decode_classes, encode_classes
 from mcviz.runs import Run
 from mcviz.tasks.multilabel import join_names
@@ -170,7 +170,8 @@ class OneClass(LabelAnswers):
         return self.run.mean_probs.argmax(axis=1)
 
     def label_text(self, example: int) -> str | None:
-        return None if self.run.labels is None else self.run.class_names[self.run.labels[example]]
+        label = self.given[example]
+        return None if label == UNKNOWN_LABEL else self.run.class_names[label]
 
     def shortcuts(self, example: int) -> dict[str, Answer]:
         answers: dict[str, Answer] = {"prediction": ("class", self.run.class_names[self._prediction[example]])}
@@ -255,7 +256,7 @@ class ClassSets(LabelAnswers):
         return encode_classes(known) if known else None
 
     def shortcuts(self, example: int) -> dict[str, Answer]:
-        predicted = self.text_of(self.run.mean_predictions[example] > THRESHOLD)
+        predicted = self.text_of(self.run.task.decide(self.run.mean_predictions[example]))
         answers: dict[str, Answer] = {"prediction": ("classes", predicted)}
         if (label := self.label_text(example)) is not None:
             answers = {"label": ("classes", label), **answers, "wrong_label": ("wrong_label", None)}
@@ -290,10 +291,10 @@ class ClassSets(LabelAnswers):
         return labels
 
     def fit(self, labels: np.ndarray) -> np.ndarray:
-        return 1 - label_losses(self.run.mean_predictions, labels)
+        return 1 - label_losses(self.run.task.decide(self.run.mean_predictions), labels)
 
     def fit_by_class(self, labels: np.ndarray) -> list[float | None]:
-        correct, is_known = (self.run.mean_predictions > THRESHOLD) == (labels == 1), labels != UNKNOWN_LABEL
+        correct, is_known = self.run.task.decide(self.run.mean_predictions) == (labels == 1), labels != UNKNOWN_LABEL
         return [mean_or_none(correct[known, c]) for c, known in enumerate(is_known.T)]
 
     def errors_by_class(self, labels: np.ndarray, wrong: np.ndarray) -> list[int]:
@@ -318,7 +319,7 @@ class ClassSets(LabelAnswers):
 
     def predicted_choices(self, example: int) -> tuple[list[str], float]:
         mean = self.run.mean_predictions[example]
-        predicted = [name for name, value in zip(self._indices, mean, strict=True) if value > THRESHOLD]
+        predicted = [name for name, chosen in zip(self._indices, self.run.task.decide(mean), strict=True) if chosen]
         return predicted or [NO_CLASS_FITS], float(np.maximum(mean, 1 - mean).mean())
 
     def choices(self, decision: Decision) -> list[str]:

@@ -1,4 +1,4 @@
-"""Reviews as files to take away, and Label Studio's annotations as reviews.
+"""Reviews as files to take away; Label Studio's annotations and the decisions of a shared page as reviews.
 
 Where a file goes follows from the run and its reviews alone, never from what lies there: a plan that was done in part
 is the same when it is made again, and the rest of it is done. Nothing is overwritten, no link is followed, and nothing
@@ -11,8 +11,9 @@ import stat
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 from xml.sax.saxutils import quoteattr
 
 import msgspec
@@ -22,10 +23,16 @@ import pandas as pd
 from mcviz.errors import InvalidInputError, StorageError
 from mcviz.kinds.content import Content
 from mcviz.reviews.answers import LABEL_IS_WRONG, NO_CLASS_FITS, Decision, LabelAnswers, answers_of, label_answers_of
-from mcviz.reviews.decisions import ReviewSummary, compute_outcome, corrected_labels
-from mcviz.reviews.store import LONGEST_REVIEWER, Entry
+from mcviz.reviews.decisions import (
+    ReviewSummary,
+    compute_outcome,
+    corrected_labels,
+    select_new_entries,
+    summarise_reviews,
+)
+from mcviz.reviews.store import LONGEST_REVIEWER, DecisionKind, Entry, ReviewRow, Reviews
 from mcviz.runs import Run
-from mcviz.text import first_line, one_line, printable
+from mcviz.text import first_line, list_names, one_line, printable
 
 CHOICE_NAME, NOTE_NAME, OBJECT_NAME = (
     "class",
@@ -278,6 +285,110 @@ def _result(known: ReviewSummary, decision: Decision, choices: list[str]) -> lis
 
 def _choices(choices: list[str]) -> dict[str, Any]:
     return {"from_name": CHOICE_NAME, "to_name": OBJECT_NAME, "type": "choices", "value": {"choices": choices}}
+
+
+class _PageDecision(msgspec.Struct, forbid_unknown_fields=True):
+    example: int
+    kind: DecisionKind | None = None
+    class_name: str | None = None
+    label: str | None = None
+    note: str = ""
+
+
+class _PageDecisions(msgspec.Struct, forbid_unknown_fields=True):
+    examples_sha256: str
+    reviewer: str
+    decisions: list[_PageDecision]
+    format: Literal[1] = 1
+
+
+def read_decisions(run: Run, content: bytes) -> list[Entry]:
+    """Read the decisions that a shared page saved, in JSON, into entries for `Reviews.add_all`.
+
+    They belong to a set of examples, as reviews do, so that a run with more passes takes them, too.
+
+    Raises:
+        InvalidInputError: it is no such file, it is of other examples, or it names an example or a class that the run
+            does not have.
+    """
+    try:
+        read = msgspec.json.decode(content, type=_PageDecisions)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidInputError(f"These are no decisions that a shared page saved: {first_line(error)}.") from error
+    examples, answers = run.manifest.examples, answers_of(run)
+    if read.examples_sha256 != examples.sha256:
+        raise InvalidInputError(
+            f"The decisions are about other examples, {one_line(read.examples_sha256):.12}…. Received for {run.path}, "
+            f"over {examples.sha256[:12]}…. Import them for a run over the examples of their page."
+        )
+    reviewer, entries = printable(one_line(read.reviewer)), []
+    for made in read.decisions:
+        if not 0 <= made.example < len(run):
+            raise InvalidInputError(f"There are examples 0 to {len(run) - 1}. Received: a decision on {made.example}.")
+        if made.kind:
+            said = made.kind, made.class_name, made.label, None, None
+            if answers.read(ReviewRow(1, made.example, reviewer, datetime.now(UTC), *said)) is None:
+                words = one_line(f"{made.kind} {made.class_name or ''}").strip()
+                raise InvalidInputError(
+                    f"The decision “{words:.80}” on example {made.example} says nothing of this run: it has no such "
+                    "class, or another label. Import the file for the run of its page."
+                )
+            entries.append(Entry(made.example, reviewer, made.kind, made.class_name, made.label))
+        if made.note:
+            entries.append(Entry(made.example, reviewer, "note", note=printable(made.note), label=made.label))
+    return entries
+
+
+def read_reviews(run: Run, content: bytes) -> list[Entry]:
+    """Read the decisions of a shared page, an object, or Label Studio's annotations, a list of tasks.
+
+    Raises:
+        InvalidInputError: as `read_decisions` and `read_label_studio`.
+    """
+    return (read_decisions if content.lstrip().startswith(b"{") else read_label_studio)(run, content)
+
+
+@dataclass(frozen=True)
+class ImportedReviews:
+    """What an import of reviews came to.
+
+    Attributes:
+        added: the lines that were new.
+        read: how many lines there were.
+        disputed: the examples among them about which reviewers disagree now.
+        changed: the examples about which a reviewer had decided otherwise before.
+    """
+
+    added: int
+    read: int
+    disputed: list[int]
+    changed: list[int]
+
+    @property
+    def in_words(self) -> str:
+        """What it came to, in sentences, with the conflicts by the numbers of their examples."""
+        sentences = [f"{self.added:,} of {self.read:,} lines were new."]
+        if self.changed:
+            sentences.append(f"Decided otherwise before by the same person: example {list_names(self.changed)}.")
+        if self.disputed:
+            sentences.append(f"Disputed, to be settled on the page Label: example {list_names(self.disputed)}.")
+        return " ".join(sentences)
+
+
+def import_reviews(run: Run, reviews: Reviews, content: bytes) -> ImportedReviews:
+    """Add the decisions of a file to the reviews of a run's examples, all of them or none, and each once.
+
+    Raises:
+        InvalidInputError: as `read_reviews`; nothing is added then.
+    """
+    entries, known = read_reviews(run, content), summarise_reviews(run, reviews.rows())
+    added = select_new_entries(entries, known, run.class_names)
+    before = {(decision.example, decision.reviewer) for decision in known.decisions}
+    reviews.add_all(added)
+    decided = [entry for entry in added if entry.kind != "note"]
+    changed = {entry.example for entry in decided if (entry.example, entry.reviewer) in before}
+    disputed = summarise_reviews(run, reviews.rows()).disagreements().keys() & {entry.example for entry in entries}
+    return ImportedReviews(len(added), len(entries), sorted(disputed), sorted(changed))
 
 
 class _Value(msgspec.Struct):

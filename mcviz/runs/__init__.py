@@ -8,6 +8,7 @@ from mcviz.manifest import Manifest as Manifest
 from mcviz.manifest import Model as Model
 from mcviz.manifest import Origin as Origin
 from mcviz.manifest import Preprocessing as Preprocessing
+from mcviz.manifest import TargetScaler as TargetScaler
 from mcviz.runs.arrays import ValueScale as ValueScale
 from mcviz.runs.derived import Derived as Derived
 from mcviz.runs.derived import load_derived as load_derived
@@ -22,6 +23,10 @@ from mcviz.runs.folder import run_names as run_names
 from mcviz.runs.folder import runs_table as runs_table
 from mcviz.runs.run import Run as Run
 from mcviz.runs.run import open_run as open_run
+from mcviz.runs.some_examples import labelled_examples as labelled_examples
+from mcviz.runs.some_examples import labelled_numbers as labelled_numbers
+from mcviz.runs.some_examples import some_examples as some_examples
+from mcviz.runs.some_examples import unlabelled_examples as unlabelled_examples
 from mcviz.runs.verify import as_xarray as as_xarray
 from mcviz.runs.verify import check_table_file as check_table_file
 from mcviz.runs.verify import export_run as export_run

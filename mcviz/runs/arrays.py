@@ -322,7 +322,8 @@ class ArrayReader:
                 rows = np.asarray(opened.oindex[index])
             except (ValueError, RuntimeError, TypeError, IndexError) as error:  # what Zarr and its codecs raise
                 raise corrupt(address, f"cannot be decoded: {error}") from error
-        if array.fill_value and np.any((rows == array.fill_value) | (rows != rows)):
+        is_missing = rows != rows if np.isnan(array.fill_value) else rows == array.fill_value
+        if array.fill_value and np.any(is_missing):
             raise corrupt(address, "lacks numbers")
         if array.bounds and np.any((rows < array.bounds[0]) | (rows > array.bounds[1])):
             raise corrupt(address, f"holds numbers beyond {array.bounds[0]:g} to {array.bounds[1]:g}")

@@ -41,6 +41,7 @@ def data_set_of(run: Run) -> DataSet:
         held = run.kind.read_content(held, run.content)
     if run.labels is not None:
         held = replace(held, labels=run.task.given_labels(run.manifest, run.labels))
+        held = replace(held, some_unlabelled=run.manifest.examples_with_labels is not None)
     if (maps := run.manifest.label_maps) is not None:
         held = replace(held, ignored=maps.ignore)
     held = replace(held, class_names=run.class_names or None, target_names=run.targets or None)

@@ -21,9 +21,11 @@ from mcviz.manifest import IDENTITY, MODEL_FILES, Manifest, Preprocessing
 from mcviz.measures.calibration import calibration_terms, equal_width_edges, reliability
 from mcviz.permission import require_permission
 from mcviz.runs.arrays import read_whole_manifest
+from mcviz.runs.decisions import FILE as DECISIONS
 from mcviz.runs.derived import user_folder
 from mcviz.runs.manifest_file import NAME, read_manifest
 from mcviz.runs.run import examples_done, open_run
+from mcviz.runs.some_examples import labelled_examples
 from mcviz.runs.storage import (
     PACKAGE,
     Folder,
@@ -69,7 +71,7 @@ def read_figures(path: str, manifest: Manifest | None) -> dict[str, float]:
     if not task_of(manifest).has_one_class:
         return {}
     try:
-        run = open_run(path)
+        run = labelled_examples(open_run(path))
         terms = calibration_terms(run.mean_probs, np.asarray(run.labels))
     except McvizError:  # which the list says
         return {}
@@ -106,6 +108,15 @@ class ListedRun:
         """Whether it came with mcviz, and cannot be changed."""
         return is_shipped(self.path)
 
+    @property
+    def measure(self) -> str | None:
+        """The name of the quality in its manifest, which says 0.5 where a user decided on other thresholds."""
+        if self.manifest is None:
+            return None
+        task = task_of(self.manifest)
+        is_decided = task.decides == "classes" and bool(folder_at(self.path).version(DECISIONS))
+        return f"{task.quality_name} at 0.5" if is_decided else task.quality_name
+
     def as_json(self) -> dict[str, Any]:
         """The row of a list in types that JSON has; unknown values are null."""
         manifest = self.manifest
@@ -121,7 +132,7 @@ class ListedRun:
             "passes": manifest.passes if manifest else None,
             **{mark.name: getattr(manifest, name, None) for name, mark in IDENTITY.items() if mark.setting},
             "rate": manifest.rates or None if manifest else None,
-            "measure": task_of(manifest).quality_name if manifest else None,
+            "measure": self.measure,
             "quality": manifest.quality if manifest else None,
             "started": manifest.created.get("started") if manifest else None,
             "finished": manifest.created.get("finished") if manifest else None,

@@ -19,6 +19,8 @@ from mcviz.text import printable
 NAME = "manifest.json"
 UNKNOWN_FIELD = "Object contains unknown field"  # of msgspec's messages
 MAX_MANIFEST_BYTES = 1 << 26
+# Fields that are None in most manifests, which are without them as they were before there were these.
+LEFT_OUT = "label_maps", "mean_sha256", "examples_with_labels", "target_scaler"
 SMALLEST_ENTRY = 128  # bytes at least for each file in a manifest
 
 
@@ -53,7 +55,7 @@ def _encode(manifest: Manifest) -> bytes:
     content = msgspec.to_builtins(manifest) | {"digest": manifest.digest}
     if manifest.revision:
         content["revision"] = manifest.revision
-    for name in ("label_maps", "mean_sha256"):  # of one task, which others' manifests are without, as they were before
+    for name in LEFT_OUT:
         if getattr(manifest, name) is None:
             del content[name]
     if manifest.origin.device is None:  # as it was before there was a choice

@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 import numpy as np
 
 from mcviz.data.in_place import LazyRows, Places
+from mcviz.decisions import Decisions
 from mcviz.errors import CorruptRunError, McvizError, PartialRunError
 from mcviz.kinds import Kind, kind_of
 from mcviz.manifest import COLUMNS, Images, Manifest
@@ -24,6 +25,8 @@ from mcviz.runs.arrays import (
     read_whole_manifest,
     stored_arrays,
 )
+from mcviz.runs.decisions import FILE as DECISIONS
+from mcviz.runs.decisions import encode_decisions, read_decisions
 from mcviz.runs.derived import FILE as ADDED_SCORES
 from mcviz.runs.derived import (
     PATIENCE,
@@ -39,7 +42,7 @@ from mcviz.runs.derived import (
 )
 from mcviz.runs.manifest_file import corrupt, read_manifest, replaced
 from mcviz.runs.storage import Folder, LocalFolder, folder_at, require_own, write_lock
-from mcviz.runs.tables import decode_columns, decode_table
+from mcviz.runs.tables import NULLABLE, decode_columns, decode_table
 from mcviz.tasks import Task, task_of
 from mcviz.text import as_html
 
@@ -66,6 +69,8 @@ class Run:
         self._folder = folder
         self._arrays = ArrayReader(folder, manifest)
         self._added_scores: tuple[str, AddedScores] | None = None
+        self._decided: _Decided | None = None
+        self._named: tuple[str, dict[str, np.ndarray]] | None = None
         self.path = folder.path
         self.manifest = manifest
         self.digest = manifest.digest
@@ -397,11 +402,12 @@ class Run:
             not there. Of several labels an example they are names of classes, such as "cat;dog", followed by
             `exact_match` (boolean) and `loss` (float32), the share of known labels that are wrong; of a segmentation
             they are the classes that are in the label and in the prediction, followed by `loss`, 1 less the mean Dice.
+            `decisions` count: losses are by their thresholds and tolerances, and missing of examples that chose these.
 
         Warns:
             UserWarning: scores that were added cannot be read; the table is without them.
         """
-        table = self._table.assign(**self._computed_scores)
+        table = self._table.assign(**self._computed_scores, **self._decided_columns)
         known = [name for name in self.task.scores if name in table]
         unknown = [name for name in self.manifest.scores if name not in self.task.scores]
         added = self._read_added_scores()
@@ -485,8 +491,66 @@ class Run:
 
     @property
     def task(self) -> Task:
-        """The task of its model."""
-        return task_of(self.manifest)
+        """The task of its model, which decides as `decisions` say."""
+        return self._read_decisions().task
+
+    @property
+    def decisions(self) -> Decisions:
+        """The thresholds and tolerances that a user has decided on.
+
+        Raises:
+            CorruptRunError: their file cannot be used; the message names it.
+        """
+        return self._read_decisions().decisions
+
+    @property
+    def undecided(self) -> "Run":
+        """The same run without any decisions: classes are predicted above 0.5, and errors are no mistakes."""
+        run = Run(self._folder, self.manifest)
+        run._decided = _Decided(None, Decisions(), task_of(self.manifest))
+        return run
+
+    def decide(self, decisions: Decisions) -> None:
+        """Replace the decisions about the run, which are kept in a file beside it; the run itself stays as it is.
+
+        Raises:
+            NotPermittedError: the run came with mcviz, or the caller may not write.
+            RunNotFoundError: the run was removed or replaced.
+            StorageError: the file cannot be written, or another process writes the run.
+        """
+        require_permission("Nothing can be decided")
+        require_own(self.path)
+        with write_lock(self._folder, PATIENCE):
+            if read_manifest(self._folder).digest != self.digest:
+                raise replaced(self.path)
+            if decisions == Decisions():
+                self._folder.delete(DECISIONS)
+            else:
+                self._folder.write(DECISIONS, encode_decisions(decisions, self.manifest))
+            self._decided = None
+
+    @property
+    def choosing(self) -> np.ndarray:
+        """(N,) bool, the examples whose labels chose thresholds, and so judge nothing."""
+        return self.decisions.find_choosing(len(self))
+
+    @property
+    def judging_labels(self) -> np.ndarray | None:
+        """The `labels` without those that chose thresholds, which are as if nobody knew them; None without labels."""
+        labels = self.labels
+        if labels is None or not self.decisions.chosen_on:
+            return labels
+        return _freeze(self.task.hide_labels(labels, self.choosing))
+
+    def _read_decisions(self) -> "_Decided":
+        """The decisions, read again where their file was replaced."""
+        held = self._decided
+        if held is None or held.version not in (None, self._folder.version(DECISIONS)):
+            version = self._folder.version(DECISIONS)
+            decisions = read_decisions(self._folder, self.manifest)
+            held = _Decided(version, decisions, task_of(self.manifest).decided(decisions, self.manifest))
+            self._decided = held
+        return held
 
     @property
     def kind(self) -> Kind:
@@ -502,7 +566,9 @@ class Run:
         if self.manifest.labels_sha256 is None:
             return None
         names = [array.name for array in stored_arrays(self.manifest).values() if array.dimensions == ("draw",)]
-        single, ensembles = self.task.quality_by_pass(self.manifest, {name: self._read_rows(name) for name in names})
+        single, ensembles = task_of(self.manifest).quality_by_pass(
+            self.manifest, {name: self._read_rows(name) for name in names}
+        )
         return _freeze(single), _freeze(ensembles)
 
     @property
@@ -510,14 +576,14 @@ class Run:
         """The same of the model with dropout off, or None where that is not known."""
         if self.labels is None or self.deterministic_predictions is None:
             return None
-        return self.task.compute_quality(self.deterministic_predictions, self.labels, self.manifest)
+        return task_of(self.manifest).compute_quality(self.deterministic_predictions, self.labels, self.manifest)
 
     def _select_quality(self, quality: str, which: int) -> np.ndarray | None:
         by_way = self.quality_by_pass if self._is_measured_by(quality) else None
         return None if by_way is None else by_way[which]
 
     def _is_measured_by(self, quality: str) -> bool:
-        return self.task.quality_name == quality
+        return task_of(self.manifest).quality_name == quality
 
     def _check_example(self, example: int) -> int:
         if isinstance(example, bool) or not isinstance(example, int | np.integer):
@@ -550,7 +616,8 @@ class Run:
         name = self.manifest.table
         content = self.read_file(name)
         try:
-            return decode_table(content, len(self), self.task.table_columns(self.targets), self.manifest.scores)
+            columns = task_of(self.manifest).table_columns(self.targets)
+            return decode_table(content, len(self), columns, self.manifest.scores)
         except ValueError as error:
             raise corrupt(self._folder.address(name), f"is damaged: {error}") from error
 
@@ -584,8 +651,13 @@ class Run:
 
     @property
     def scores_version(self) -> str:
-        """A text that changes whenever a score is added or replaced; the digest, where none was added."""
-        return f"{self.digest} {self._folder.version(ADDED_SCORES)}".rstrip()
+        """A text that changes whenever a score is added or replaced, or anything is decided."""
+        return f"{self.numbers_version} {self._folder.version(ADDED_SCORES)}".rstrip()
+
+    @property
+    def numbers_version(self) -> str:
+        """A text that changes whenever anything is decided; the digest, where nothing is."""
+        return f"{self.digest} {self._read_decisions().version or ''}".rstrip()
 
     def _read_added_scores(self) -> AddedScores:
         """The scores that were added, read again where their file was replaced."""
@@ -602,10 +674,24 @@ class Run:
         of_task = {*self.task.named_columns, *self.task.table_columns(self.targets)}
         return {*of_task, *self.task.scores, *self.manifest.scores, *own}
 
-    @cached_property
+    @property
     def _named_columns(self) -> dict[str, np.ndarray]:
-        """The columns of the table that have names of classes, by their names."""
-        return self.task.name_rows(self.manifest, self.array)
+        """The columns of the table that have names of classes, by their names; kept until anything is decided."""
+        version = self.numbers_version
+        if self._named is None or self._named[0] != version:
+            self._named = version, self.task.name_rows(self.manifest, self.array)
+        return self._named[1]
+
+    @property
+    def _decided_columns(self) -> dict[str, Any]:
+        """The columns of the table that follow from the decisions, computed from the means of the passes."""
+        import pandas as pd  # here, because it takes time to import
+
+        if self.decisions == Decisions():  # labels may be many
+            return {}
+        types = self.task.table_columns(self.targets)
+        columns = self.task.decided_columns(self.manifest, self.array, self.judging_labels)
+        return {name: pd.Series(values).astype(NULLABLE[types[name]]).array for name, values in columns.items()}
 
     @cached_property
     def _computed_scores(self) -> dict[str, np.ndarray]:
@@ -659,6 +745,15 @@ class Run:
             return read(*args, **kwargs)  # it may have been removed and made again meanwhile
         except FileNotFoundError as error:
             raise corrupt(self.path, f"is damaged: {str(error).rstrip('.')}") from error
+
+
+@dataclass(frozen=True)
+class _Decided:
+    """Decisions, the task that follows them, and the version of their file; None where no file counts."""
+
+    version: str | None
+    decisions: Decisions
+    task: Task
 
 
 def _freeze(array: np.ndarray) -> np.ndarray:

@@ -24,6 +24,11 @@ Progress = Callable[[int, int], None]
 # Called with a run, the first example of some, and the aggregates of these.
 ShardCallback = Callable[[Manifest, int, Aggregates], None]
 BLOCK_BYTES = 1 << 26  # of images that are looked at at once
+NULLABLE: dict[str, Any] = {
+    "int64": "Int64",
+    "bool": "boolean",
+    "float32": "float32",
+}  # of pandas, by the type in Parquet
 
 
 def rename_reserved(columns: "pd.DataFrame", reserved: Collection[str]) -> "pd.DataFrame":
@@ -150,8 +155,7 @@ def decode_table(content: bytes, count: int, columns: dict[str, str], scores: tu
         raise ValueError("it lacks numbers")
     frame = table.drop_columns(["example"]).to_pandas()
     frame.index = pd.RangeIndex(count, name="example")
-    nullable = {"int64": "Int64", "bool": "boolean", "float32": "float32"}
-    return frame.astype({name: nullable[kind] for name, kind in may_be_missing.items()})
+    return frame.astype({name: NULLABLE[kind] for name, kind in may_be_missing.items()})
 
 
 class Rows(Protocol):
@@ -258,6 +262,14 @@ def with_scores(manifest: Manifest) -> Manifest:
     task = TASKS[manifest.task]
     there = task.pass_inputs(manifest)
     return replace(manifest, scores=tuple(name for name, score in task.scores.items() if there.issuperset(score.needs)))
+
+
+def describe_labels(task: str, labels: np.ndarray | None) -> dict[str, Any]:
+    """Describe labels, as `Task.stored_labels` returns them, by the names of the manifest's fields."""
+    if labels is None:
+        return {"labels_sha256": None}
+    known = int(TASKS[task].find_labelled(labels).sum())
+    return {"labels_sha256": hash_array(labels), "examples_with_labels": known if known < len(labels) else None}
 
 
 def hash_array(array: np.ndarray) -> str:

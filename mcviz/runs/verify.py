@@ -59,6 +59,8 @@ class Verification:
             f"{manifest.output_summary}, {manifest.sampling_summary}",
             f"{self.files} files, {self.bytes:,} bytes: all as they were written",
         ]
+        if manifest.examples_with_labels is not None:
+            lines.append(f"{manifest.labelled:,} examples have a label, and the {task.quality_name} is of these")
         for label, value in self.quality.items():
             lines.append(f"{task.quality_name}, {label + ':':<18} {task.format_quality(value, manifest.unit)}")
         lines += [f"mean {task.scores[name].label + ':':<28} {value:.4f}" for name, value in self.mean_scores.items()]
@@ -83,7 +85,7 @@ def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -
         RunNotFoundError: there is no run, or it was removed or replaced by another while it was verified.
         Others: as `open_run`.
     """
-    run, folder = open_run(path), folder_at(path)
+    run, folder = open_run(path).undecided, folder_at(path)
     names = tuple(name for name in run.manifest.scores if name in run.task.scores)
     read, total = 0, len(run.manifest.files) + run.manifest.shards
     for done, name in enumerate(run.manifest.files, 1):
@@ -150,7 +152,8 @@ def _compare(run: Run, aggregates: Aggregates) -> dict[str, bool]:
         agree[manifest.table] &= known is not None and _agrees(manifest, known, values[is_known])
     for name, rows in (aggregates.arrays | aggregates.totals).items():
         agree[f"{manifest.store}/{name}"] = _agrees(manifest, run.array(name), rows)
-    return agree | {NAME: _quality_agrees(manifest, quality)}
+    counts_agree = run.labels is None or int(run.task.find_labelled(run.labels).sum()) == manifest.labelled
+    return agree | {NAME: counts_agree and _quality_agrees(manifest, quality)}
 
 
 def _quality_agrees(manifest: Manifest, recomputed: float | None) -> bool:
@@ -308,5 +311,5 @@ def _collect_arrays(run: Run) -> Arrays:
         fixed = task.split_deterministic(manifest, run.deterministic_predictions)
         arrays |= {name: (stored[name].dimensions, part) for name, part in fixed.items()}
     if run.labels is not None:
-        arrays["labels"] = (stored["label"].dimensions, run.labels)
+        arrays["labels"] = (stored["label"].dimensions, task.export_labels(run.labels))
     return arrays

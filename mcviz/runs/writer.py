@@ -31,6 +31,8 @@ from mcviz.runs.arrays import (
     shard_file,
     stored_arrays,
 )
+from mcviz.runs.decisions import FILE as DECISIONS
+from mcviz.runs.decisions import encode_decisions
 from mcviz.runs.derived import FILE as ADDED_SCORES
 from mcviz.runs.derived import user_folder
 from mcviz.runs.manifest_file import NAME, check_manifest, check_size, read_manifest, replaced, write_manifest
@@ -48,7 +50,7 @@ STORE = r"predictions(?:-\d{1,12})?\.zarr"
 ARRAY = r"[a-z_]{1,40}"
 OWN = re.compile(
     rf"{STORE}/(?:{ARRAY}/)?(?:zarr\.json)?|{STORE}/{ARRAY}/c\.\d+(?:\.\d+)*|scores(?:-\d{{1,12}})?\.parquet|"
-    rf"examples\.parquet|added-scores\.parquet|{'|'.join(map(re.escape, MODEL_FILES.values()))}|"
+    rf"examples\.parquet|added-scores\.parquet|decisions\.json|{'|'.join(map(re.escape, MODEL_FILES.values()))}|"
     r"manifest-(?:\d{1,12}|removed)\.json|derived/(?:[^/]+-\d+\.npz)?"
 )
 OWN_FOLDERS = re.compile(rf"|derived|{STORE}(?:/{ARRAY})?")
@@ -273,7 +275,7 @@ def leftover_files(folder: Folder, finished: Manifest, *, growing: bool = False)
     differences = []
     for name in own_files(folder):
         passes = named.match(name)
-        beside = name == ADDED_SCORES or (name.startswith("derived/") and not is_temporary(name))
+        beside = name in (ADDED_SCORES, DECISIONS) or (name.startswith("derived/") and not is_temporary(name))
         needed = name in finished.files or beside
         if not needed and (growing or not passes or int(passes[1]) <= finished.passes):
             differences.append(name)
@@ -375,7 +377,7 @@ def write(
 
 
 def rename_classes(run: Run, class_names: tuple[str, ...]) -> Run:
-    """Rename the classes of a run; its numbers and its identity stay.
+    """Rename the classes of a run; its numbers and its identity stay, and the thresholds of its classes.
 
     Raises:
         InvalidInputError: their number is not that of the classes.
@@ -386,12 +388,16 @@ def rename_classes(run: Run, class_names: tuple[str, ...]) -> Run:
     require_permission("No run can be changed")
     require_own(run.path)
     folder = folder_at(run.path)
-    renamed = replace(run.manifest, class_names=class_names)
+    renamed, decisions = replace(run.manifest, class_names=class_names), run.decisions
     check_manifest(renamed)
     with write_lock(folder):
         if read_manifest(folder) != run.manifest:
             raise replaced(run.path)
         write_manifest(folder, renamed)
+        if decisions.thresholds:
+            names = dict(zip(run.class_names, class_names, strict=True))
+            thresholds = {names[name]: threshold for name, threshold in decisions.thresholds.items()}
+            folder.write(DECISIONS, encode_decisions(replace(decisions, thresholds=thresholds), renamed))
     return open_run(run.path)
 
 

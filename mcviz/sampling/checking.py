@@ -13,7 +13,7 @@ from mcviz.kinds import find_kind
 from mcviz.manifest import LabelMaps
 from mcviz.measures.calibration import calibration_terms
 from mcviz.measures.registry import Terms
-from mcviz.runs import Preprocessing
+from mcviz.runs import Preprocessing, TargetScaler
 from mcviz.runs.arrays import bytes_per_prediction
 from mcviz.runs.tables import Rows
 from mcviz.sampling.adapters import Adapter, adapter_for_examples
@@ -106,6 +106,7 @@ def check_model(
     *,
     masks: Masks = "per_pass",
     preprocessing: Preprocessing | None = None,
+    target_scaler: TargetScaler | None = None,
     background: int | None = 0,
     ignore: Ignore = "auto",
 ) -> Check:
@@ -116,6 +117,7 @@ def check_model(
         data: as `sample_run` takes it.
         masks: `per_pass` or `per_example`.
         preprocessing: how the model takes the examples; derived from the model without it.
+        target_scaler: as `sample_run` takes it.
         background: as `sample_run` takes it.
         ignore: as `sample_run` takes it.
 
@@ -123,7 +125,7 @@ def check_model(
         InvalidInputError: the data do not fit the model.
         UnsuitableModelError: a model whose passes would not differ, or that does not predict such labels.
     """
-    sampler = as_sampler(model)
+    sampler = as_sampler(model).with_target_scaler(target_scaler)
     examples = as_data_set(data, sampler.task)
     adapter, content = adapter_for_examples(sampler, examples, preprocessing)
     count, task = len(examples), TASKS[sampler.task]
@@ -228,12 +230,14 @@ def try_model(
         InvalidInputError: the data do not fit the model.
     """
     sampler, count, labels = adapter.sampler, content.shape[0], stored.values
-    places, most = np.arange(count), EXAMPLES_OF_PIXELS if TASKS[sampler.task].of_pixels else EXAMPLES
-    if count > most:
-        places = np.sort(np.random.default_rng(0).choice(count, most, replace=False))
+    task, most = TASKS[sampler.task], EXAMPLES_OF_PIXELS if TASKS[sampler.task].of_pixels else EXAMPLES
+    offered = np.arange(count) if labels is None else np.flatnonzero(task.find_labelled(labels))
+    places = offered
+    if len(offered) > most:
+        places = np.sort(np.random.default_rng(0).choice(offered, most, replace=False))
     some = content[places]
     plan = sampler.plan_for(adapter.from_stored(some[:1]))[1]
-    width, task = sampler.count_last(plan.width), TASKS[sampler.task]
+    width = sampler.count_last(plan.width)
     task.names(examples, width, sampler.predicts)
     if plan.deterministic is None:
         advice = f"{stored.advice} {explain_always_random(plan.layers.always_random)}".strip()
@@ -247,8 +251,8 @@ def try_model(
     if np.isnan(quality):  # of images of which every pixel is ignored
         return Trial(adapter, some, stored, width, None, stored.advice)
     plural = find_kind(examples).plural
-    which = f"{_say_which(len(some), count)} {plural}"
-    advice = _advise(adapter, some, plural, which, labels[places], quality, label_maps)
+    which = f"{_say_which(len(some), len(offered))} {'labelled ' if len(offered) < count else ''}{plural}"
+    advice = _advise(adapter, some, plural, which, labels[places], predictions, quality, label_maps)
     return Trial(adapter, some, stored, width, quality, f"{stored.advice} {advice}".strip())
 
 
@@ -262,21 +266,25 @@ def _advise(
     plural: str,
     which: str,
     labels: np.ndarray,
+    predictions: np.ndarray,
     quality: float,
     label_maps: LabelMaps | None,
 ) -> str:
-    """Say where the model is hardly better than guessing, and another preprocessing that helps."""
+    """Say where the model is hardly better than guessing, and a scale or preprocessing that helps."""
     sampler = adapter.sampler
     task = TASKS[sampler.task]
     hint = task.guessing_hint(quality, labels, sampler.count_last(sampler.width), which)
     if not hint:
         return ""
+    first = "" if sampler.target_scaler else task.first_doubt
+    if first and (targets := task.target_hint(predictions, labels, quality)):
+        return f"{hint} {targets}"
     for other, option in adapter.alternatives(some):
-        predictions = sampler.deterministic(other.from_stored(some))
-        better = task.rescaling_hint(quality, task.compute_quality(predictions, labels, label_maps=label_maps))
+        prepared = sampler.deterministic(other.from_stored(some))
+        better = task.rescaling_hint(quality, task.compute_quality(prepared, labels, label_maps=label_maps))
         if better:
             return f"{hint} With {option} {better}."
-    return f"{hint} Are the {plural} prepared as they were in training, {adapter.hint_where_accuracy_is_poor}?"
+    return f"{hint} {first}Are the {plural} prepared as they were in training, {adapter.hint_where_accuracy_is_poor}?"
 
 
 def _measure_costs(sampler: Sampler, examples: np.ndarray, masks: Masks) -> tuple[float, float]:

@@ -163,7 +163,7 @@ def end_execution(execution: str) -> None:
 
 
 def _prepare(order: ShardOrder) -> tuple[Sampler, SamplerSource]:
-    sampler = _load_sampler(order)
+    sampler = _load_sampler(order).with_target_scaler(order.manifest.target_scaler)
     adapter, content = adapter_for_examples(sampler, order.examples, order.manifest.preprocessing)
     assert order.manifest.seed is not None
     assert order.manifest.masks is not None

@@ -252,7 +252,7 @@ def fit_class_subspaces(sampler: Sampler, run: Run, examples: np.ndarray) -> Cla
         run: a classification that keeps its examples.
         examples: (M,) their numbers, ascending.
     """
-    labels = run.mean_probs[examples].argmax(axis=1) if run.labels is None else np.asarray(run.labels)[examples]
+    labels = _classes(run)[examples]
     activations = activations_before_dropout(sampler, model_inputs(sampler, run, examples))
     return ClassSubspaces.fit(activations, labels, run.mean_probs.shape[1])
 
@@ -631,8 +631,9 @@ def _passes_scores() -> dict[str, Score]:
 
 
 def _classes(run: Run) -> np.ndarray:
-    """Return (N,) labels, or predictions of a run without labels."""
-    return run.mean_probs.argmax(axis=1) if run.labels is None else np.asarray(run.labels)
+    """Return (N,) labels, or predictions where no label is known."""
+    predicted = run.mean_probs.argmax(axis=1)
+    return predicted if run.labels is None else np.where(run.labels < 0, predicted, run.labels)
 
 
 def _draw_other_classes(classes: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from mcviz.devices import AUTO, CPU
 from mcviz.errors import McvizError, ModelWarning
 from mcviz.manifest import LabelMaps, layout_for
 from mcviz.options import ModelOptions, TaskOptions
-from mcviz.runs import Examples, Layer, Manifest, Model, Origin, Preprocessing, Run
+from mcviz.runs import Examples, Layer, Manifest, Model, Origin, Preprocessing, Run, TargetScaler
 from mcviz.runs.data_set import data_set_of, find_run
 from mcviz.runs.manifest_file import check_manifest, read_manifest
 from mcviz.runs.storage import folder_at
@@ -31,6 +31,7 @@ from mcviz.runs.tables import (
     ShardCallback,
     describe_examples,
     describe_images,
+    describe_labels,
     hash_array,
     with_scores,
 )
@@ -68,6 +69,7 @@ def sample_run(
     target_names: Sequence[str] | None = None,
     unit: str = "",
     preprocessing: Preprocessing | None = None,
+    target_scaler: TargetScaler | None = None,
     transform: Callable[[Any], Any] | None = None,
     resume: bool = True,
     keep_images: bool = True,
@@ -112,6 +114,8 @@ def sample_run(
         unit: of all targets of a regression, such as "mg/dl".
         preprocessing: how the model takes images or rows; found out without it: floating point reaches the model as it
             is, uint8 is divided by 255, unless the model begins with a layer that scales, or takes whole numbers.
+        target_scaler: how the targets of a regression were scaled in training. Labels are given in their own unit, and
+            so are all numbers of the run: outputs are brought back to it, and variances to its square.
         transform: of a model of PyTorch: makes its inputs of an example, as `Sampler` takes it, which has its own.
         resume: whether to go on with a partial run; False begins it anew.
         keep_images: whether the run holds images, to be looked at; texts and rows are always kept.
@@ -171,6 +175,7 @@ def sample_run(
             device=device,
             transform=transform,
         )
+    sampler = sampler.with_target_scaler(target_scaler)
     existing = _read_existing(out)
     sampler = _match_existing(sampler, existing, passes, resume=resume)
     prepared = _prepare(
@@ -336,11 +341,12 @@ def _describe(
         targets=prepared.targets,
         unit=unit,
         predicts=sampler.predicts,
+        target_scaler=sampler.target_scaler,
         label_maps=prepared.maps,
         examples=given,
         images=described,
         deterministic=plan.deterministic is not None,
-        labels_sha256=None if labels is None else hash_array(labels),
+        **describe_labels(sampler.task, labels),
         inputs_sha256=_hash_inputs(prepared),
         model=Model(
             network.name,

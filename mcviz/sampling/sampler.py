@@ -12,7 +12,7 @@ from mcviz.devices import AUTO
 from mcviz.errors import MissingPackageError, UnsuitableModelError
 from mcviz.extras import INSTALL_NUMBA, needs_torch
 from mcviz.interrupts import hold_interrupts
-from mcviz.manifest import LabelMaps, Manifest
+from mcviz.manifest import LabelMaps, Manifest, TargetScaler
 from mcviz.runs import Run
 from mcviz.runs.tables import Progress, Rows
 from mcviz.sampling.base import (
@@ -40,6 +40,7 @@ from mcviz.sampling.masks import (
     PRODUCTS,
     SUBSET_SUMS,
 )
+from mcviz.tasks import find_task
 from mcviz.validate import choice, invalid, whole_number
 
 if TYPE_CHECKING:
@@ -209,6 +210,7 @@ class Sampler:
         wanted_product: the product that was asked for, or None; see `product`.
         wanted_compiler: the compiler that was asked for, or None; see `compiler`.
         source: of a model that was prepared from its file, or None.
+        target_scaler: how the targets of a regression were scaled in training, or None; see `with_target_scaler`.
         takes_texts: whether examples are texts.
         input_shape: of one example, None for any size; None altogether if the model does not say.
         input_dtype: of the examples, "string" for texts; None if the model does not say.
@@ -280,6 +282,7 @@ class Sampler:
         self.takes_texts = network.takes_texts
         self.wanted_product, self.wanted_compiler = product, compiler
         self.source: ModelSpec | None = None
+        self.target_scaler: TargetScaler | None = None
         self._plans: dict[tuple[InputSpec, ...], Plan] = {}
         self._preparing = threading.Lock()
         if network.input_specs is not None:
@@ -300,11 +303,37 @@ class Sampler:
         """
         network = network_for_run(model, run)
         origin = run.manifest.origin
-        return cls(
+        sampler = cls(
             network,
             product=None if _find_obstacle(network, origin.product, NO_COMPILER) else origin.product,
             compiler=NO_COMPILER if _find_obstacle(network, MATMUL, origin.compiler) else origin.compiler,
         )
+        return sampler.with_target_scaler(run.manifest.target_scaler)
+
+    def with_target_scaler(self, scaler: TargetScaler | None) -> "Sampler":
+        """Return a sampler whose predictions are in the unit of targets that were scaled in training.
+
+        Args:
+            scaler: of the targets; None leaves the sampler as it is.
+
+        Raises:
+            InvalidInputError: the model predicts no targets, or the sampler has another scaler.
+        """
+        if scaler is None or scaler == self.target_scaler:
+            return self
+        if find_task(self.task).last_axis != "target":
+            raise invalid("target_scaler", f"left out for a {self.task}", scaler)
+        if self.target_scaler is not None:
+            raise invalid("target_scaler", "left out for a model that has its own", scaler)
+        other = copy.copy(self)
+        other.target_scaler = scaler
+        return other
+
+    def _restore_targets(self, predictions: np.ndarray) -> np.ndarray:
+        if self.target_scaler is None:
+            return predictions
+        self.target_scaler.check(predictions.shape[-1] // (1 if self.predicts == "mean" else 2))
+        return self.target_scaler.restore(predictions)
 
     @property
     def width(self) -> int:
@@ -458,7 +487,7 @@ class Sampler:
             result[rows] = plan.deterministic(block)[: rows.stop - rows.start]
             check_finite(result[rows], rows.start)
         _check_variances(result, self.predicts)
-        return result
+        return self._restore_targets(result)
 
     def sample(
         self,
@@ -501,7 +530,7 @@ class Sampler:
             plan, inputs, result, seed, masks == "per_example", first_pass, first_example, self._product_for(plan)
         ).run(progress)
         _check_variances(result, self.predicts)
-        return result
+        return self._restore_targets(result)
 
     def plan_for(self, examples: Any) -> tuple[Mapping[str, Rows], Plan]:
         """Check examples against the model, and prepare it for their shape, once for each.

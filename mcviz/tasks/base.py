@@ -9,7 +9,8 @@ import numpy as np
 
 from mcviz import validate
 from mcviz.choices import Ignore, Predicts
-from mcviz.manifest import LabelMaps, Manifest
+from mcviz.decisions import Decisions
+from mcviz.manifest import LabelMaps, Manifest, TargetScaler
 from mcviz.measures import Scores, percent
 from mcviz.measures.intervals import Interval
 from mcviz.measures.quality import Quality
@@ -183,6 +184,11 @@ def join_changes(parts: Sequence[Changes]) -> Changes:
     return Changes(most.kinds, most.moved, kind, worse)
 
 
+def find_mistakes(correct: "pd.Series") -> np.ndarray:
+    """(n,) bool, which predictions are wrong; 0, 1 and NaN where that is not known of all."""
+    return ~correct.to_numpy(bool) if correct.notna().all() else 1 - correct.to_numpy(np.float64, na_value=np.nan)
+
+
 def compare_unlabelled(distance: np.ndarray, same: np.ndarray) -> Changes:
     """Compare predictions where no labels are known.
 
@@ -192,6 +198,14 @@ def compare_unlabelled(distance: np.ndarray, same: np.ndarray) -> Changes:
     """
     kinds = ("another prediction", "same prediction")
     return Changes(kinds, kinds[:1], same.astype(np.int64), distance)
+
+
+def set_unlabelled_apart(changes: Changes, known: np.ndarray) -> Changes:
+    """Give the examples of which no label is known, where `known` (N,) is not set, a kind of their own."""
+    if known.all():
+        return changes
+    kind = np.where(known, changes.kind, len(changes.kinds))
+    return Changes((*changes.kinds, "no label known"), changes.moved, kind, np.where(known, changes.worse, 0))
 
 
 class PassFormat(ABC):
@@ -213,6 +227,14 @@ class PassFormat(ABC):
     def takes_whole_numbers(self) -> bool:
         """Whether passes are whole numbers, and not floating point, once `expand_axes` has seen them."""
         return False
+
+    def restore_targets(self, scaler: TargetScaler) -> None:
+        """Bring passes and deterministic predictions to the unit of targets that were scaled in training.
+
+        Raises:
+            InvalidInputError: passes are of no targets.
+        """
+        raise validate.invalid("target_scaler", "left out for a task without targets", scaler)
 
     def describe_maps(self, background: int | None, ignore: int | None) -> LabelMaps | None:
         """Describe the label maps that passes are of or give, once `expand_axes` has seen them; None without such.
@@ -328,6 +350,7 @@ class Task(ABC):
         dimension: the name of that axis in a run.
         several_labels: whether an example has a label for each along that axis, (N, D), or one alone, (N,).
         pass_names: the names under which files from elsewhere keep the passes.
+        first_doubt: a question on targets that stands before others where predictions are poor, or "".
         of_pixels: whether what a model puts out is scores of classes for each pixel of an image.
         keeps_passes: whether passes are kept as they were, so that a finished run takes more beside them. Of other
             tasks a run of more passes samples all of them anew.
@@ -352,8 +375,62 @@ class Task(ABC):
     dimension: str
     several_labels: bool
     pass_names: PassNames
+    first_doubt: str = ""
     of_pixels: bool = False
     keeps_passes: bool = True
+
+    def decided(self, decisions: Decisions, manifest: Manifest) -> "Task":
+        """Return the task that decides as a user does; this one where it has nothing of which to decide."""
+        return self
+
+    def decide(self, predictions: np.ndarray) -> np.ndarray:
+        """Return what (…, K) predictions decide: of classes the number of one, of several labels (…, C) bool.
+
+        Raises:
+            NotImplementedError: predictions of the task are no choice of classes.
+        """
+        raise NotImplementedError
+
+    def beside(self, first: "Task", order: np.ndarray) -> "Task":
+        """Return the task of a run that is compared with a first one.
+
+        Args:
+            first: the task of the first run, whose tolerances both runs have.
+            order: (C,) the numbers of this run's classes in the order of the first run.
+        """
+        return self
+
+    def hide_labels(self, labels: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+        """Return the labels without those of some examples, (N,) bool, as if nobody knew them."""
+        raise NotImplementedError
+
+    def decided_columns(
+        self, manifest: Manifest, read: Callable[[str], np.ndarray], labels: np.ndarray | None
+    ) -> dict[str, np.ndarray]:
+        """Compute the columns of the table that follow from decisions, (N,) each, None or NaN where unknown.
+
+        Args:
+            manifest: of the run.
+            read: reads one of the run's arrays by its name.
+            labels: that judge, or None.
+        """
+        return {}
+
+    def decided_terms(
+        self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray
+    ) -> dict[str, dict[str, np.ndarray]]:
+        """Compute the terms that follow from decisions, by the way to predict; it takes what `class_terms` does."""
+        return {}
+
+    @property
+    def sealed_quality_name(self) -> str:
+        """The name of the quality of each number of passes, which a run holds by no decision."""
+        return self.quality_name
+
+    @property
+    def rest_name(self) -> str:
+        """The name of one less the mean loss, such as "accuracy"."""
+        return self.quality_name
 
     @property
     def measures_need_passes(self) -> bool:
@@ -458,8 +535,16 @@ class Task(ABC):
             if given != usual and not self.of_pixels:
                 raise validate.invalid(name, f"left out for a {self.name}", given)
 
+    def find_labelled(self, labels: np.ndarray) -> np.ndarray:
+        """(n,) bool, whether measures take each example: all, where they look at single labels of an example."""
+        return np.ones(len(labels), bool)
+
     def given_labels(self, manifest: Manifest, labels: np.ndarray) -> np.ndarray:
         """The labels of a run as the data set had them."""
+        return labels
+
+    def export_labels(self, labels: np.ndarray) -> np.ndarray:
+        """The labels of a run for other tools, to which a class of -1 says nothing."""
         return labels
 
     @abstractmethod
@@ -532,6 +617,20 @@ class Task(ABC):
         """
         ways = {"ensemble": passes} | ({} if deterministic is None else {"deterministic": deterministic[None]})
         return {way: self.quality.terms(self.predictions(of, labels)) for way, of in ways.items()}
+
+    def class_terms(self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray) -> dict[str, Terms]:
+        """Compute the terms of `quality.of_class`, by the way to predict; none where no class is measured by itself.
+
+        Args:
+            manifest: of the run.
+            read: reads one of the run's arrays by its name, or its rows from a start to before a stop.
+            labels: of all examples.
+        """
+        return {}
+
+    def class_members(self, manifest: Manifest, read: Callable[[str], np.ndarray], labels: np.ndarray) -> np.ndarray:
+        """Return (N, C) bool, which classes each example has by its labels; it takes what `class_terms` does."""
+        return self.class_sets(manifest, read)["label"]
 
     def class_figures(
         self, class_names: Sequence[str], terms: Terms, groups: np.ndarray | None, confidence: float
@@ -679,13 +778,28 @@ class Task(ABC):
     def guessing_hint(self, quality: float, labels: np.ndarray, width: int, which: str) -> str:
         """A sentence where a quality is hardly better than guessing, or ""; `which` names the examples."""
 
+    def target_hint(self, predictions: np.ndarray, labels: np.ndarray, quality: float) -> str:
+        """A sentence on targets that were perhaps scaled in training, where a quality is poor, or "".
+
+        Args:
+            predictions: (n, K).
+            labels: of n examples.
+            quality: of the predictions.
+        """
+        return ""
+
     @abstractmethod
     def rescaling_hint(self, quality: float, better: float) -> str:
         """The quality of the model on another scale, if that is much better, or ""."""
 
     @abstractmethod
     def compare_predictions(
-        self, manifest: Manifest, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None
+        self,
+        manifest: Manifest,
+        mean: np.ndarray,
+        other: np.ndarray,
+        labels: np.ndarray | None,
+        other_task: "Task | None" = None,
     ) -> Changes:
         """Compare predictions of the same examples.
 
@@ -694,6 +808,7 @@ class Task(ABC):
             mean: (n, K) the predictive mean, or what `keep_deterministic` keeps of it.
             other: the same of another run, its classes in the same order.
             labels: of the examples, or None.
+            other_task: that decides for the other run; this one without it.
         """
 
 

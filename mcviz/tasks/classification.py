@@ -1,6 +1,6 @@
 """Classification: a pass gives the probabilities of C classes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from mcviz.choices import Predicts
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import LabelMaps, Manifest
 from mcviz.measures import SCORES, Predictions, correct_by_ensemble_size, correct_per_pass, percent
+from mcviz.measures.multilabel import UNKNOWN
 from mcviz.measures.quality import CLASSIFICATION
 from mcviz.measures.registry import Terms
 from mcviz.tasks.base import (
@@ -21,10 +22,13 @@ from mcviz.tasks.base import (
     Loss,
     PassFormat,
     StoredArray,
+    Task,
     by_pass,
     compare_unlabelled,
     convert_numbers,
+    find_mistakes,
     locate,
+    set_unlabelled_apart,
 )
 from mcviz.tasks.probabilities import ClassProbabilities
 from mcviz.validate import invalid
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 
     from mcviz.data import DataSet
 
+MISSING_ON_DISK = -2  # where some labels are not known
 SUM_TOLERANCE = 1e-3  # how far a row of imported probabilities may be from a sum of one
 NOT_PROBABILITIES_ADVICE = (
     "If these are logits, say so (from_logits), on the command line by --from-logits; or if they are the values of a "
@@ -58,10 +63,13 @@ class Classification(ClassProbabilities):
     several_labels = False
 
     def label_arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
-        attributes = {"long_name": "number of the class that is the label"}
-        count, bounds = manifest.examples.count, (0, manifest.classes - 1)
+        attributes: dict[str, Any] = {"long_name": "number of the class that is the label"}
+        count, fill_value, bounds = manifest.examples.count, UNKNOWN, (0, manifest.classes - 1)
+        if manifest.examples_with_labels is not None:
+            fill_value, bounds = MISSING_ON_DISK, (UNKNOWN, manifest.classes - 1)
+            attributes |= {"missing_value": UNKNOWN}
         rows = min(count, ROWS_VALUES)
-        yield StoredArray("label", (count,), "int64", ("example",), rows, rows, -1, attributes, bounds)
+        yield StoredArray("label", (count,), "int64", ("example",), rows, rows, fill_value, attributes, bounds)
         for name, of_what in (
             ("correct_per_pass", "each pass"),
             ("correct_by_ensemble_size", "the mean of the first 1, 2, … passes"),
@@ -70,9 +78,9 @@ class Classification(ClassProbabilities):
             yield by_pass(name, manifest.passes, "int64", -1, attributes)
 
     def aggregate(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> Aggregates:
-        known, mean = Predictions(passes), passes.mean(axis=0, dtype=np.float64)
+        predictions, mean = Predictions(passes), passes.mean(axis=0, dtype=np.float64)
         prediction, arrays = mean.argmax(axis=-1), {"mean_probs": mean.astype(np.float32)}
-        values = {name: self.scores[name].compute(known) for name in manifest.scores}
+        values = {name: self.scores[name].compute(predictions) for name in manifest.scores}
         columns = {"prediction": prediction} | {name: array.astype(np.float32) for name, array in values.items()}
         if labels is None:
             return Aggregates(arrays, {}, columns)
@@ -80,7 +88,18 @@ class Classification(ClassProbabilities):
             "correct_per_pass": correct_per_pass(passes, labels),
             "correct_by_ensemble_size": correct_by_ensemble_size(passes, labels),
         }
-        return Aggregates(arrays, totals, columns | {"label": labels, "correct": prediction == labels})
+        of_labels = {"label": labels, "correct": prediction == labels}
+        if manifest.examples_with_labels is not None:  # None is missing in the table
+            known = self.find_labelled(labels)
+            of_labels = {name: np.where(known, values, None) for name, values in of_labels.items()}
+        return Aggregates(arrays, totals, columns | of_labels)
+
+    def find_labelled(self, labels: np.ndarray) -> np.ndarray:
+        return np.asarray(labels != UNKNOWN)
+
+    def export_labels(self, labels: np.ndarray) -> np.ndarray:
+        known = self.find_labelled(labels)
+        return labels if known.all() else np.where(known, labels, np.nan)
 
     def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
         return {"label": "int64", "prediction": "int64", "correct": "bool"}
@@ -95,6 +114,17 @@ class Classification(ClassProbabilities):
     ) -> Predictions:
         return Predictions(passes, labels, deterministic)
 
+    def class_terms(self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray) -> dict[str, Terms]:
+        ways = {"ensemble": "mean_probs"} | ({"deterministic": "deterministic_probs"} if manifest.deterministic else {})
+        probs = {way: read(name) for way, name in ways.items()}
+        return {
+            way: {"probs": of_way, "labels": labels, "predicted": of_way.argmax(axis=1)}
+            for way, of_way in probs.items()
+        }
+
+    def class_members(self, manifest: Manifest, read: Callable[[str], np.ndarray], labels: np.ndarray) -> np.ndarray:
+        return np.asarray(labels[:, None] == np.arange(manifest.classes))
+
     def compute_quality(
         self,
         predictions: np.ndarray,
@@ -103,13 +133,14 @@ class Classification(ClassProbabilities):
         *,
         label_maps: LabelMaps | None = None,
     ) -> float:
-        return float((predictions.argmax(axis=1) == labels).mean())
+        known = self.find_labelled(labels)
+        return float((predictions.argmax(axis=1) == labels)[known].mean())
 
     def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
-        return np.argsort(order)[labels]
+        return np.append(np.argsort(order), UNKNOWN)[labels]  # the last one, of -1
 
     def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
-        return ~table["correct"].to_numpy(bool)
+        return find_mistakes(table["correct"])
 
     def loss_of_terms(self, terms: Terms) -> np.ndarray:
         return ~np.asarray(terms["correct"], bool)
@@ -118,10 +149,13 @@ class Classification(ClassProbabilities):
         return "accuracy", terms["correct"]
 
     def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
-        return float(columns["correct"].mean()) if "correct" in columns else None
+        if "correct" not in columns:
+            return None
+        known = np.array([value for value in columns["correct"] if value is not None], bool)
+        return float(known.mean()) if len(known) else None
 
     def quality_by_pass(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        count = manifest.examples.count
+        count = manifest.labelled
         return totals["correct_per_pass"] / count, totals["correct_by_ensemble_size"] / count
 
     def pass_format(self, predicts: Predicts, from_logits: bool) -> PassFormat:
@@ -143,7 +177,12 @@ class Classification(ClassProbabilities):
         return f"it is right on {percent(better)}" if better > quality + GAIN else ""
 
     def compare_predictions(
-        self, manifest: Manifest, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None
+        self,
+        manifest: Manifest,
+        mean: np.ndarray,
+        other: np.ndarray,
+        labels: np.ndarray | None,
+        other_task: Task | None = None,
     ) -> Changes:
         prediction, other_prediction = mean.argmax(axis=1), other.argmax(axis=1)
         every = np.arange(len(mean))
@@ -151,10 +190,10 @@ class Classification(ClassProbabilities):
             differs = np.abs(mean.astype(np.float64) - other).sum(axis=1) / 2
             return compare_unlabelled(differs, prediction == other_prediction)
         right, other_right = prediction == labels, other_prediction == labels
-        kinds = ("right to wrong", "wrong to right", "right in both", "wrong in both")
+        kinds: tuple[str, ...] = ("right to wrong", "wrong to right", "right in both", "wrong in both")
         kind = np.select([right & ~other_right, ~right & other_right, right & other_right], [0, 1, 2], 3)
         worse = mean[every, labels].astype(np.float64) - other[every, labels]
-        return Changes(kinds, kinds[:2], kind.astype(np.int64), worse)
+        return set_unlabelled_apart(Changes(kinds, kinds[:2], kind.astype(np.int64), worse), self.find_labelled(labels))
 
 
 class ProbabilityPasses(PassFormat):

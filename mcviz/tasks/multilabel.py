@@ -7,6 +7,7 @@ import numpy as np
 import scipy  # loads scipy.special when it is first used, so that opening a run need not wait for it
 
 from mcviz.choices import Predicts
+from mcviz.decisions import Decisions
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import LabelMaps, Manifest
 from mcviz.measures import percent
@@ -32,10 +33,12 @@ from mcviz.tasks.base import (
     Loss,
     PassFormat,
     StoredArray,
+    Task,
     by_pass,
     compare_unlabelled,
     convert_numbers,
     locate,
+    set_unlabelled_apart,
 )
 from mcviz.tasks.probabilities import ClassProbabilities
 from mcviz.text import list_names, one_line
@@ -71,6 +74,40 @@ class Multilabel(ClassProbabilities):
     decides = "classes"
     several_labels = True
 
+    def __init__(self, thresholds: np.ndarray | float = THRESHOLD) -> None:
+        """Make the task.
+
+        Args:
+            thresholds: (C,) float64, the probability above which each class is predicted; or one number for all.
+        """
+        self.thresholds = thresholds
+
+    def decided(self, decisions: Decisions, manifest: Manifest) -> "Multilabel":
+        if not decisions.thresholds:
+            return self
+        given = {name: threshold.value for name, threshold in decisions.thresholds.items()}
+        return type(self)(np.array([given.get(name, THRESHOLD) for name in manifest.class_names]))
+
+    @property
+    def sealed_quality_name(self) -> str:
+        return self.quality_name if isinstance(self.thresholds, float) else f"{self.quality_name} at {THRESHOLD:g}"
+
+    def decide(self, predictions: np.ndarray) -> np.ndarray:
+        return np.asarray(predictions > self.thresholds)
+
+    def beside(self, first: Task, order: np.ndarray) -> "Multilabel":
+        return type(self)(self.thresholds if isinstance(self.thresholds, float) else self.thresholds[order])
+
+    def hide_labels(self, labels: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+        return np.where(hidden[:, None], np.int8(UNKNOWN), labels)
+
+    def decided_columns(
+        self, manifest: Manifest, read: Callable[[str], np.ndarray], labels: np.ndarray | None
+    ) -> dict[str, np.ndarray]:
+        if isinstance(self.thresholds, float) or labels is None:
+            return {}
+        return _losses(self.decide(read("mean_probs")), labels)
+
     def label_arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
         count, classes = manifest.examples.count, manifest.classes
         rows = max(1, min(count, ROWS_VALUES // classes))
@@ -94,14 +131,11 @@ class Multilabel(ClassProbabilities):
         sums = passes[:, is_known].cumsum(axis=0, dtype=np.float64)
         ensembles = sums / np.arange(1, len(passes) + 1)[:, None, None]
         totals = {
-            "loss_per_pass": label_losses(passes[:, is_known], labels[is_known]).sum(axis=1),
-            "loss_by_ensemble_size": label_losses(ensembles, labels[is_known]).sum(axis=1),
+            "loss_per_pass": label_losses(passes[:, is_known] > THRESHOLD, labels[is_known]).sum(axis=1),
+            "loss_by_ensemble_size": label_losses(ensembles > THRESHOLD, labels[is_known]).sum(axis=1),
             "examples_with_labels": np.full(len(passes), float(is_known.sum())),
         }
-        exact = (count_wrong(known.mean_probs, labels) == 0).astype(object)
-        exact[~is_known] = None  # missing in the table
-        loss = label_losses(known.mean_probs, labels).astype(np.float32)
-        return Aggregates(arrays, totals, columns | {"exact_match": exact, "loss": loss})
+        return Aggregates(arrays, totals, columns | _losses(known.mean_probs > THRESHOLD, labels))
 
     def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
         return {"exact_match": "bool", "loss": "float32"}
@@ -114,11 +148,11 @@ class Multilabel(ClassProbabilities):
     def class_sets(self, manifest: Manifest, read: Callable[[str], np.ndarray]) -> dict[str, np.ndarray]:
         (name,) = self.prediction_arrays(manifest, "mean")
         mean = read(name)
-        predicted = mean > THRESHOLD
+        predicted = self.decide(mean)
         if manifest.labels_sha256 is None:
             return {"prediction": predicted}
         labels = read("label")
-        return {"label": labels == 1, "prediction": predicted, "wrong": is_wrong(mean, labels)}
+        return {"label": labels == 1, "prediction": predicted, "wrong": is_wrong(predicted, labels)}
 
     def predictions(
         self,
@@ -129,6 +163,19 @@ class Multilabel(ClassProbabilities):
         targets: int = 0,
     ) -> MultilabelPredictions:
         return MultilabelPredictions(passes, labels, deterministic)
+
+    def terms_by_predictor(
+        self, manifest: Manifest, passes: Any, labels: np.ndarray, deterministic: np.ndarray | None = None
+    ) -> dict[str, dict[str, np.ndarray]]:
+        terms = super().terms_by_predictor(manifest, passes, labels, deterministic)
+        return {way: of_way | {"predicted": self.decide(of_way["probs"])} for way, of_way in terms.items()}
+
+    def class_terms(self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray) -> dict[str, Terms]:
+        fixed = read("deterministic_probs") if manifest.deterministic else None
+        return {**self.terms_by_predictor(manifest, read("mean_probs")[None], labels, fixed)}
+
+    def class_members(self, manifest: Manifest, read: Callable[[str], np.ndarray], labels: np.ndarray) -> np.ndarray:
+        return np.asarray(labels == 1)
 
     def class_figures(
         self, class_names: Sequence[str], terms: Terms, groups: np.ndarray | None, confidence: float
@@ -162,7 +209,7 @@ class Multilabel(ClassProbabilities):
         *,
         label_maps: LabelMaps | None = None,
     ) -> float:
-        return float(1 - np.nanmean(label_losses(predictions, labels)))
+        return float(1 - np.nanmean(label_losses(self.decide(predictions), labels)))
 
     def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
         return labels[:, order]
@@ -172,7 +219,7 @@ class Multilabel(ClassProbabilities):
         return np.where(dropped, np.int8(UNKNOWN), labels)
 
     def loss_of_terms(self, terms: Terms) -> np.ndarray:
-        return label_losses(terms["probs"], terms["labels"])
+        return label_losses(terms["predicted"], terms["labels"])
 
     def mean_measure(self, terms: Terms) -> tuple[str, np.ndarray]:
         return "accuracy", 1 - self.loss_of_terms(terms)
@@ -205,20 +252,31 @@ class Multilabel(ClassProbabilities):
         return f"it is right on {percent(better)} of the labels" if better > quality + GAIN else ""
 
     def compare_predictions(
-        self, manifest: Manifest, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None
+        self,
+        manifest: Manifest,
+        mean: np.ndarray,
+        other: np.ndarray,
+        labels: np.ndarray | None,
+        other_task: Task | None = None,
     ) -> Changes:
+        predicted, other_predicted = self.decide(mean), (other_task or self).decide(other)
         if labels is None:
             differs = np.abs(mean.astype(np.float64) - other).sum(axis=1)
-            return compare_unlabelled(differs, ((mean > THRESHOLD) == (other > THRESHOLD)).all(axis=1))
-        wrong, other_wrong = count_wrong(mean, labels), count_wrong(other, labels)
-        kinds: tuple[str, ...] = ("more labels wrong", "fewer labels wrong", "as many labels wrong")
+            return compare_unlabelled(differs, (predicted == other_predicted).all(axis=1))
+        wrong, other_wrong = (count_wrong(of_run, labels) for of_run in (predicted, other_predicted))
+        kinds = ("more labels wrong", "fewer labels wrong", "as many labels wrong")
         kind = np.select([other_wrong > wrong, other_wrong < wrong], [0, 1], 2).astype(np.int64)
-        without = (labels == UNKNOWN).all(axis=1)
-        if without.any():
-            kinds, kind = (*kinds, "no label known"), np.where(without, 3, kind)
         fits = (class_label_quality(probs.astype(np.float64), labels) for probs in (mean, other))
         before, after = (np.where(labels == UNKNOWN, 0, fit).sum(axis=1) for fit in fits)
-        return Changes(kinds, kinds[:2], kind, before - after)
+        changes = Changes(kinds, kinds[:2], kind, before - after)
+        return set_unlabelled_apart(changes, (labels != UNKNOWN).any(axis=1))
+
+
+def _losses(predicted: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """The columns of the table of scores that say how wrong each example is."""
+    exact = (count_wrong(predicted, labels) == 0).astype(object)
+    exact[(labels == UNKNOWN).all(axis=1)] = None  # missing in the table
+    return {"exact_match": exact, "loss": label_losses(predicted, labels).astype(np.float32)}
 
 
 def name_sets(sets: Mapping[str, np.ndarray], class_names: Sequence[str], unknown: np.ndarray) -> dict[str, np.ndarray]:

@@ -2,17 +2,19 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mcviz import validate
 from mcviz.choices import PREDICTS, Predicts
+from mcviz.decisions import Decisions, Tolerance
 from mcviz.errors import InvalidInputError
-from mcviz.manifest import LabelMaps, Manifest
+from mcviz.manifest import LabelMaps, Manifest, TargetScaler
 from mcviz.measures import REGRESSION_SCORES, RegressionPredictions, significant
 from mcviz.measures.intervals import Interval, can_reject, largest_design_effect
-from mcviz.measures.quality import INTERVAL, REGRESSION
+from mcviz.measures.quality import INTERVAL, REGRESSION, TOLERANT_REGRESSION
 from mcviz.measures.registry import Terms, format_with_unit
 from mcviz.measures.regression import (
     MEASURED_BY,
@@ -36,12 +38,17 @@ from mcviz.tasks.base import (
     by_pass,
     compare_unlabelled,
     convert_numbers,
+    find_mistakes,
     locate,
+    set_unlabelled_apart,
 )
+from mcviz.tasks.classification import Classification
 from mcviz.text import list_names, make_target_names
 from mcviz.validate import choice, different_names, invalid
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mcviz.data import DataSet
     from mcviz.measures.multilabel import ClassFigures
 
@@ -51,6 +58,7 @@ VARIANCES: dict[Predicts, Callable[[np.ndarray], np.ndarray]] = {
     "mean,std": np.square,
 }
 MISSING = float("nan")
+MISSING_LABEL = float("-inf")  # on disk, where NaN is a label that is not known
 
 
 class Regression(Task):
@@ -73,6 +81,9 @@ class Regression(Task):
         "its intervals hold the labels, on Explore under Errors and Intervals. On the command line, `mcviz trust` "
         "prints these figures, and `mcviz compare` compares two."
     )
+    first_doubt = (
+        "Were the targets scaled in training? Then give target_scaler, on the command line --target-scaler. Otherwise: "
+    )
     outputs = "values"
     last_axis = "target"
     dimension = "target"
@@ -87,10 +98,64 @@ class Regression(Task):
         spreads={"variances": "mean,variance", "log_variances": "mean,log_variance", "stds": "mean,std"},
     )
 
+    def __init__(self, tolerances: Sequence[Tolerance] = ()) -> None:
+        """Make the task.
+
+        Args:
+            tolerances: of each target, the largest error that is right; without any, no prediction is right or wrong.
+        """
+        self.tolerances = tuple(tolerances)
+        if tolerances:
+            self.loss, self.quality, self.best_score_varies = Classification.loss, TOLERANT_REGRESSION, True
+
+    def decided(self, decisions: Decisions, manifest: Manifest) -> "Regression":
+        tolerances = decisions.tolerances
+        return type(self)([tolerances[name] for name in manifest.targets]) if tolerances else self
+
+    def beside(self, first: Task, order: np.ndarray) -> Task:
+        return first
+
+    @property
+    def rest_name(self) -> str:
+        return "accuracy" if self.tolerances else self.quality_name
+
+    def _is_within(self, predicted: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """(n,) bool: whether no error of (n, D) predictions is above its tolerance."""
+        errors = np.abs(predicted.astype(np.float64) - labels)
+        scale = [np.abs(labels[:, place]) if each.is_share else 1 for place, each in enumerate(self.tolerances)]
+        limits = [each.value * of for each, of in zip(self.tolerances, scale, strict=True)]
+        return np.all([error <= limit for error, limit in zip(errors.T, limits, strict=True)], axis=0)
+
+    def decided_columns(
+        self, manifest: Manifest, read: Callable[[str], np.ndarray], labels: np.ndarray | None
+    ) -> dict[str, np.ndarray]:
+        if not self.tolerances:
+            return {}
+        if labels is None:
+            return {"within_tolerance": np.full(manifest.examples.count, None)}
+        within, known = self._is_within(read("mean_outputs"), labels), self.find_labelled(labels)
+        if not known.all():
+            within = within.astype(object)
+            within[~known] = None
+        return {"within_tolerance": within}
+
+    def decided_terms(
+        self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray
+    ) -> dict[str, dict[str, np.ndarray]]:
+        ways = {"ensemble": "mean_outputs"} | (
+            {"deterministic": "deterministic_outputs"} if manifest.deterministic else {}
+        )
+        if not self.tolerances:
+            return {}
+        return {way: {"within": self._is_within(read(name), labels)} for way, name in ways.items()}
+
     def claims(self, manifest: Manifest) -> Iterator[tuple[bool, str]]:
         yield from super().claims(manifest)
         yield manifest.classes == 0, f"{manifest.classes} classes are predicted"
         yield bool(manifest.targets), "0 targets are predicted"
+        scaler, targets = manifest.target_scaler, len(manifest.targets)
+        is_of_targets = scaler is None or len(scaler.mean) == len(scaler.std) == targets
+        yield is_of_targets, f"{targets} targets were scaled otherwise"
 
     def arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
         layout, count, targets = manifest.layout, manifest.examples.count, len(manifest.targets)
@@ -115,7 +180,9 @@ class Regression(Task):
             long_names["label"] = "true value"
         for name, long_name in long_names.items():
             attributes = (squared if name.endswith("variances") else unit) | {"long_name": long_name}
-            yield by_example(name, count, ("target", targets), attributes)
+            array = by_example(name, count, ("target", targets), attributes)
+            is_partial = name == "label" and manifest.examples_with_labels is not None
+            yield replace(array, fill_value=MISSING_LABEL) if is_partial else array
         if manifest.labels_sha256 is not None:
             for name, of_what in (
                 ("squared_error_per_pass", "each pass"),
@@ -160,18 +227,24 @@ class Regression(Task):
         }
         if labels is None:
             return Aggregates(arrays, {}, columns)
+        is_known = self.find_labelled(labels)
+        some = known.outputs[:, is_known]
         totals = {
-            "squared_error_per_pass": squared_error_per_pass(known.outputs, labels),
-            "squared_error_by_ensemble_size": squared_error_by_ensemble_size(known.outputs, labels),
+            "squared_error_per_pass": squared_error_per_pass(some, labels[is_known]),
+            "squared_error_by_ensemble_size": squared_error_by_ensemble_size(some, labels[is_known]),
         }
         return Aggregates(
             arrays, totals, columns | dict(zip(_columns_by_target("label", manifest.targets), labels.T, strict=True))
         )
 
+    def find_labelled(self, labels: np.ndarray) -> np.ndarray:
+        return np.asarray(np.isfinite(labels).all(axis=1))
+
     def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
-        return dict.fromkeys(
+        columns = dict.fromkeys(
             (*_columns_by_target("label", targets), *_columns_by_target("prediction", targets)), "float32"
         )
+        return columns | ({"within_tolerance": "bool"} if self.tolerances else {})
 
     def score_inputs(self, manifest: Manifest) -> set[str]:
         known = {
@@ -199,7 +272,10 @@ class Regression(Task):
         self, manifest: Manifest, passes: Any, labels: np.ndarray, deterministic: np.ndarray | None = None
     ) -> dict[str, dict[str, np.ndarray]]:
         predictions = self.predictions(passes, labels, deterministic, targets=len(manifest.targets))
-        return regression_terms(predictions) | {"ensemble": self.quality.terms(predictions)}
+        ensemble = self.quality.terms(predictions)
+        if self.tolerances:
+            ensemble["within"] = self._is_within(predictions.outputs.mean(axis=0, dtype=np.float64), labels)
+        return regression_terms(predictions) | {"ensemble": ensemble}
 
     def verdict(
         self,
@@ -220,14 +296,18 @@ class Regression(Task):
         *,
         label_maps: LabelMaps | None = None,
     ) -> float:
-        errors = predictions[:, : labels.shape[1]].astype(np.float64) - labels
+        known = self.find_labelled(labels)
+        errors = predictions[known, : labels.shape[1]].astype(np.float64) - labels[known]
         return float(np.sqrt(np.square(errors).mean()))
 
+    def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
+        return find_mistakes(table["within_tolerance"]) if self.tolerances else super().loss_of_table(table)
+
     def loss_of_terms(self, terms: Terms) -> np.ndarray:
-        return np.asarray(terms["absolute_error"], np.float64)
+        return ~terms["within"] if "within" in terms else np.asarray(terms["absolute_error"], np.float64)
 
     def mean_measure(self, terms: Terms) -> tuple[str, np.ndarray]:
-        return "mae", terms["absolute_error"]
+        return ("within_tolerance", terms["within"]) if "within" in terms else ("mae", terms["absolute_error"])
 
     def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
         errors = [
@@ -235,10 +315,11 @@ class Regression(Task):
             for name in columns
             if name.startswith("label")
         ]
-        return float(np.sqrt(np.mean(np.square(errors)))) if errors else None
+        known = np.isfinite(errors).all(axis=0) if errors else np.zeros(0, bool)
+        return float(np.sqrt(np.mean(np.square(np.stack(errors)[:, known])))) if known.any() else None
 
     def quality_by_pass(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        numbers = manifest.examples.count * len(manifest.targets)
+        numbers = manifest.labelled * len(manifest.targets)
         per_pass, by_size = totals["squared_error_per_pass"], totals["squared_error_by_ensemble_size"]
         return np.sqrt(per_pass / numbers), np.sqrt(by_size / numbers)
 
@@ -285,11 +366,27 @@ class Regression(Task):
             "saying the mean."
         )
 
+    def target_hint(self, predictions: np.ndarray, labels: np.ndarray, quality: float) -> str:
+        values, std = predictions[:, : labels.shape[1]].astype(np.float64), labels.std(axis=0, dtype=np.float64)
+        restored = values * std + labels.mean(axis=0, dtype=np.float64)
+        better, guessed = self.compute_quality(restored, labels), float(np.sqrt(np.square(std).mean()))
+        if better >= (1 - GAIN) * min(quality, guessed):
+            return ""
+        return (
+            f"Were the targets scaled in training? By the mean and std of these labels it is {significant(better)}: "
+            "give target_scaler, on the command line --target-scaler."
+        )
+
     def rescaling_hint(self, quality: float, better: float) -> str:
         return f"it is {significant(better)}" if better < (1 - GAIN) * quality else ""
 
     def compare_predictions(
-        self, manifest: Manifest, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None
+        self,
+        manifest: Manifest,
+        mean: np.ndarray,
+        other: np.ndarray,
+        labels: np.ndarray | None,
+        other_task: Task | None = None,
     ) -> Changes:
         mean, other = (of_run[:, : len(manifest.targets)].astype(np.float64) for of_run in (mean, other))
         if labels is None:
@@ -297,7 +394,8 @@ class Regression(Task):
             return compare_unlabelled(distance, distance == 0)
         worse = np.linalg.norm(other - labels, axis=1) - np.linalg.norm(mean - labels, axis=1)
         kinds = ("larger error", "smaller error", "same error")
-        return Changes(kinds, kinds[:2], np.select([worse > 0, worse < 0], [0, 1], 2).astype(np.int64), worse)
+        kind = np.select([worse > 0, worse < 0], [0, 1], 2).astype(np.int64)
+        return set_unlabelled_apart(Changes(kinds, kinds[:2], kind, worse), self.find_labelled(labels))
 
 
 class TargetPasses(PassFormat):
@@ -310,6 +408,10 @@ class TargetPasses(PassFormat):
         if from_logits:
             raise invalid("from_logits", "left out for a regression", from_logits)
         self._predicts = choice("predicts", predicts, PREDICTS)
+        self._scaler: TargetScaler | None = None
+
+    def restore_targets(self, scaler: TargetScaler) -> None:
+        self._scaler = scaler
 
     def expand_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
         if isinstance(passes, list | tuple):
@@ -322,13 +424,16 @@ class TargetPasses(PassFormat):
         return given, None if axes is None else (*axes, self.axis)
 
     def convert(self, block: np.ndarray) -> np.ndarray:
-        if self._predicts == "mean":
+        if self._predicts != "mean":
+            if block.shape[-1] % 2:
+                expected = "a spread for each mean, so an even number of columns"
+                raise invalid("passes", f"of {expected}", f"{block.shape[-1]} columns")
+            means, spreads = np.split(block, 2, axis=-1)
+            block = np.concatenate([means, VARIANCES[self._predicts](spreads)], axis=-1)
+        if self._scaler is None:
             return block
-        if block.shape[-1] % 2:
-            expected = "a spread for each mean, so an even number of columns"
-            raise invalid("passes", f"of {expected}", f"{block.shape[-1]} columns")
-        means, spreads = np.split(block, 2, axis=-1)
-        return np.concatenate([means, VARIANCES[self._predicts](spreads)], axis=-1)
+        self._scaler.check(_count_targets(block.shape[-1], self._predicts))
+        return self._scaler.restore(block)
 
     def check(self, block: np.ndarray, start: int, epsilon: float) -> None:
         if self._predicts == "mean":

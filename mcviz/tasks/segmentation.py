@@ -19,10 +19,13 @@ from mcviz.measures.segmentation import (
     NO_BACKGROUND,
     SEGMENTATION,
     Overlaps,
+    PixelSums,
     Reduced,
     areas,
     count_overlaps,
+    count_pixels,
     dice_per_pass,
+    join_pixels,
     loss_terms,
     pairwise_dice_by_class,
     reduce_label_maps,
@@ -382,6 +385,22 @@ class Segmentation(Task):
             for way, predicted in ways.items()
         }
 
+    def class_terms(self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray) -> dict[str, Terms]:
+        dice = read("class_dice").astype(np.float64)
+        pairwise = read("class_pairwise_dice").astype(np.float64)
+        pixels = self.count_pixels(manifest, read, labels)
+        sums = {"count": pixels.count, "correct": pixels.correct, "confidence": pixels.confidence}
+        return {"ensemble": {"dice": dice, "iou": dice / (2 - dice), "pairwise": pairwise, **sums}}
+
+    def count_pixels(self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray) -> PixelSums:
+        """Count the pixels of all images, a shard of the passes after the other; it takes what `class_terms` does."""
+        parts = []
+        for shard in range(manifest.shards):
+            start, stop = manifest.shard_range(shard)
+            predicted, confidence = (read(name, start, stop) for name in ("mean_class", "mean_confidence"))
+            parts.append(count_pixels(predicted, confidence, labels[start:stop], manifest.classes))
+        return join_pixels(parts)
+
     def verdict(
         self,
         figures: Mapping[str, Interval],
@@ -478,7 +497,12 @@ class Segmentation(Task):
         return f"it is {percent(better)}" if better > quality + GAIN else ""
 
     def compare_predictions(
-        self, manifest: Manifest, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None
+        self,
+        manifest: Manifest,
+        mean: np.ndarray,
+        other: np.ndarray,
+        labels: np.ndarray | None,
+        other_task: Task | None = None,
     ) -> Changes:
         classes, background = manifest.classes, background_of(label_maps_of(manifest))
         if labels is None:

@@ -36,6 +36,8 @@ def test_labels_that_were_exchanged_are_listed_first(tmp_path: Path, capsys) -> 
     assert (found["prediction_name"] != found["label_name"]).all()
     assert found["label_name"].tolist() == [run.class_names[label] for label in labels[found["example"]]]
     assert "The ensemble predicts another class for 10." in output
+    assert output.splitlines()[-1] == f"10 rows are written to {tmp_path / 'issues.csv'}: as --first says."
+    assert len(label_issues(run)) == round(count.value)
     listed = json.loads(output_of(capsys, *command, "--json", "--confidence", "50%"))
     assert listed["ids"] == list(map(str, found["id"]))
     assert listed["estimated"] == {"confidence": 0.5, **vars(count_label_errors(run, 0.5))}
@@ -55,6 +57,7 @@ def test_of_a_weak_model_no_number_of_wrong_labels_is_printed(tmp_path: Path, ca
     assert estimate_label_errors(run.mean_probs, labels).value > 200
     assert (np.isnan(count.value), count.mistakes, count.confident) == (True, mistakes.sum(), confident)
     printed = output_of(capsys, "label-issues", run.path)
+    assert printed.splitlines()[-1].startswith("100 rows are listed; --to FILE writes them: at most 100, since")
     assert printed.startswith("How many of 326 labels are wrong is not estimated: ")
     assert f"above the {confident} of {mistakes.sum()} mistakes in which" in printed
     listed = json.loads(output_of(capsys, "label-issues", run.path, "--json"))
@@ -73,7 +76,17 @@ def test_no_end_is_above_the_mistakes_and_several_labels_have_an_estimate_too(tm
     assert count.low < 10 == round(count.value) == count.high == count.mistakes
     assert estimate_label_errors(run.mean_probs, labels).high > 10
     said = f"About 10 of 600 labels are estimated to be wrong (95% interval {math.floor(count.low)} to 10)."
-    assert output_of(capsys, "label-issues", run.path).startswith(said)
+    output = output_of(capsys, "label-issues", run.path, "--to", tmp_path / "issues.csv")
+    assert output.startswith(said)
+    assert output.splitlines()[-1] == (
+        f"10 rows are written to {tmp_path / 'issues.csv'}: as many as are estimated to be wrong."
+    )
+    found = pd.read_csv(tmp_path / "issues.csv")
+    assert set(zip(found["example"], found["class"], strict=True)) == {(example, 1) for example in range(0, 200, 20)}
+    assert found["given"].tolist() == labels[found["example"], 1].tolist()
+    np.testing.assert_allclose(found["probability"], run.mean_probs[found["example"], 1], rtol=1e-6)
+    listed = json.loads(output_of(capsys, "label-issues", run.path, "--json"))
+    assert (listed["classes"], listed["ids"]) == (["1"] * 10, list(map(str, found["id"])))
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -12,7 +12,14 @@ import pytest
 import scipy
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
+from sklearn.metrics import (
+    average_precision_score,
+    f1_score,
+    precision_recall_fscore_support,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
 
 import mcviz
 from mcviz.analysis.parts import quote
@@ -32,7 +39,6 @@ from mcviz.errors import InvalidInputError
 from mcviz.measures.calibration import calibration
 from mcviz.measures.intervals import Interval
 from mcviz.measures.quality import (
-    CLASS_MEASURES,
     CLASSIFICATION,
     REGRESSION,
     compare_measures,
@@ -200,7 +206,7 @@ def test_what_means_nothing_of_a_run_is_refused(text: str, reason: str) -> None:
         parse_requirement(text).judge(FIGURES)
 
 
-@pytest.mark.parametrize("measure", [*CLASSIFICATION.measures, *CLASS_MEASURES.values(), *REGRESSION.measures])
+@pytest.mark.parametrize("measure", [*CLASSIFICATION.measures, *CLASSIFICATION.of_class, *REGRESSION.measures])
 def test_a_bound_within_the_values_of_a_measure_means_something_and_one_beyond_them_nothing(measure) -> None:
     """What is refused is what the ends of the values meet both, or neither."""
     task = REGRESSION if measure in REGRESSION.measures else CLASSIFICATION
@@ -214,7 +220,7 @@ def test_a_bound_within_the_values_of_a_measure_means_something_and_one_beyond_t
             if len(outcomes) == 1:
                 with pytest.raises(InvalidInputError, match=r"cannot (meet|miss) it"):
                     requirement.judge(figures)
-            elif measure.name in CLASS_MEASURES:
+            elif measure in CLASSIFICATION.of_class:
                 with pytest.raises(InvalidInputError, match="Give `judge` the run"):
                     requirement.judge(figures)
             else:
@@ -311,6 +317,53 @@ def test_a_class_is_judged_by_its_recall_precision_and_f1(parts: Run) -> None:
     assert {each.part for each in both.parts} == {"of cat in region=west", 'of "grey dog" in region=west'}
 
 
+def test_several_labels_are_judged_by_class_with_the_figures_that_trust_shows(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    labels = (random.random((300, 2)) < [0.3, 0.5]).astype(np.int8)
+    probs = np.clip(0.4 * labels + random.uniform(0, 0.6, (4, 300, 2)), 0, 1).astype(np.float32)
+    labels[::7, 0] = -1
+    names = ["login", "grey cat"]
+    run = mcviz.write_run(tmp_path / "run", probs, labels=labels, task="multilabel", class_names=names)
+    figures = mcviz.trust(run).figures
+    known = labels[:, 0] >= 0
+    true, mean = labels[known, 0], run.mean_probs[known, 0]
+    expected = {
+        "recall": recall_score(true, mean > 0.5),
+        "precision": precision_score(true, mean > 0.5),
+        "f1": f1_score(true, mean > 0.5),
+        "ap": average_precision_score(true, mean),
+        "auroc": roc_auc_score(true, mean),
+        "excess": mean.mean() - true.mean(),
+    }
+    for measure, value in expected.items():
+        found = parse_requirement(f"{measure} of login >= 1%").judge(figures, run)
+        assert found.found.value == pytest.approx(value, abs=1e-6)
+        assert found.parts[0].examples == true.sum()
+        assert parse_requirement(f"{measure} of login >= 0.01").judge(figures, run).met is found.met
+    every = parse_requirement("f1.low of every class >= 99.9%").judge(figures, run)
+    assert not every.met
+    assert {part.part for part in every.parts} == {"of login", 'of "grey cat"'}
+    with pytest.raises(InvalidInputError, match="has no nll of a class, but recall, precision, f1, ap, auroc"):
+        parse_requirement("nll of login <= 1").judge(figures, run)
+
+
+def test_a_class_of_a_segmentation_is_judged_by_its_dice(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    masks = (random.random((30, 6, 6)) < 0.4).astype(np.uint8)
+    probs = np.eye(2, dtype=np.float32)[np.where(random.random((3, 30, 6, 6)) < 0.1, 1 - masks, masks)]
+    run = mcviz.write_run(tmp_path / "run", probs, labels=masks, task="segmentation", class_names=["none", "nucleus"])
+    trust = mcviz.trust(run)
+    for measure, expected in (("dice", trust.maps["nucleus"].dice), ("overconfidence", None)):
+        found = parse_requirement(f"{measure} of nucleus >= 30%").judge(trust.figures, run).found
+        if expected is not None:
+            assert found == expected
+        else:
+            assert found.value == pytest.approx(trust.excess["those predicted as nucleus"].value)
+    of_deterministic = parse_requirement("deterministic.dice of nucleus >= 30%")
+    with pytest.raises(InvalidInputError, match=r"The dice of a class is known of ensemble\. Received: deterministic"):
+        of_deterministic.judge({"deterministic": trust.figures["ensemble"]}, run)
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -372,7 +425,7 @@ def compared(one: dict, other: dict, **changes: object) -> SimpleNamespace:
     run = SimpleNamespace(task=TASKS["classification"])
     measures = compare_measures(CLASSIFICATION, one, other)
     given = {"one": run, "terms": (one, other), "measures": measures, "paired": True, "is_unchanged": False}
-    given["pairs"] = range(len(one["nll"]))
+    given["measured"] = range(len(one["nll"]))
     return SimpleNamespace(**given | {"confidence": 0.95, "groups": None} | changes)
 
 

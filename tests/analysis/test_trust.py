@@ -292,7 +292,7 @@ def test_the_gain_of_a_regression_is_that_of_its_paired_errors(tmp_path: Path, w
     )
     _, fixed, single, worst = mcviz.trust(run).sentences
     assert worst == mcviz.slices(run).in_words
-    assert compare_with_deterministic(run) == fixed, "which takes no pass to be read"
+    assert compare_with_deterministic(run)[1] == fixed, "which takes no pass to be read"
     ensemble = np.sqrt(((outputs.mean(axis=0) - labels) ** 2).mean())
     gain = np.sqrt(((outputs - labels) ** 2).mean()) - ensemble
     loss = ensemble - np.sqrt(((deterministic - labels) ** 2).mean())
@@ -317,7 +317,7 @@ def test_the_ensemble_is_compared_with_dropout_off_by_an_exact_test_of_the_same_
     gained, lost = int((right & ~fixed).sum()), int((fixed & ~right).sum())
     assert binomtest(gained, gained + lost).pvalue < 0.05
     by = 100 * (lost - gained) / len(run)
-    said = compare_with_deterministic(run)
+    said = compare_with_deterministic(run)[1]
     assert said.startswith(f"Its accuracy is worse than that of the deterministic model by {by:.2f} points (")
     assert said.endswith("): more than noise.")
 

@@ -11,6 +11,8 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz import Run
 from tests.app.kinds import cache_of_kinds
+from tests.app.live_rows import cache_of_rows
+from tests.app.live_texts import live_texts
 from tests.app.opening import opened_page
 from tests.app.probing import OpenProbe
 
@@ -74,6 +76,22 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with runs of all kinds."""
     folder = tmp_path_factory.mktemp("kinds")
     cache_of_kinds(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def rows_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with runs of rows and their models."""
+    folder = tmp_path_factory.mktemp("rows")
+    cache_of_rows(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def texts_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with a run of texts and its model."""
+    folder = tmp_path_factory.mktemp("texts")
+    live_texts(folder)
     return folder
 
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
+from typing import Any
 
 import pandas as pd
 from streamlit.testing.v1 import AppTest
@@ -20,10 +21,16 @@ def sentences(app: AppTest) -> list[str]:
     return [sentence for each in explanations for sentence in each.get("sentences", ())]
 
 
+def sent(app: AppTest, key: str) -> list[dict[str, Any]]:
+    """What components were given that take something of that name."""
+    all_sent = [json.loads(each.proto.json) for each in app.get("bidi_component") if each.proto.json]
+    return [data for data in all_sent if key in data]
+
+
 def class_means(app: AppTest) -> dict[str, float]:
     """The mean of each class, as the browser draws it."""
-    sent = [json.loads(each.proto.json) for each in app.get("bidi_component") if each.proto.json]
-    (histograms,) = (data["explanation"]["histograms"] for data in sent if "histograms" in data.get("explanation", ()))
+    explained = (data["explanation"] for data in sent(app, "explanation"))
+    (histograms,) = (explanation["histograms"] for explanation in explained if "histograms" in explanation)
     return {panel["name"]: panel["mean"] for panel in histograms["panels"]}
 
 

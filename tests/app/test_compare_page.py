@@ -16,7 +16,7 @@ from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
 from mcviz.app.resources import join_runs, own_columns, run_numbers, table
 from tests.app.opening import assert_sound, opened_page
-from tests.app.probing import compared_figures, widget
+from tests.app.probing import compared_figures, sent, widget
 from tests.cases import one_in
 
 EXAMPLES = 140
@@ -183,6 +183,20 @@ def test_an_only_run_says_how_to_make_another(
     (tmp_path / "only").symlink_to(cache / "a")
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     assert "It is the only run here: sample its model again" in words(open_page())
+
+
+def test_a_changed_example_shows_its_label_and_what_each_run_predicts(open_page: OpenPage, cache: Path) -> None:
+    one, other = (mcviz.open_run(cache / name) for name in "ab")
+    (tile, *_), *_ = (data["tiles"] for data in sent(open_page(run="a", other="b"), "tiles"))
+    names, example = one.class_names, tile["example"]
+    (label, given), *predicted = tile["facts"]
+    assert (label, given) == ("label", names[one.labels[example]])
+    for run, (name, said) in zip((one, other), predicted, strict=True):
+        mean = run.mean_probs[example]
+        assert name == run.name
+        assert said.startswith(f"{names[mean.argmax()]} ")
+        assert float(said.split()[-1].rstrip("%")) == pytest.approx(100 * mean.max(), abs=1)
+    assert {said.split()[0] for _, said in predicted} > {given}
 
 
 def test_those_that_changed_are_a_selection_like_any_other(open_page: OpenPage, cache: Path) -> None:

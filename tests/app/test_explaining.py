@@ -11,19 +11,10 @@ import mcviz
 from mcviz import Run
 from mcviz.app import explain
 from tests.app.keeping import kept_of
-from tests.app.live_rows import cache_of_rows
-from tests.app.live_texts import RUN, live_texts
+from tests.app.live_texts import RUN
 from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import OpenProbe, button, widget, words
 from tests.cases import one_in
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("live")
-    live_texts(folder)
-    cache_of_rows(folder)
-    return folder
 
 
 def opened(page: str, **query: str) -> AppTest:
@@ -66,8 +57,8 @@ def test_an_explanation_is_stopped_and_goes_on() -> None:
     assert "What speaks for 4" in words(app)
 
 
-def test_words_that_are_reasons_are_marked(live: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MCVIZ_CACHE", str(live))
+def test_words_that_are_reasons_are_marked(texts_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(texts_cache))
     app = opened("probe", run=RUN, input="text", closer_look="evidence")
     app.text_area[0].set_value("the horse <b>eats</b>").run()
     assert_sound(app)
@@ -79,8 +70,8 @@ def test_words_that_are_reasons_are_marked(live: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(("name", "unit"), one_in(2, [("few", "percentage points"), ("measured", "mg/dl")]))
-def test_a_row_has_a_bar_a_column(live: Path, monkeypatch: pytest.MonkeyPatch, name: str, unit: str) -> None:
-    monkeypatch.setenv("MCVIZ_CACHE", str(live))
+def test_a_row_has_a_bar_a_column(rows_cache: Path, monkeypatch: pytest.MonkeyPatch, name: str, unit: str) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(rows_cache))
     app = opened("example", run=name, example="3", closer_look="evidence")
     bars = charts(app)[-1]
     assert bars["layout"]["xaxis"]["title"]["text"] == f"effect, {unit}"
@@ -89,8 +80,10 @@ def test_a_row_has_a_bar_a_column(live: Path, monkeypatch: pytest.MonkeyPatch, n
 
 
 @pytest.mark.parametrize("name", one_in(3, ["few", RUN, "measured"]))
-def test_neighbours_of_any_kind_are_found(live: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv("MCVIZ_CACHE", str(live))
+def test_neighbours_of_any_kind_are_found(
+    rows_cache: Path, texts_cache: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(texts_cache if name == RUN else rows_cache))
     assert "the model sees as most alike" in words(opened("example", run=name, example="3", closer_look="neighbours"))
 
 

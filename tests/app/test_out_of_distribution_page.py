@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -19,7 +20,7 @@ from mcviz.sampling import Sampler
 from mcviz.sampling.ood import compute_ood_scores
 from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import button, paragraphs, words
-from tests.sampling.ood_runs import CLASSES, photograph_run, row_run, text_run
+from tests.sampling.ood_runs import CLASSES, photograph_run, text_run
 
 ROOT = Path(__file__).parents[2]
 OpenPage = Callable[..., AppTest]
@@ -27,9 +28,8 @@ OpenPage = Callable[..., AppTest]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache of rows and of texts, and what else has no figures."""
+    """A cache of texts, and what else has no figures."""
     folder = tmp_path_factory.mktemp("made")
-    row_run(folder / "rows")
     text_run(folder / "texts")
     mcviz.write_run(folder / "imported", np.random.default_rng(0).dirichlet(np.ones(3), (4, 70)))
     mcviz.write_run(folder / "regression", np.random.default_rng(0).normal(size=(4, 70, 1)), task="regression")
@@ -47,10 +47,10 @@ def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def scores(made: Path) -> dict[str, OODScores]:
-    """What is found of the rows and of the texts, computed once."""
-    runs = [mcviz.open_run(made / name) for name in ("rows", "texts")]
-    return {run.name: compute_ood_scores(Sampler.for_run(mcviz.load_model(run.model_path), run), run) for run in runs}
+def scores(made: Path) -> OODScores:
+    """What is found of the texts, computed once."""
+    run = mcviz.open_run(made / "texts")
+    return compute_ood_scores(Sampler.for_run(mcviz.load_model(run.model_path), run), run)
 
 
 @pytest.fixture
@@ -106,15 +106,16 @@ def test_what_is_asked_for_of_photographs_is_computed_kept_and_shown(open_page: 
 
 
 def test_what_the_operator_allows_is_offered_added_and_removed(
-    open_page: OpenPage, cache: Path, scores: dict[str, OODScores], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_page: OpenPage, cache: Path, scores: OODScores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "data").mkdir()
-    mcviz.open_run(cache / "rows").content.head(20).to_csv(tmp_path / "data" / "mine.csv", index=False)
+    texts = list(mcviz.open_run(cache / "texts").content)[:20]
+    pd.DataFrame({"text": texts}).to_csv(tmp_path / "data" / "mine.csv", index=False)
     monkeypatch.setenv("MCVIZ_DATA", str(tmp_path / "data"))
-    save_ood_scores(mcviz.open_run(cache / "rows"), scores["rows"])
-    app = open_page(run="rows")
+    save_ood_scores(mcviz.open_run(cache / "texts"), scores)
+    app = open_page(run="texts")
     (given,) = (each for each in app.selectbox if each.label == "Compare also with")
-    assert given.options == ["mine.csv"], "the run of texts is of another kind"
+    assert given.options == ["mine.csv"], "no other run is of texts"
     app.button(key="ood-add").click().run()
     assert_sound(app)
     assert "mine" in app.dataframe[0].value.index
@@ -123,15 +124,15 @@ def test_what_the_operator_allows_is_offered_added_and_removed(
 
 
 def test_one_that_does_not_fit_is_refused_in_a_sentence(
-    open_page: OpenPage, cache: Path, scores: dict[str, OODScores], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_page: OpenPage, cache: Path, scores: OODScores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "data" / "texts").mkdir(parents=True)
-    (tmp_path / "data" / "texts" / "a.txt").write_text("a text")
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data" / "pictures.npz", images=np.zeros((2, 8, 8), np.uint8))
     monkeypatch.setenv("MCVIZ_DATA", str(tmp_path / "data"))
-    save_ood_scores(mcviz.open_run(cache / "rows"), scores["rows"])
-    app = open_page(run="rows")
+    save_ood_scores(mcviz.open_run(cache / "texts"), scores)
+    app = open_page(run="texts")
     app.button(key="ood-add").click().run()
-    assert "should hold rows, as the run does" in app.error[0].value
+    assert "should hold texts, as the run does" in app.error[0].value
     assert app.dataframe, "what was there stays"
 
 
@@ -167,31 +168,28 @@ def test_only_what_lies_in_the_operator_s_folders_is_offered(tmp_path: Path, mon
 
 @pytest.mark.parametrize("is_kept", [True, False], ids=["on disk", "in memory"])
 def test_what_is_asked_for_is_computed_and_kept(
-    open_page: OpenPage, cache: Path, scores: dict[str, OODScores], monkeypatch: pytest.MonkeyPatch, is_kept: bool
+    open_page: OpenPage, cache: Path, scores: OODScores, monkeypatch: pytest.MonkeyPatch, is_kept: bool
 ) -> None:
-    monkeypatch.setattr("mcviz.sampling.ood.compute_ood_scores", lambda *_, **__: scores["rows"])
+    monkeypatch.setattr("mcviz.sampling.ood.compute_ood_scores", lambda *_, **__: scores)
     if not is_kept:
         monkeypatch.setattr("mcviz.app.out_of_distribution.save_ood_scores", lambda *_: False)
-    app = open_page(run="rows")
+    app = open_page(run="texts")
     assert "Nothing is computed yet" in app.info[0].value
     assert not app.dataframe
     button(app, "Compare").click().run()
     assert_sound(app)
-    assert (load_ood_scores(mcviz.open_run(cache / "rows")) is not None) == is_kept
+    assert (load_ood_scores(mcviz.open_run(cache / "texts")) is not None) == is_kept
     assert "the verdict stops" in paragraphs(app)[0]
-    assert "Values alone" in app.dataframe[0].value.columns
+    assert "Words alone" in app.dataframe[0].value.columns
     assert len(DETECTORS) + 3 == len(app.dataframe[0].value.columns)
 
 
 @pytest.mark.parametrize("detector", [VERDICT, "content_alone"])
-def test_a_run_of_texts_shows_texts(
-    open_page: OpenPage, cache: Path, scores: dict[str, OODScores], detector: str
-) -> None:
-    found = scores["texts"]
-    save_ood_scores(mcviz.open_run(cache / "texts"), found)
+def test_a_run_of_texts_shows_texts(open_page: OpenPage, cache: Path, scores: OODScores, detector: str) -> None:
+    save_ood_scores(mcviz.open_run(cache / "texts"), scores)
     app = open_page(run="texts", detector=detector)
     assert "Shuffled words" in app.dataframe[0].value.index
-    hardest = found.hardest_first()[0]
+    hardest = scores.hardest_first()[0]
     label = {VERDICT: "Verdict", "content_alone": "Words alone"}[detector]
     assert f"{label}: {hardest.label}" in [each.value for each in app.subheader]
     passing = len(hardest.shown) - 1

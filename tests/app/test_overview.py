@@ -59,14 +59,27 @@ def opened(run: str, page: str = "overview", **query: str) -> AppTest:
     [
         ("right", "**100.00% right**; no prediction is wrong."),
         ("wrong", "**0.00% right**; every prediction is wrong."),
-        ("one-early", "**99.17% right**; the only mistake is among the 24 that it is least confident of."),
-        ("one-late", "**99.17% right**; the only mistake is not among the 24 that it is least confident of."),
-        ("two", "**98.33% right**; 2 of the 2 mistakes are among the 24 that it is least confident of."),
-        ("late", "**98.33% right**; none of the 2 mistakes is among the 24 that it is least confident of."),
+        (
+            "one-early",
+            "**99.17% right**; the only mistake is among the 24 that it is least confident of.",
+        ),
+        (
+            "one-late",
+            "**99.17% right**; the only mistake is not among the 24 that it is least confident of.",
+        ),
+        (
+            "two",
+            "**98.33% right**; 2 of the 2 mistakes are among the 24 that it is least confident of.",
+        ),
+        (
+            "late",
+            "**98.33% right**; none of the 2 mistakes is among the 24 that it is least confident of.",
+        ),
     ],
 )
 def test_the_answer_says_how_good_the_ensemble_is_and_where_its_mistakes_are(run: str, answer: str) -> None:
-    assert paragraphs(opened(run))[0] == f"120 examples, {answer}"
+    said = answer.replace(";", " on 120 examples;")
+    assert paragraphs(opened(run))[0] == f"**{run}**: {said}"
 
 
 def test_the_ensemble_is_compared_with_every_pass_and_with_dropout_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,8 +87,13 @@ def test_the_ensemble_is_compared_with_every_pass_and_with_dropout_off(monkeypat
     monkeypatch.setenv("MCVIZ_CACHE", str(SHIPPED_RUNS[1].parent))
     app = opened(SHIPPED_RUNS[1].name)
     (said,) = (each.value for each in app.markdown if each.value.startswith("Its accuracy is "))
-    assert said == as_markdown(compare_with_deterministic(mcviz.open_run(SHIPPED_RUNS[1])))
+    assert said == as_markdown(compare_with_deterministic(mcviz.open_run(SHIPPED_RUNS[1]))[1])
     assert "The ensemble beats every single pass." in words(app)
+    assert paragraphs(app)[0].startswith(
+        "**fashion-cnn**: **91.70% right** on 5,000 images, worse than dropout off; 117"
+    )
+    app = opened(SHIPPED_RUNS[0].name)
+    assert paragraphs(app)[0].startswith("**mnist-cnn**: **99.30% right** on 10,000 images, not shown to differ from")
 
 
 def test_passes_that_are_nearly_always_right_are_not_said_to_be_always_right(tmp_path: Path) -> None:
@@ -88,15 +106,15 @@ def test_passes_that_are_nearly_always_right_are_not_said_to_be_always_right(tmp
 
 
 def test_of_too_few_examples_the_mistakes_are_counted_alone() -> None:
-    assert paragraphs(opened("three"))[0] == "3 examples, **66.67% right**; 1 mistake."
+    assert paragraphs(opened("three"))[0] == "**three**: **66.67% right** on 3 examples; 1 mistake."
 
 
 @pytest.mark.parametrize(
     ("run", "answer"),
     [
-        ("texts", "40 texts, **70.00% right**; 5 of the 12 mistakes are among the 8 that it is least confident of."),
+        ("texts", "**70.00% right** on 40 texts; 5 of the 12 mistakes are among the 8 that it is least confident of."),
         ("unlabelled", "40 images without labels; the passes disagree on **26** of them."),
-        ("regression-of-one-example", "1 example, **off by 6.812 (RMSE)**."),
+        ("regression-of-one-example", "**off by 6.812 (RMSE)** on 1 example."),
         ("regression-without-labels", "40 examples without labels; the predictive std is **7.27** at the median and"),
     ],
 )
@@ -104,7 +122,7 @@ def test_the_answer_is_in_the_words_of_the_run(
     kinds: Path, monkeypatch: pytest.MonkeyPatch, run: str, answer: str
 ) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(kinds))
-    assert paragraphs(opened(run))[0].startswith(answer)
+    assert paragraphs(opened(run))[0].startswith(f"**{run}**: {answer}")
 
 
 def test_the_largest_errors_of_a_regression_are_found_among_the_most_uncertain(
@@ -117,7 +135,8 @@ def test_the_largest_errors_of_a_regression_are_found_among_the_most_uncertain(
     found = len(set(largest) & set(rows["predictive_std"].nlargest(8).index))
     assert found == 1
     answer = "1 of the 2 largest errors is among the 8 that it is most uncertain of."
-    assert paragraphs(opened("regression-of-rows"))[0] == f"40 rows, **off by 12.36 mg/dl (RMSE)**; {answer}"
+    found = paragraphs(opened("regression-of-rows"))[0]
+    assert found == f"**regression-of-rows**: **off by 12.36 mg/dl (RMSE)** on 40 rows; {answer}"
 
 
 def enough(run: Run) -> int:

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -356,3 +357,34 @@ def test_groups_have_the_mean_absolute_error_of_their_examples_the_worst_first(
     expected = rows.groupby("source")["absolute_error"].mean().sort_values(ascending=False)
     np.testing.assert_allclose(shown["absolute_error"].astype(float), expected, rtol=1e-6)
     assert "mean absolute error, mg/dl" in app.dataframe[0].proto.columns
+
+
+def test_a_tolerance_is_set_on_trust_and_errors_are_mistakes_from_then_on(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "runs" / "regression-of-rows"
+    shutil.copytree(cache / "regression-of-rows", copy)
+    monkeypatch.setenv("MCVIZ_CACHE", str(copy.parent))
+    app = opened_page("trust", {})
+    assert "Who looks at what?" not in words(app), "nothing is computed before it is set"
+    (field,) = (each for each in app.text_input if each.key.startswith("tolerance-field"))
+    run = mcviz.open_run(copy)
+    errors = np.abs(run.mean_predictions[:, 0].astype(float) - run.labels[:, 0])
+    assert 0.8 < (errors <= float(field.value)).mean() < 1
+    field.set_value("nothing").run()
+    press = lambda name: next(each for each in app.button if each.key == f"tolerance-{name}").click().run()  # noqa: E731
+    press("set")
+    assert "a number above 0, or a share such as 5%" in words(app)
+    (field,) = (each for each in app.text_input if each.key.startswith("tolerance-field"))
+    limit = float(np.median(errors))
+    field.set_value(f"{limit:.6g}").run()
+    press("set")
+    assert not app.exception
+    right = errors <= float(f"{limit:.6g}")
+    assert f"{100 * right.mean():.2f}% (" in words(app)
+    assert "Who looks at what?" in words(app)
+    assert [f"of {(~right).sum():,}" in each.value for each in app.caption].count(True)
+    coloured = opened_page("uncertain", {"view": "scatter", "colour": "correct"})
+    assert widget(coloured.selectbox, "colour").value == "correct"
+    press("clear")
+    assert not mcviz.open_run(copy).decisions.tolerances

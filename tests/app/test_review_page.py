@@ -341,16 +341,17 @@ def test_the_bar_leads_to_the_probable_label_errors_and_their_count_is_said(cach
     assert shown(app) == min(wrong, key=lambda example: run.mean_probs[example, run.labels[example]])
 
 
-def test_classes_stand_by_likelihood_and_each_key_once(cache: Path) -> None:
+def test_classes_stand_in_their_order_with_the_likeliest_in_bold_and_each_key_once(cache: Path) -> None:
     app, run = opened("numbers"), mcviz.open_run(cache / "numbers")
     example = shown(app)
     buttons = [each for each in app.button if each.key and each.key.startswith("review-class-")]
-    order = np.argsort(-run.mean_probs[example], kind="stable").tolist()
-    assert [int(each.key.split("-")[2]) for each in buttons] == order
-    assert [each.label.split(" · ")[0] for each in buttons] == [run.class_names[index] for index in order]
+    assert [int(each.key.split("-")[2]) for each in buttons] == list(range(len(run.class_names)))
+    likeliest = run.class_names[run.mean_probs[example].argmax()]
+    names = [f"**{name}**" if name == likeliest else name for name in run.class_names]
+    assert [each.label.split(" · ")[0] for each in buttons] == names
     app = opened("images")
     label = named(app.button, "class-1").label
-    assert label.startswith("`1` dog")
+    assert label.replace("*", "").startswith("`1` dog")
 
 
 def test_who_is_logged_in_reviews_under_that_address(cache: Path) -> None:

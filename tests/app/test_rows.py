@@ -21,7 +21,6 @@ from mcviz.app.wording import information
 from mcviz.kinds.row_distortions import ROW_DISTORTIONS
 from mcviz.runs import Preprocessing
 from mcviz.text import true_minus
-from tests.app.live_rows import cache_of_rows
 from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import button, class_means, widget, words
 from tests.app.test_kinds import OF_IMAGES, said, tiles_of
@@ -33,13 +32,6 @@ INPUTS = [
     {"input": "noise"},
     *({"input": "distortion", "distortion": name} for name in ROW_DISTORTIONS),
 ]
-
-
-@pytest.fixture(scope="module")
-def rows_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("rows")
-    cache_of_rows(folder)
-    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -20,26 +20,16 @@ from mcviz.jobs import Job, JobProgress, Jobs, Top, queue
 from mcviz.jobs.of_run import options_of_data, options_of_model
 from mcviz.measures import most_uncertain_first
 from mcviz.options import format_arguments
-from tests.app.live_rows import cache_of_rows
-from tests.app.live_texts import live_texts
 from tests.app.opening import opened_page
 from tests.app.probing import button, words
 
 NOTHING = "import os, sys; os.close(int(sys.argv[4]))"  # ends at once, as if it were killed
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    cache = tmp_path_factory.mktemp("jobs")
-    cache_of_rows(cache)
-    live_texts(cache)
-    return cache
-
-
 @pytest.fixture
-def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(rows_cache: Path, texts_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of runs with no job; what is started ends at once."""
-    for run in made.iterdir():
+    for run in (*rows_cache.iterdir(), *texts_cache.iterdir()):
         (tmp_path / run.name).symlink_to(run)
     for variable in ("MCVIZ_MODELS", "MCVIZ_DATA"):
         monkeypatch.delenv(variable, raising=False)

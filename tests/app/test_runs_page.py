@@ -91,9 +91,8 @@ def test_every_run_has_a_row_that_says_what_it_is(cache: Path) -> None:
     assert rows["size"].to_dict() == {
         name: sum(path.stat().st_size for path in (cache / name).rglob("*") if path.is_file()) for name in NAMES
     }
-    assert rows.loc["whole", ["model", "data", "task", "masks"]].tolist() == [
-        "made_up", "11 images", "classification", "per_pass",
-    ]  # fmt: skip
+    assert rows.loc["whole", "data"] == "11 images"
+    assert not {"model", "masks", "rate", "NLL"} & set(rows)  # which are behind a click
     assert (rows["passes"] == 6).all()
     assert "runs/damaged/predictions.zarr/label/c.0 is missing" in rows.loc["damaged", "what is wrong"]
     assert str(cache.parent) not in "".join(rows["what is wrong"])

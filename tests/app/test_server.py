@@ -1,5 +1,6 @@
 """How `mcviz dashboard` starts the server: Streamlit's options, the hosts that are served, and the port."""
 
+import asyncio
 import os
 import socket
 import tomllib
@@ -10,10 +11,12 @@ from typing import Any
 import pytest
 import streamlit as st
 import streamlit.config
+from starlette.datastructures import Headers
+from starlette.responses import Response
 from streamlit.logger import get_logger
 
 from mcviz.app import server
-from mcviz.app.server import Limits
+from mcviz.app.server import Limits, StyledPages
 from mcviz.cli import main
 from mcviz.errors import InvalidInputError, MissingPackageError
 from mcviz.permission import may_write
@@ -46,7 +49,7 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 
 def hosts(started: Started) -> list[str]:
-    trusted, limits = started.settings["middleware"]  # a foreign name reaches nothing
+    trusted, limits, *_ = started.settings["middleware"]  # a foreign name reaches nothing
     assert limits.cls is Limits
     return trusted.kwargs["allowed_hosts"]
 
@@ -171,3 +174,28 @@ def test_a_streamlit_without_the_method_that_is_replaced_starts_and_the_log_says
     server.keep_unsent_fragments()
     assert len(logged) == 1
     assert st.__version__ in logged[0]
+
+
+@pytest.mark.parametrize(("media", "is_styled"), [("text/html", True), ("text/plain", False)])
+def test_the_style_of_the_pages_is_in_the_html_of_each_and_in_no_other_answer(media: str, is_styled: bool) -> None:
+    sent: list[Any] = []
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        assert "accept-encoding" not in Headers(scope=scope)  # or else the style would be put into packed bytes
+        await Response("<body></body>", media_type=media, headers={"ETag": "of the file"})(scope, receive, send)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asked = {"type": "http", "method": "GET", "headers": [(b"accept", b"text/html"), (b"accept-encoding", b"gzip")]}
+    asyncio.run(StyledPages(answer)(asked, None, send))
+    start, body = sent
+    headers, text = Headers(raw=start["headers"]), body["body"].decode()
+    assert int(headers["content-length"]) == len(body["body"])
+    assert ("etag" in headers) is not is_styled  # by which a browser would keep an old style
+    if is_styled:
+        assert text.startswith("<body>")
+        assert text.endswith("</style></body>")
+        assert all(selector in text for selector in (".st-key-bar ", ".st-key-views", ".st-key-story-steps"))
+    else:
+        assert text == "<body></body>"

@@ -1,16 +1,19 @@
 """Several labels an example on pages: decisions are kept, Trust promises what holds, and words are true."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.analysis.labelling import label_errors_sentence
 from mcviz.analysis.referral import find_cheapest_referral, refer
+from mcviz.analysis.thresholds import choosing_curve
 from mcviz.app.referral import referral_filters
 from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown
@@ -281,6 +284,36 @@ def test_a_class_is_compared_with_its_labels_at_first_that_of_the_largest_ece(ca
         assert len(bins.count) > 2
         assert len(dots["hovertext"]) == len(bins.count) == len(gaps)
         assert f"Its ECE is {percent(eces[number], 2)}." in words(app)
+
+
+def test_a_slider_counts_the_labels_that_choose_and_a_threshold_is_kept(
+    cache: Path, tmp_path: Path, monkeypatch
+) -> None:
+    copy = tmp_path / "runs" / "labelled"
+    shutil.copytree(cache / "labelled", copy)
+    monkeypatch.setenv("MCVIZ_CACHE", str(copy.parent))
+    app = opened_page("trust", {"trust_class": "1", "trust_threshold": "0.3"})
+    run = mcviz.open_run(copy)
+    curve = choosing_curve(run, 1)
+    counts = curve.count(0.3)
+    assert widget(app.slider, "trust_threshold").value == 0.3
+    (table,) = (each.value for each in app.table if each.value.index.name == "threshold")
+    assert table.loc["this", "found"] == f"{counts.both:,}"
+    assert table.loc["this", "F1"] == f"{counts.f1:.3f}"
+    next(each for each in app.button if each.key == "threshold-keep").click().run()
+    assert_sound(app)
+    kept = mcviz.open_run(copy).decisions.thresholds["dog"]
+    assert (kept.value, kept.chosen_by) == (pytest.approx(0.3, abs=0.01), "hand")
+    assert kept.value in curve.thresholds
+    assert "trust_threshold" not in app.query_params
+    judged = ~run.choosing & (run.labels[:, 1] >= 0)
+    expected = f1_score(run.labels[judged, 1], run.mean_probs[judged, 1] > kept.value)
+    (classes,) = (each.value for each in app.table if each.value.index.name == "class")
+    assert classes.loc["dog", "F1"].startswith(f"{expected:.4f}"), "the figures of the page follow"
+    right = 1 - run.scores()["loss"].mean()
+    assert f"**{percent(right, 2)} of the labels right**" in words(app)
+    assert mcviz.list_runs(copy.parent)[0].measure == "accuracy over labels at 0.5"
+    assert "at 0.5" in json.dumps(mcviz.plot.ensemble_size(run).to_plotly_json(), default=str)
 
 
 def test_groups_that_belong_together_count_in_the_diagram_and_the_promise() -> None:

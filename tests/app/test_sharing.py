@@ -111,6 +111,21 @@ def test_a_page_has_the_examples_that_are_asked_for(run: Run, tmp_path: Path, ca
     assert [*tmp_path.iterdir()] == [page]
 
 
+def test_what_is_left_out_is_nowhere_in_the_page(run: Run, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    for without in ("", "labels", "columns,ids", "images,labels,columns,ids"):
+        assert main(["share", str(run.path), "--to", str(page), *(["--without", without] if without else [])]) == 0
+        text = page.read_text(encoding="utf-8")
+        content = re.sub('"(H4sI[^"]+)"', lambda packed: unpacked(packed[1]).decode(errors="replace"), text)
+        parts = {*filter(None, without.split(","))}
+        assert ("the label is" in content, "correct" in data_of(text)["classes"]) == (("labels" not in parts),) * 2
+        assert ("self_confidence" in data_of(text)["scores"], "% right" in text) == (("labels" not in parts),) * 2
+        assert ("item 7" in content) == ("ids" not in parts)
+        assert ('["source","a"]' in content) == ("columns" not in parts)
+        assert (f"Left out: {', '.join(sorted(parts))}." in text) == bool(parts)
+    assert main(["share", str(run.path), "--to", str(page), "--without", "names"]) == 2
+
+
 def test_a_stopped_page_leaves_no_file(run: Run, tmp_path: Path) -> None:
     def stop(done: int, total: int) -> None:
         assert total == EXAMPLES

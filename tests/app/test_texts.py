@@ -18,23 +18,16 @@ from mcviz.kinds.text_distortions import TEXT_DISTORTIONS, TEXT_NOISES
 from mcviz.text import one_line
 from tests.app.hostile import HOSTILE
 from tests.app.kinds import EXAMPLES, FEW_TEXTS, TEXTS
-from tests.app.live_texts import CLASSES, RUN, live_texts
+from tests.app.live_texts import CLASSES, RUN
 from tests.app.opening import assert_sound
 from tests.app.probing import OpenProbe, about_run, button, class_means, verdict_figures, widget, words
 from tests.app.test_kinds import OF_IMAGES, opened, said
 from tests.cases import one_in
 
 
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("live")
-    live_texts(folder)
-    return folder
-
-
 @pytest.fixture
-def _live(live: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MCVIZ_CACHE", str(live))
+def _live(texts_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(texts_cache))
 
 
 @pytest.fixture
@@ -57,7 +50,7 @@ def tiles(app: AppTest) -> dict[int, str]:
 
 
 @pytest.mark.usefixtures("_kinds")
-@pytest.mark.parametrize("example", one_in(4, range(len(TEXTS))))
+@pytest.mark.parametrize("example", one_in(12, range(len(TEXTS))))
 def test_one_example_shows_all_of_a_text_as_it_was_typed(example: int) -> None:
     app = opened("example", "texts", example=str(example))
     text = TEXTS[example]
@@ -207,9 +200,9 @@ def test_every_distortion_of_a_text_has_its_slider_its_curves_and_its_sweep(open
 
 @pytest.mark.usefixtures("_live")
 @pytest.mark.parametrize("name", TEXT_NOISES)
-def test_noise_is_drawn_by_its_seed_and_swept(open_probe: OpenProbe, live: Path, name: str) -> None:
+def test_noise_is_drawn_by_its_seed_and_swept(open_probe: OpenProbe, texts_cache: Path, name: str) -> None:
     app = open_probe(input="noise", noise=name, seed="3", sweep="25")
-    others = mcviz.open_run(live / RUN).content["text"].to_numpy(object)
+    others = mcviz.open_run(texts_cache / RUN).content["text"].to_numpy(object)
     assert boxes(app) == [text for text in TEXT_NOISES[name].draw(1, others, 3) if text.strip()]
     assert "No prediction is correct" in words(app)
     button(app, "Another noise text").click().run()
@@ -220,7 +213,7 @@ def test_noise_is_drawn_by_its_seed_and_swept(open_probe: OpenProbe, live: Path,
     assert "of 25 noise texts" in words(app)
 
 
-def test_predictions_of_texts_are_kept_by_their_words(live: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_predictions_of_texts_are_kept_by_their_words(texts_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     predicted: list[str] = []
 
     def passes(_: mcviz.Run, texts: np.ndarray) -> np.ndarray:
@@ -230,7 +223,7 @@ def test_predictions_of_texts_are_kept_by_their_words(live: Path, monkeypatch: p
     kept: dict[str, object] = {}
     monkeypatch.setattr(base, "session_store", lambda: kept)
     monkeypatch.setattr(base, "predict_live", passes)
-    run, held = mcviz.open_run(live / RUN), np.empty(1, object)
+    run, held = mcviz.open_run(texts_cache / RUN), np.empty(1, object)
     for text in ("a", "bc", "a\0", "bc", "a"):
         held[0] = text
         base.predict(run, held)

@@ -15,13 +15,18 @@ from tests.runs.making import FORMS, make
 ROW = 35  # pixels
 SLOW = """
 import time
+import streamlit as st
 from mcviz.app.main import main
+from mcviz.app.server import PAGE_MIDDLEWARE
 from mcviz.tasks import Classification
 
 if not hasattr(Classification, "quick"):
     Classification.quick = Classification.aggregate
     Classification.aggregate = lambda *given: time.sleep(0.4) or Classification.quick(*given)
-main()
+if __name__ == "__main__":
+    main()
+else:
+    app = st.App(__file__, middleware=PAGE_MIDDLEWARE)
 """  # so that there is time to stop a verification
 
 

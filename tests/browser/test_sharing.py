@@ -18,6 +18,7 @@ from mcviz.app.state import ORDERS, PageState
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
 from mcviz.app.views.rail import brush_column
+from mcviz.reviews import import_reviews, open_reviews
 from mcviz.runs import Run
 from tests.app.hostile import HOSTILE, HOSTILE_RUN, SHOWN_RUN
 from tests.browser.test_accessible import AXE, FOUND, LOOKS
@@ -27,8 +28,7 @@ from tests.factories import make_doubtful_run
 FITS = "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 ORDER = """([address]) => {
   const state = new State(address);
-  return examples.ranked(state.score, state.order).filter((place) => examples.passes(state, place))
-    .map((place) => examples.numbers[place]);
+  return examples.matching(state, examples.ranked(state.score, state.order)).map((place) => examples.numbers[place]);
 }"""
 
 
@@ -36,7 +36,7 @@ ORDER = """([address]) => {
 def opened(browser: Browser, run: Run, file: Path, address: str = "") -> Iterator[Page]:
     """The shared page of a run at an address; it has no error in its console, and asked for no other file."""
     mcviz.share(run, file)
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     page = context.new_page()
     troubles, requests = troubles_of(page, "file:"), []
     page.on("request", lambda request: requests.append(request.url.partition("#")[0]))
@@ -65,7 +65,7 @@ def test_a_page_from_a_disk_ranks_filters_and_explains_as_the_dashboard_does(
         expect(page.locator("#overview .answer")).to_be_visible()
         page.get_by_role("link", name="Explore").click()
         page.get_by_label("Rank by").select_option("margin confident_first")
-        page.get_by_role("button", name="Wrong").click()
+        page.locator("#correct button", has_text="Wrong").click()
         state = PageState(score="margin", order="confident_first", filters=Filters(correct="wrong"))
         wanted = select(run, state).examples.tolist()
         assert shown_tiles(page) == wanted[:48]
@@ -81,6 +81,21 @@ def test_a_page_from_a_disk_ranks_filters_and_explains_as_the_dashboard_does(
         ends = page.evaluate("() => state.ranges.margin")
         filters = Filters().with_range("margin", *ends)
         assert shown_tiles(page) == select(run, state.replace(filters=filters)).examples.tolist()[:48]
+        example = int(page.evaluate("() => state.example ?? examples.numbers[showLook.latest]"))
+        page.get_by_role("button", name="No class fits").click()
+        page.get_by_label("Note").fill("a =blur")
+        page.get_by_label("Your name").fill("Ada")
+        page.keyboard.press("Tab")
+        page.reload()
+        expect(page.get_by_role("button", name="No class fits")).to_have_attribute("aria-pressed", "true")
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Save 1 decision").click()
+        reviews = open_reviews(run)
+        assert import_reviews(run, reviews, download.value.path().read_bytes()).added == 2
+        assert [(row.example, row.reviewer, row.kind, row.note) for row in reviews.rows()] == [
+            (example, "Ada", "none", None),
+            (example, "Ada", "note", "a =blur"),
+        ]
         page.evaluate(AXE)
         found = []
         for place in ("overview", "explore", "trust"):

@@ -112,7 +112,7 @@ def test_on_a_phone_the_most_uncertain_example_and_why_it_is(
 def test_the_ensemble_against_a_single_pass(page: Page, run: Run) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
     with walk(page, presses=0):
-        for way, accuracy in (("One MC pass", run.pass_accuracy.mean()), ("MC ensemble", run.ensemble_accuracy[-1])):
+        for way, accuracy in (("One pass", run.pass_accuracy.mean()), ("All passes", run.ensemble_accuracy[-1])):
             card = page.get_by_test_id("stMetric").filter(has_text=way)
             expect(card).to_contain_text(f"{accuracy:.2%}")
             expect(card).to_be_in_viewport(ratio=1)

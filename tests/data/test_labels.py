@@ -119,19 +119,39 @@ REFUSED: dict[str, tuple[Any, Sequence[str] | None, str]] = {
 }
 
 
-@pytest.mark.parametrize("missing", [np.nan, None, pd.NA])
+@pytest.mark.parametrize("missing", [np.nan, None, pd.NA, ""])
 @pytest.mark.parametrize("form", [list, tuple, pd.Series, lambda each: [[label] for label in each]])
-def test_a_label_that_is_missing_is_no_class_in_whatever_the_labels_are(missing, form):
-    with pytest.raises(InvalidInputError, match="1 of 3 labels are missing, the first in row 1, counted from 0"):
-        as_data_set((np.ones((3, 2)), form(["cat", missing, "dog"])))
+def test_a_label_that_is_missing_is_no_class_and_not_known_in_whatever_the_labels_are(missing, form):
+    data = as_data_set((np.ones((3, 2)), form(["cat", missing, "dog"])))
+    assert (data.labels.tolist(), data.class_names, data.labelled) == ([0, -1, 1], ("cat", "dog"), 2)
+    numbers = as_data_set((np.ones((3, 2)), form([1, missing, 0])))
+    assert (numbers.labels.tolist(), numbers.class_names) == ([1, -1, 0], None)
+    with pytest.raises(InvalidInputError, match="No label of labels is known"):
+        as_data_set((np.ones((3, 2)), form([missing] * 3)))
 
 
 def test_a_label_or_target_that_is_masked_is_missing():
-    for labels, message in (([0, 1, 2], "1 of 3 labels are missing"), (["a", "b", "c"], "1 of 3 labels are missing")):
-        with pytest.raises(InvalidInputError, match=message):
-            as_data_set((np.ones((3, 2)), np.ma.masked_array(labels, [0, 1, 0])))
-    with pytest.raises(InvalidInputError, match="`labels` should be without masked values"):
-        as_data_set((np.ones((3, 2)), np.ma.masked_array([0.5, 1, 2], [0, 1, 0])), "regression")
+    for labels, known in (([0, 1, 2], [0, -1, 2]), (["a", "b", "c"], [0, -1, 1])):
+        data = as_data_set((np.ones((3, 2)), np.ma.masked_array(labels, [0, 1, 0])))
+        assert data.labels.tolist() == known
+    targets = as_data_set((np.ones((3, 2)), np.ma.masked_array([0.5, 1, 2], [0, 1, 0])), "regression").labels
+    np.testing.assert_array_equal(targets, [[0.5], [np.nan], [2]])
+
+
+def test_labels_with_some_of_the_ids_are_those_of_these_examples():
+    data = DataSet(None, ids=("a", "b", "c"))
+    assert data.with_classes({"c": "dog", "a": "cat"}).labels.tolist() == [0, -1, 1]
+    np.testing.assert_array_equal(data.with_targets(pd.Series({"b": 2.0})).labels, [[np.nan], [2], [np.nan]])
+    some = DataSet(None, np.array([1, 0]), ("cat", "dog"), ("c", "a"), pd.DataFrame({"by": ["x", "y"]}))
+    joined = data.with_labels_of(some)
+    assert (joined.labels.tolist(), joined.ids, joined.columns["by"].tolist()[::2]) == (
+        [0, -1, 1],
+        data.ids,
+        ["y", "x"],
+    )
+    assert joined.with_class_names(["dog", "cat"]).labels.tolist() == [1, -1, 0]
+    with pytest.raises(InvalidInputError, match="one for an id that no example has, d"):
+        data.with_classes({"c": "dog", "d": "cat"})
 
 
 def test_names_that_only_unicode_tells_apart_are_shown_apart():

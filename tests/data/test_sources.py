@@ -299,7 +299,7 @@ COMMA_DTYPE = (
         (lambda f: write_file(f / "t.csv", "file,label\n"), "has no rows"),
         (lambda f: write_file(f / "t.csv", "colour\nred\n"), r"no column of pictures \(path, .* but colour. Name one"),
         (lambda f: write_file(f / "t.csv", "file,label\na.png,1\n"), r"1 of 1 pictures .*a\.png: No such file"),
-        (lambda f: write_file(f / "t.csv", "id,label\n1,a\n2,\n"), "1 rows without label"),
+        (lambda f: write_file(f / "t.csv", "id,label\n1,\n2,\n"), "No label of labels is known"),
         (lambda f: write_file(f / "t.csv", "id,label\n1,0.5\n"), "class indices, texts or one-hot rows"),
         (
             lambda f: write_file(f / "t.csv", "id,label\n1,a\n1,b\n"),

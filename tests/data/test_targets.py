@@ -93,7 +93,7 @@ def test_a_saved_data_set_has_targets_too(tmp_path):
 WRONG: dict[str, tuple[Any, str]] = {
     "texts": (["red", "1", "2"], "numbers, which a regression predicts. Received: "),
     "dates": (np.array(["2020-01-01"] * 3, "M8[D]"), "numbers, which a regression predicts"),
-    "missing": ([None, 1.0, np.nan], "2 of 3 labels are missing or not finite, the first in row 0, counted from 0"),
+    "none known": ([None, np.nan, ""], "No label of labels is known"),
     "infinite": ([[1, 2], [1, np.inf], [1, 2]], "1 of 3 labels are .* the first in row 1, counted from 0"),
     "beyond float32": ([1, 1e39, 2], "1 of 3 labels are .* the first in row 1"),
     "too few": ([1.0, 2.0], r"3 numbers, or rows of numbers, one an example. Received: shape \(2, 1\)"),

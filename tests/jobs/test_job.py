@@ -10,6 +10,7 @@ ALLOWED = {
     "--model=", "--data=", "--passes=", "--seed=", "--masks=", "--task=", "--predicts=", "--unit=", "--class-names=",
     "--rename-class=", "--names-in-order", "--background=", "--ignore=",
     "--only=", "--first=", "--split=", "--picture-column=", "--text-column=", "--feature-columns=", "--label-column=",
+    "--target-scaler=",
     "--id-column=", "--scaler=", "--preprocess=", "--scale=", "--mean=", "--std=", "--channel-order=", "--vocabulary=",
     "--output=", "--device=", "--crop", "--preprocessed", "--from-logits", "--skip-broken", "--no-keep-images",
     "--no-keep-model",

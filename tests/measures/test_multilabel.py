@@ -41,6 +41,10 @@ def hide(predictions: MultilabelPredictions, share: float, seed: int = 1) -> Mul
     return MultilabelPredictions(predictions.probs, np.where(hidden, -1, predictions.labels))
 
 
+def _terms(probs: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    return {"probs": probs, "labels": labels, "predicted": probs > 0.5}
+
+
 def test_measures_are_scikit_learn_s() -> None:
     predictions = draw()
     probs, labels = predictions.mean_probs, predictions.labels
@@ -74,7 +78,7 @@ def test_labels_that_nobody_knows_count_nowhere() -> None:
 @given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from([-1, 0, 1]), st.integers(0, 3)), min_size=1, max_size=20))
 def test_the_measures_of_a_draw_are_those_of_its_examples(rows: list[tuple[int, int, int]]) -> None:
     probs, labels, times = (np.array(column) for column in zip(*rows, strict=True))
-    found = class_measures(probs / 4, labels, times[None].astype(float))
+    found = class_measures(probs / 4, labels, probs / 4 > 0.5, times[None].astype(float))
     known = np.repeat(labels != -1, times)
     ranked, wanted = np.repeat(probs / 4, times)[known], np.repeat(labels, times)[known]
     if not (wanted == 1).any():
@@ -94,11 +98,11 @@ def test_the_f1_of_a_class_that_is_never_predicted_has_no_interval() -> None:
     labels = rng.integers(0, 2, (200, 2))
     probs = np.clip(0.3 * labels + rng.uniform(0, 0.7, (200, 2)), 0, 1)
     probs[:, 1] /= 2  # below 0.5
-    predicted, never = class_figures({"probs": probs, "labels": labels})
+    predicted, never = class_figures(_terms(probs, labels))
     assert predicted.f1.low < predicted.f1.value < predicted.f1.high
     assert (never.f1.value, np.isnan(never.f1.low), np.isnan(never.f1.high)) == (0, True, True)
     assert never.map.low < never.map.value < never.map.high, "its ranking is known"
-    alone = compute_measures(MULTILABEL, {"probs": probs[:, 1:], "labels": labels[:, 1:]}, resamples=50)
+    alone = compute_measures(MULTILABEL, _terms(probs[:, 1:], labels[:, 1:]), resamples=50)
     assert MULTILABEL.compared["f1"].format_interval(alone["f1"]) == "0.0000 (no interval)"
 
 
@@ -117,7 +121,7 @@ def test_the_quality_of_labels_is_of_those_that_are_known() -> None:
     np.testing.assert_allclose(label_quality(predictions.mean_probs, partly), label_quality(*without))
     nothing = np.full_like(partly, -1)
     assert (label_quality(predictions.mean_probs, nothing) == 1).all()
-    assert np.isnan(label_losses(predictions.mean_probs, nothing)).all()
+    assert np.isnan(label_losses(predictions.mean_probs > 0.5, nothing)).all()
 
 
 def test_scores_are_those_of_a_loop_over_coins() -> None:
@@ -181,7 +185,7 @@ def test_rankings_of_fewer_than_20_positives_have_no_interval() -> None:
         rare[:positives, 0] = 1
         terms = MULTILABEL.terms(MultilabelPredictions(predictions.probs, rare))
         found = compute_measures(MULTILABEL, terms, resamples=50)
-        changed = compare_measures(MULTILABEL, terms, terms | {"probs": np.sqrt(terms["probs"])}, resamples=50)
+        changed = compare_measures(MULTILABEL, terms, _terms(np.sqrt(terms["probs"]), terms["labels"]), resamples=50)
         of_class = class_figures(terms)[0].map
         for interval in (found["map"], changed[2].difference, of_class):
             assert np.isnan(interval.low) == (positives < 20)
@@ -191,8 +195,8 @@ def test_rankings_of_fewer_than_20_positives_have_no_interval() -> None:
 
 def test_a_difference_of_labels_is_that_of_the_bound_of_their_examples() -> None:
     one = MULTILABEL.terms(draw(200, 2))
-    other = one | {"probs": one["probs"].copy()}
-    other["probs"][:9] = 1 - other["probs"][:9]
+    changed = np.arange(200)[:, None] < 9
+    other = _terms(np.where(changed, 1 - one["probs"], one["probs"]), one["labels"])
     is_wrong = [((terms["probs"] > 0.5) != (terms["labels"] == 1)).mean(axis=1) for terms in (one, other)]
     expected = bounded_interval(is_wrong[0] - is_wrong[1], (-1, 1))
     assert compare_measures(MULTILABEL, one, other, resamples=2)[0].difference == expected
@@ -206,10 +210,10 @@ def test_that_a_class_s_probabilities_are_off_is_seldom_said_of_true_ones(exampl
     for _ in range(draws):
         probs = np.broadcast_to(rates, (examples, 4))
         labels = (random.random(probs.shape) < probs).astype(np.int8)
-        classes = class_figures({"probs": probs, "labels": labels})
+        classes = class_figures(_terms(probs, labels))
         false += any(each.excess.low > 0 or each.excess.high < 0 for each in classes)
     assert false <= stats.binom.isf(1e-4, draws, 0.05)
-    (off,) = class_figures({"probs": np.full((400, 1), 0.5), "labels": np.tile([[0], [0], [1]], (134, 1))[:400]})
+    (off,) = class_figures(_terms(np.full((400, 1), 0.5), np.tile([[0], [0], [1]], (134, 1))[:400]))
     assert off.excess.low > 0
     assert off.excess.value == pytest.approx(0.5 - 133 / 400)
 
@@ -220,7 +224,7 @@ def test_means_over_labels_are_those_of_any_bounded_numbers(wrong: int) -> None:
     labels[:wrong, 0] = 1
     right = np.where(np.arange(300) < wrong, 0.5, 1)
     for groups in (None, np.arange(300) // 2):
-        means = label_means({"probs": probs, "labels": labels}, groups=groups)
+        means = label_means(_terms(probs, labels), groups=groups)
         assert means["accuracy"] == bounded_interval(right, (0, 1), groups)
         assert means["nll"].low < means["nll"].value < means["nll"].high
 
@@ -258,7 +262,7 @@ def test_bins_of_a_class_hold_what_a_loop_finds_and_enough_for_an_interval(share
 def test_a_class_that_is_too_rare_has_one_bin_without_an_interval() -> None:
     probs, labels = np.linspace(0, 1, 40)[:, None], np.zeros((40, 1), np.int8)
     labels[-4:] = 1
-    bins, (gap,) = class_reliability({"probs": probs, "labels": labels}, 0)
+    bins, (gap,) = class_reliability(_terms(probs, labels), 0)
     assert (bins.edges.tolist(), bins.accuracy.tolist()) == ([0, 1], [0.1])
     assert math.isnan(gap.low)
     assert math.isnan(gap.high)
@@ -271,7 +275,7 @@ def test_intervals_of_a_calibrated_class_hold_zero_as_often_as_they_say() -> Non
         random = np.random.default_rng(seed)
         probs = random.beta(0.4, 1.2, (500, 1))
         labels = (random.random(probs.shape) < probs).astype(np.int8)
-        _, gaps = class_reliability({"probs": probs, "labels": labels}, 0)
+        _, gaps = class_reliability(_terms(probs, labels), 0)
         held += [gap.low <= 0 <= gap.high for gap in gaps]
     assert np.mean(held) > 0.93
 

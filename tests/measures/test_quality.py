@@ -13,8 +13,8 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_score,
 from benchmarks.verdicts import false_differences, rate, true_differences
 from mcviz.measures import Predictions, RegressionPredictions
 from mcviz.measures.intervals import Interval, Unsettled
+from mcviz.measures.measure import ClassMeasure
 from mcviz.measures.quality import (
-    CLASS_MEASURES,
     CLASSIFICATION,
     REGRESSION,
     Measure,
@@ -358,15 +358,19 @@ LABELS = np.random.default_rng(0).integers(0, 3, 300)
 PROBS = np.random.default_rng(1).dirichlet(np.ones(3), 300) * 0.7 + 0.3 * np.eye(3)[LABELS]
 
 
+def _terms(probs: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    return {"probs": probs, "labels": labels, "predicted": probs.argmax(axis=1)}
+
+
 @pytest.mark.parametrize("number", range(3))
 def test_the_figures_are_those_of_scikit_learn(number: int) -> None:
     predicted = PROBS.argmax(axis=1)
     for compute, reference in ((recall, recall_score), (precision, precision_score), (f1, f1_score)):
         expected = reference(LABELS, predicted, labels=[number], average=None)[0]
-        assert compute(PROBS, LABELS, number, 0.95).value == pytest.approx(expected)
+        assert compute(_terms(PROBS, LABELS), number, 0.95).value == pytest.approx(expected)
     rounded = PROBS.round(1)  # with ties
     expected = roc_auc_score(number == LABELS, rounded[:, number])
-    assert roc_auc(rounded, LABELS, number, 0.95).value == pytest.approx(expected)
+    assert roc_auc(_terms(rounded, LABELS), number, 0.95).value == pytest.approx(expected)
 
 
 def test_shares_have_exact_intervals_and_f1_that_of_the_share_that_it_follows_from() -> None:
@@ -374,9 +378,9 @@ def test_shares_have_exact_intervals_and_f1_that_of_the_share_that_it_follows_fr
     both, either = (predicted & (LABELS == 1)).sum(), (predicted | (LABELS == 1)).sum()
     for compute, trials in ((recall, (LABELS == 1).sum()), (precision, predicted.sum())):
         exact = stats.binomtest(int(both), int(trials)).proportion_ci(0.9, "exact")
-        assert astuple(compute(PROBS, LABELS, 1, 0.9))[1:] == pytest.approx((exact.low, exact.high))
+        assert astuple(compute(_terms(PROBS, LABELS), 1, 0.9))[1:] == pytest.approx((exact.low, exact.high))
     exact = stats.binomtest(int(both), int(either)).proportion_ci(0.9, "exact")
-    found = f1(PROBS, LABELS, 1, 0.9)
+    found = f1(_terms(PROBS, LABELS), 1, 0.9)
     assert found.low / (2 - found.low) == pytest.approx(exact.low)
     assert found.high / (2 - found.high) == pytest.approx(exact.high)
 
@@ -384,20 +388,20 @@ def test_shares_have_exact_intervals_and_f1_that_of_the_share_that_it_follows_fr
 def test_a_class_that_is_not_there_has_no_figure() -> None:
     probs = np.tile([0.9, 0.1, 0.0], (30, 1))
     labels = np.repeat([0, 1], 15)
-    assert np.isnan(recall(probs, labels, 2, 0.95).value)
-    assert np.isnan(precision(probs, labels, 1, 0.95).value)
-    assert np.isnan(f1(probs, labels, 2, 0.95).value)
-    assert np.isnan(roc_auc(probs, labels, 2, 0.95).value)
-    assert np.isnan(roc_auc(probs, np.zeros(30, int), 0, 0.95).value)
+    assert np.isnan(recall(_terms(probs, labels), 2, 0.95).value)
+    assert np.isnan(precision(_terms(probs, labels), 1, 0.95).value)
+    assert np.isnan(f1(_terms(probs, labels), 2, 0.95).value)
+    assert np.isnan(roc_auc(_terms(probs, labels), 2, 0.95).value)
+    assert np.isnan(roc_auc(_terms(probs, np.zeros(30, int)), 0, 0.95).value)
 
 
-@pytest.mark.parametrize("measure", CLASS_MEASURES)
-def test_a_class_that_is_told_without_a_mistake_may_still_be_mistaken(measure: str) -> None:
+@pytest.mark.parametrize("measure", CLASSIFICATION.of_class, ids=lambda measure: measure.name)
+def test_a_class_that_is_told_without_a_mistake_may_still_be_mistaken(measure: ClassMeasure) -> None:
     labels = np.repeat([0, 1], [30, 60])
-    found = CLASS_MEASURES[measure].compute(np.eye(2)[labels], labels, 1, 0.95)
+    found = measure.compute(_terms(np.eye(2)[labels], labels), 1, 0.95)
     assert (found.value, found.high) == (1, 1)
     assert 0.85 < found.low < 0.98
-    reverse = CLASS_MEASURES[measure].compute(np.eye(2)[1 - labels], labels, 1, 0.95)
+    reverse = measure.compute(_terms(np.eye(2)[1 - labels], labels), 1, 0.95)
     assert (reverse.value, reverse.low) == (0, 0)
     assert 0.02 < reverse.high < 0.15
 
@@ -412,7 +416,7 @@ def test_an_interval_of_the_roc_auc_covers_the_area_of_normal_scores(own, others
     missed = np.zeros(2)
     for _ in range(300):
         score = np.r_[random.normal(shift, spread, own), random.normal(0, 1, others)]
-        found = roc_auc(np.stack([-score, score], axis=1), labels, 1, 0.95)
+        found = roc_auc(_terms(np.stack([-score, score], axis=1), labels), 1, 0.95)
         missed += found.low > area, found.high < area
     assert (missed <= 15).all()
 
@@ -423,6 +427,6 @@ def test_an_interval_of_f1_covers_it() -> None:
     for both, only_label, only_predicted, neither in random.multinomial(120, chances, 300):
         labels = np.repeat([1, 1, 0, 0], [both, only_label, only_predicted, neither])
         predicted = np.repeat([1, 0, 1, 0], [both, only_label, only_predicted, neither])
-        found = f1(np.eye(2)[predicted], labels, 1, 0.95)
+        found = f1(_terms(np.eye(2)[predicted], labels), 1, 0.95)
         missed += found.low > truth, found.high < truth
     assert (missed <= 15).all()

@@ -19,6 +19,7 @@ from mcviz.reviews import (
     plan_moves,
     summarise_reviews,
 )
+from mcviz.reviews.answers import PREDICTION_IS_WRONG
 from mcviz.runs import Run
 
 IDS = ("cat/1.png", "cat/2.png", "cat/deep/3.png", "dog/1.png", "dog/4.png", "owl/4.png", "owl/5.png")
@@ -182,3 +183,18 @@ def test_without_a_folder_or_with_two_places_it_is_refused(run: Run, tmp_path: P
     for options in ([], ["--yes"], ["--to", "a.csv", "--to-folders", "b"], ["--to", "a.csv", "--yes"]):
         assert main(["review", "export", run.path, *options]) == 2
         assert "go to one place" in capsys.readouterr().err
+
+
+def test_of_a_segmentation_the_decisions_and_their_notes_are_exported(tmp_path: Path, capsys) -> None:
+    maps = np.random.default_rng(0).integers(2, size=(3, 4, 6, 6)).astype(np.uint8)
+    run = mcviz.write_run(tmp_path / "cache" / "maps", maps, labels=maps[0], ids=IDS[:4], task="segmentation")
+    reviews = open_reviews(run)
+    reviews.add(2, "Ada", "class", class_name=PREDICTION_IS_WRONG)
+    reviews.add(2, "Ada", "note", note="the left edge")
+    file = tmp_path / "decisions.csv"
+    assert main(["review", "export", run.path, "--to", str(file)]) == 0
+    assert "1 decisions are written to" in capsys.readouterr().out
+    (row,) = pd.read_csv(file).to_dict("records")
+    assert (row["id"], row["reviewer"], row["verdict"]) == (IDS[2], "Ada", PREDICTION_IS_WRONG)
+    assert row["note"] == "the left edge"
+    assert main(["review", "export", run.path, "--to-folders", str(tmp_path)]) == 2

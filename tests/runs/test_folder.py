@@ -159,10 +159,10 @@ def test_a_growth_that_a_later_version_began_is_left_alone(folder: Path) -> None
 
 def test_a_later_revision_has_the_same_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = make(tmp_path / "before")
-    monkeypatch.setattr("mcviz.runs.manifest_file.REVISION", 2)
     monkeypatch.setattr(Manifest, "revision", 2)
-    assert open_run(before.path).digest == make(tmp_path / "after").digest == before.digest
-    monkeypatch.undo()
+    with monkeypatch.context() as later:
+        later.setattr("mcviz.runs.manifest_file.REVISION", 2)
+        assert open_run(before.path).digest == make(tmp_path / "after").digest == before.digest
     with pytest.raises(InvalidInputError, match="it is of revision 2, and this version reads 1"):
         open_run(tmp_path / "after")
 

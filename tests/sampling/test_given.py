@@ -100,7 +100,7 @@ HELD = [
 WITH_LABELS = [how for how in HELD if "pair" in how or "batches" in how or how in ("DataSet", "path")]
 
 
-@pytest.mark.parametrize("how", one_in(5, HELD))
+@pytest.mark.parametrize("how", one_in(8, HELD))
 def test_all_that_people_hold_gives_the_same_passes(how: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(mcviz.sample(network(), held(how, tmp_path), passes=4), expected_passes())
     run = mcviz.sample_run(network(), held(how, tmp_path), tmp_path / "run", passes=4)

@@ -192,7 +192,8 @@ def test_one_of_several_outputs_may_be_a_regression():
 
 def run_of(task: str, predicts: str) -> SimpleNamespace:
     origin = SimpleNamespace(stochastic_layers=(), product=None, compiler=None)
-    return SimpleNamespace(manifest=SimpleNamespace(model=None, origin=origin, task=task, predicts=predicts))
+    of_run = SimpleNamespace(model=None, origin=origin, task=task, predicts=predicts, target_scaler=None)
+    return SimpleNamespace(manifest=of_run)
 
 
 def test_a_run_s_model_is_prepared_for_the_run_s_task():

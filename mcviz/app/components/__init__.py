@@ -283,28 +283,6 @@ def render_empty_selection() -> None:
     st.info("No example matches all of these filters. Take one off above.", icon=":material/filter_alt_off:")
 
 
-def class_charts(
-    figure: go.Figure, summary: PassSummary, class_names: Sequence[str], label: int | None, key: str
-) -> None:
-    """Render the predictive mean with its spread, and one histogram a class.
-
-    Args:
-        figure: of the predictive mean.
-        summary: of the passes of one example.
-        class_names: C names.
-        label: its index, where it is known.
-        key: that the charts' keys start with.
-    """
-    st.header("What the ensemble predicts", anchor=False)
-    shown = len(select_classes(summary.mean))
-    if shown < len(class_names):
-        and_label = "" if label is None else " and the label"
-        st.caption(f"The likeliest {shown} of {len(class_names):,} classes{and_label} are shown.")
-    st.caption("The mean of all passes for each class, and one standard deviation to either side.")
-    chart(figure, f"{key}-classes", f"Bar chart of the mean: {prediction_and_votes(summary, class_names)}")
-    render_histograms(summary, class_names, label, key)
-
-
 def render_histograms(summary: PassSummary, class_names: Sequence[str], label: int | None, key: str) -> None:
     """Render one histogram a class, with its mean and standard deviation.
 

@@ -13,6 +13,7 @@ class Gallery {
     if (drawn !== this.drawn) this.draw(data);
     this.drawn = drawn;
     this.data = data;
+    this.tiles.classList.toggle("named", Boolean(data.named));
     this.tiles.classList.toggle("small", data.size === "small");
     this.tiles.classList.toggle("large", data.size === "large");
     this.tiles.classList.toggle("dense", data.size === "dense");
@@ -60,7 +61,7 @@ class Gallery {
     const acts = {};
     if (!data.looks) button.onclick = () => this.open(tile.example);
     else {
-      button.setAttribute("aria-keyshortcuts", "Enter X P F");
+      button.setAttribute("aria-keyshortcuts", ["Enter", ...Object.values(ACTS).map(({ key }) => key.toUpperCase())].join(" "));
       button.onclick = (event) => this.clicked(event, tile.example);
       button.ondblclick = () => ask("open", tile.example);
       const row = element("div", "acts");

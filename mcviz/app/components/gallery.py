@@ -25,6 +25,7 @@ from mcviz.app.kinds.base import TILE, Tiles
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, Page, open_page
 from mcviz.app.resources import (
     cached_for_run,
+    class_names,
     details,
     format_facts,
     format_value,
@@ -59,6 +60,7 @@ from mcviz.measures import Score, percent
 from mcviz.runs import Run
 from mcviz.text import true_minus
 
+SHORT_NAME = 5  # letters, of which two names and a value fit in the line of a tile
 MOST_FACTS = 12  # columns, that a tile's tooltip lists
 
 _mounted = st.components.v2.component(
@@ -110,6 +112,7 @@ def tiles(
     *,
     looks: bool = False,
     size: str = "",
+    facts: Sequence[Sequence[tuple[str, str]]] = (),
 ) -> None:
     """Render examples with labels and predictions; a click opens one, or shows it in the panel beside.
 
@@ -124,8 +127,11 @@ def tiles(
         looks: whether there is a panel beside; then a click looks, Enter or a double click opens, and tiles are ticked,
             pinned and flagged in place.
         size: "dense" or "large" where there is no panel beside; with one, the state says it.
+        facts: of each example, the lines that stand in place of label and prediction: names and values.
     """
     data = tile_data(run, state, examples, first_rank, score)
+    for tile, lines in zip(data["tiles"], facts, strict=True) if facts else ():
+        tile |= {"facts": lines, "prediction": ""}
     data |= {"looks": looks, "size": state.tile_size if looks else size}
     result = _mounted(key=key, data=data, on_clicked_change=lambda: None)
     if result.clicked is not None:
@@ -142,6 +148,7 @@ def tile_data(
     more_of_tiles, texts = contents.details or ({},) * len(rows), [tile_text(run, row) for row in rows]
     return {
         **contents.sheet,
+        "named": has_long_names(run),
         "tiles": [
             _tile(row, text, score_shown)
             | {
@@ -162,6 +169,11 @@ def tile_data(
             for index, (example, row, more, text) in enumerate(zip(examples, rows, more_of_tiles, texts, strict=True))
         ],
     }
+
+
+def has_long_names(run: Run) -> bool:
+    """Return whether the label and the prediction of a tile need a line each."""
+    return has(run, "classes") and max(map(len, class_names(run))) > SHORT_NAME
 
 
 def _draw_contents(run: Run, examples: np.ndarray, side: int) -> Tiles:

@@ -73,6 +73,7 @@ function endArrival() {
 
 /* The links to other pages are not drawn anew with a part of the page, and follow its address here. */
 function carryAddress() {
+  window.notePage?.(); // of the page's HTML, see server.py
   for (const link of document.querySelectorAll(LINKS)) {
     const [to, query] = [new URL(link.href), new URL(location.href).searchParams];
     for (const key of OWN_KEYS) {

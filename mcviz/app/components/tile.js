@@ -14,6 +14,13 @@ function factsOf(tile) {
   return facts;
 }
 
+/* The name of a class, which is whole in its title. */
+function nameOf(words) {
+  const name = element("span", "class", words);
+  name.title = words;
+  return name;
+}
+
 /* One line: what is predicted, behind the label where that is another, and the score. */
 function verdictOf(tile) {
   const prediction = element("span", "prediction");
@@ -21,10 +28,10 @@ function verdictOf(tile) {
   if (differs) {
     const arrow = element("span", "arrow", "→");
     arrow.setAttribute("aria-hidden", "true");
-    prediction.append(element("span", "spoken", "label "), element("span", "class", tile.label), arrow);
+    prediction.append(element("span", "spoken", "label "), nameOf(tile.label), arrow);
   }
   const spoken = differs ? ", predicted " : tile.label ? "label and prediction " : "predicted ";
-  const predicted = element("span", "class", tile.prediction);
+  const predicted = nameOf(tile.prediction);
   if (tile.brief) Object.assign(predicted.dataset, { whole: tile.prediction, brief: tile.brief });
   prediction.append(element("span", "spoken", spoken), predicted);
   const verdict = line(prediction, element("span", "value", tile.value));

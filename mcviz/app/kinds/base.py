@@ -292,8 +292,8 @@ class Distorter:
                 "Another seed", icon=":material/casino:", on_click=update_state, kwargs={"seed": settings.seed + 1}
             )
         content = self.distort(run, settings, self._example(run, settings), [settings.amount])[0]
-        labels = _class_labels(run)
-        label = None if labels is None else int(labels[settings.example])
+        given = run.labels[settings.example] if has(run, "classes") and run.labels is not None else -1
+        label = None if given < 0 else int(given)
         note = "" if label is None else f"The label of the example is **{as_markdown(run.class_names[label])}**."
         return ProbeInput(content, f"Example {settings.example}, {self.describe(settings)}", note, label)
 
@@ -323,8 +323,8 @@ class Distorter:
             contents = self.contents(run, order[start:stop])
             return self.distort(run, replace(settings, seed=start), contents, [settings.amount])
 
-        labels = _class_labels(run)
-        ordered = None if labels is None else labels[order]
+        are_known = has(run, "classes") and run.labels is not None and run.manifest.examples_with_labels is None
+        ordered = np.asarray(run.labels)[order] if are_known else None
         return SweepInputs("distorted examples", self.describe(settings), total, load, run.digest, ordered)
 
     def describe(self, settings: DistortionSettings) -> str:
@@ -358,10 +358,6 @@ def choose_noise(noises: Mapping[str, Noise] | Mapping[str, TextNoise], kind: st
         "Kind of noise", list(noises), format_func=lambda name: noises[name].label, **state_widget_args("noise", kind)
     )
     st.caption(noises[kind].meaning)
-
-
-def _class_labels(run: Run) -> np.ndarray | None:
-    return run.labels if has(run, "classes") else None
 
 
 def _go_to_random_example(last: int) -> None:

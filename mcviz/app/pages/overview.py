@@ -4,7 +4,7 @@ import streamlit as st
 
 from mcviz import plot
 from mcviz.app.components import chart, heading
-from mcviz.app.components.gallery import tiles
+from mcviz.app.components.gallery import has_long_names, tiles
 from mcviz.app.navigation import EXPLORE, OVERVIEW, begin, link_to, scroll_to_section
 from mcviz.app.referral import cached_best_score
 from mcviz.app.resources import check_needs, has, ranking, run_scores
@@ -14,7 +14,7 @@ from mcviz.app.tasks.base import PASSES, QUALITY_HEIGHT
 from mcviz.app.wording import as_markdown, direction
 from mcviz.runs import Run
 
-TILES, LARGE_TILES = 16, 8  # at most: those with texts, many facts or numbers beside a picture are large
+TILES, NAMED_TILES, LARGE_TILES = 16, 12, 8  # in full rows: with long names, and with texts, facts or numbers
 COMMON = (
     "The **ensemble** is the mean of all passes. It is the prediction, and the differences between the passes are its "
     "uncertainty. Where each pass is confident but they disagree, the **model** has seen too few such examples. "
@@ -45,7 +45,8 @@ def render_most_uncertain(run: Run, state: PageState) -> None:
     first_end = direction(score, UNCERTAIN_FIRST)
     heading("What it is most uncertain about", f"{score.label}, {first_end} first. Click one to open it.{marked}")
     pictures, numbers = has(run, "images"), not task_renderer(run).marks_mistakes
-    most = LARGE_TILES if run.kind.content.in_columns or (pictures and numbers) else TILES
+    usual = NAMED_TILES if has_long_names(run) else TILES
+    most = LARGE_TILES if run.kind.content.in_columns or (pictures and numbers) else usual
     size = "dense" if pictures and not numbers else "large"
     tiles(run, state, ranking(run, score.name)[:most], 1, score.name, key="most-uncertain", size=size)
     if best := cached_best_score(run):

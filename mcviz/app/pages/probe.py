@@ -1,7 +1,5 @@
 """Predictions of inputs that are not in the run: noise, drawn, typed, uploaded and distorted ones; and who notices."""
 
-from pathlib import Path
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -161,7 +159,7 @@ def render_answer(run: Run, state: PageState, kind: InputKind, chosen: ProbeInpu
 
 
 def render_predictions(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput) -> None:
-    """Render the verdict, then the prediction, then the reasons of both.
+    """Render the verdict, then the prediction and its passes, then the reasons of both.
 
     While the verdict's detector is being fitted, all else does not wait.
     """
@@ -173,12 +171,12 @@ def render_predictions(run: Run, state: PageState, kind: InputKind, chosen: Prob
         predicted, renderer = predict(run, as_batch(chosen.content))[:, 0], task_renderer(run)
         st.markdown(f"{renderer.describe_prediction(run, predicted)} {chosen.note}")
     verdict = render_headline(headline, run, chosen.content, predicted) if is_detector_ready(run) else None
+    renderer.render_probe(run, chosen, predicted, "probe")
     reasons = st.container()  # filled last: the charts do not wait for it
     if kind.along:
         st.header("Along the whole slider", anchor=False)
         along = kind.along(run, state)
         renderer.render_curves(run, along, predict(run, along.contents))
-    renderer.render_probe(run, chosen, predicted, "probe")
     left, right = (st.container(), st.container()) if kind.is_noise else st.columns(2, gap="large")
     with right:
         st.markdown("**Each score, against this run's examples**")
@@ -271,7 +269,6 @@ def change_part(name: str) -> None:
     update_state(input=name)
 
 
-st.html(Path(__file__).parents[1] / "probe.css")
 run, state = begin(PROBE, describe_probe)
 if session_store().pop(CHOSEN, False) and is_open(OUT_OF_DISTRIBUTION.title):
     open_page(PROBE, state)

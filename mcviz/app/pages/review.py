@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -38,8 +37,8 @@ from mcviz.reviews import (
     ReviewSummary,
     answers_of,
     compute_outcome,
+    import_reviews,
     open_reviews,
-    select_new_entries,
     settled_examples,
     summarise_reviews,
 )
@@ -50,7 +49,6 @@ from mcviz.reviews.files import (
     encode_npz,
     encode_parquet,
     label_studio_setup,
-    read_label_studio,
 )
 from mcviz.reviews.store import LONGEST_REVIEWER
 from mcviz.runs import Run
@@ -99,9 +97,9 @@ def render_results(run: Run, reviews: Reviews) -> None:
             f"Without {counted(known.foreign, 'decision')} of another run over the same examples, with other classes "
             "or labels."
         )
-    if may_write() and run.task.decides != "verdict":
-        with st.expander("Label Studio: import its JSON, set up a project there"):
-            _render_import(run, reviews, known)
+    if may_write():
+        with st.expander("Import decisions of a shared page, or of Label Studio"):
+            _render_import(run, reviews)
 
 
 def _render_verdicts(run: Run, known: ReviewSummary) -> None:
@@ -198,19 +196,22 @@ def _render_exports(run: Run, known: ReviewSummary) -> None:
             )  # fmt: skip
 
 
-def _render_import(run: Run, reviews: Reviews, known: ReviewSummary) -> None:
+def _render_import(run: Run, reviews: Reviews) -> None:
     with st.form("label-studio", border=False, clear_on_submit=True):
-        file = st.file_uploader("Annotations with choices, as Label Studio exports them in JSON", type="json")
+        file = st.file_uploader(
+            "Decisions that a shared page saved, or annotations with choices, as Label Studio exports them in JSON",
+            type="json",
+        )
         if st.form_submit_button("Import", icon=":material/upload:") and file is not None:
             try:
-                entries = read_label_studio(run, file.getvalue())
-                added = select_new_entries(entries, known, run.class_names)
-                reviews.add_all(added)
+                imported = import_reviews(run, reviews, file.getvalue())
             except McvizError as error:
                 st.error(refusal(error, LABELLING.title), icon=":material/error:")
             else:
-                st.toast(as_markdown(f"{counted(len(added), 'line')} of {len(entries):,} were new."))
+                st.toast(as_markdown(imported.in_words))
                 st.rerun()
+    if run.task.decides == "verdict":
+        return
     st.markdown(
         "To see the exported JSON in a project of Label Studio, paste this labelling interface there, under Settings → "
         "Labeling Interface → Code."
@@ -232,7 +233,7 @@ def describe_queue(run: Run, _state: PageState) -> str:
     if decides == "classes":
         why = "a class is given that the model finds improbable, or one is missing that it finds probable"
     return (
-        f"**{counted(doubted, 'example')} to check** of {len(run):,}: {why}. "
+        f"**{counted(doubted, 'example')} to check** of {run.manifest.labelled:,}: {why}. "
         f"{as_markdown(probable_label_errors(run))}".rstrip()
     )
 
@@ -280,7 +281,6 @@ if not run.task.decides:
     label = "The largest errors" if by_error else "The most uncertain examples"
     st.page_link(EXPLORE.script, label=label, icon=EXPLORE.icon, query_params=state.link(**by_error))
     st.stop()
-st.html(Path(__file__).parents[1] / "review.css")
 reviews, part, reviewer = open_reviews(run), "results", ""
 if may_write():
     matching = select(run, state)

@@ -17,7 +17,7 @@ from mcviz.analysis.comparison import OTHER_PREFIX, Comparison, check_comparable
 from mcviz.analysis.pairing import LabelChoice, name_apart
 from mcviz.app.address import ANY_RUN
 from mcviz.app.components import text_table
-from mcviz.app.components.gallery import render_gallery, tiles
+from mcviz.app.components.gallery import render_gallery, short_value, tiles
 from mcviz.app.filters import ColumnFilter
 from mcviz.app.jobs import MOST_PASSES, change_jobs, render_jobs, render_last_error
 from mcviz.app.kinds import render_example
@@ -48,6 +48,7 @@ from mcviz.app.resources import (
     run_numbers,
     run_paths,
     run_scores,
+    table,
 )
 from mcviz.app.selection import filter_mask, select
 from mcviz.app.state import (
@@ -84,8 +85,8 @@ from mcviz.measures.quality import MeasureComparison
 from mcviz.options import format_arguments
 from mcviz.permission import may_write
 from mcviz.reviews.store import locate_reviews
-from mcviz.runs import ListedRun, Manifest, Run, list_runs, preview_removal, remove_run, rename_run, verify_run
-from mcviz.runs.folder import LONGEST_NAME, cache_folder, list_shipped_runs, read_figures
+from mcviz.runs import ListedRun, Run, list_runs, preview_removal, remove_run, rename_run, verify_run
+from mcviz.runs.folder import LONGEST_NAME, cache_folder, list_shipped_runs
 from mcviz.runs.storage import is_shipped
 from mcviz.tasks import task_of
 from mcviz.text import format_bytes, format_duration, one_line
@@ -94,7 +95,7 @@ STATES = {"finished": "finished", "partial": "partial", "damaged": "damaged", "u
 TICKS = 2  # runs
 UNTICKED = (0, "open")  # the cell that the browser says is chosen where the last tick was taken off
 NONE_TICKED = "."  # in the address; no run has such a name
-MOST_LISTED, TABLE_HEIGHT = 8, 320  # runs, above which their table scrolls; pixels
+MOST_LISTED, TABLE_HEIGHT, ROW_HEIGHT = 8, 320, 35  # runs, above which their table scrolls; pixels
 
 WORK = "verifying"  # of which the subject is the run's path and digest
 RESULT = "verified"  # in the session: that subject, whether it is whole, and a sentence
@@ -102,14 +103,12 @@ RESULT = "verified"  # in the session: that subject, whether it is whole, and a 
 GROWTH, NAMING = "more-passes-menu", "rename"  # keys of menus, and in the session the error of more passes
 ASKED, SAID, TROUBLE = "runs-asked", "runs-said", "runs-trouble"  # in the session
 
-MOST_CHANGED = 5  # examples that changed, of each kind: a row
+MOST_CHANGED = 3  # examples that changed, of each kind: a row
 VERDICT_MARKS = {"better": "▲ ", "worse": "▼ "}
 COMPARED_WIDTH = 220  # pixels, of an example in both runs
 
 COLUMNS = {
     "open": st.column_config.TextColumn("open", width=50, alignment="center"),
-    "NLL": st.column_config.NumberColumn("NLL, nats", format="%.4f"),
-    "ECE": st.column_config.NumberColumn("ECE", format="percent"),
     "passes": st.column_config.NumberColumn("passes", format="localized"),
     "size": st.column_config.NumberColumn("size", format="bytes"),
     "made": st.column_config.DatetimeColumn("made, UTC", format="YYYY-MM-DD HH:mm"),
@@ -182,41 +181,31 @@ def render_runs(runs: Sequence[ListedRun], ticked: Sequence[str], opened: str) -
             now = [name for name in ticked if name in chosen] + [name for name in chosen if name not in ticked]
         tick(now[-TICKS:], opened)
 
-    st.dataframe(
-        _table(runs, opened),
-        key=key,
-        hide_index=True,
-        on_select=change,
-        selection_mode=("multi-row", "single-cell"),
-        column_config=COLUMNS,
-        height=TABLE_HEIGHT if len(runs) > MOST_LISTED else "content",
-        placeholder="",
-        alt=f"Table of {counted(len(runs), 'run')}",
-    )
-
-
-@st.cache_resource(max_entries=1000, show_spinner="Reading the figures of the runs …")
-def _figures(path: str, digest: str, _manifest: Manifest | None) -> dict[str, float]:  # noqa: ARG001 (a key)
-    return read_figures(path, _manifest)
+    height = TABLE_HEIGHT if len(runs) > MOST_LISTED else ROW_HEIGHT * (len(runs) + 1) + 2
+    with st.container(height=height, border=False):  # before the browser has loaded the code of tables
+        st.dataframe(
+            _table(runs, opened),
+            key=key,
+            hide_index=True,
+            on_select=change,
+            selection_mode=("multi-row", "single-cell"),
+            column_config=COLUMNS,
+            height=height,
+            placeholder="",
+            alt=f"Table of {counted(len(runs), 'run')}",
+        )
 
 
 def _table(runs: Sequence[ListedRun], opened: str) -> pd.DataFrame:
     known = [run.manifest for run in runs]
-    figures = [_figures(run.path, run.manifest.digest if run.manifest else "", run.manifest) for run in runs]
     rows = pd.DataFrame(
         {
             "open": ["●" if run.name == opened else "" for run in runs],
             "run": [one_line(run.name) for run in runs],
-            "state": [describe_state(run) for run in runs],
-            "model": [one_line(manifest.model.name) if manifest and manifest.model else "" for manifest in known],
-            "data": [describe_examples(manifest) if manifest else "" for manifest in known],
-            "task": [manifest.task if manifest else "" for manifest in known],
-            "passes": pd.array([manifest.passes if manifest else None for manifest in known], "Int64"),
-            "rate": [manifest.rates if manifest else "" for manifest in known],
-            "masks": [manifest.masks or manifest.origin.kind if manifest else "" for manifest in known],
             "quality": [describe_quality(run) for run in runs],
-            "NLL": [values.get("nll") for values in figures],
-            "ECE": [values.get("ece") for values in figures],
+            "passes": pd.array([manifest.passes if manifest else None for manifest in known], "Int64"),
+            "data": [describe_examples(manifest) if manifest else "" for manifest in known],
+            "state": [describe_state(run) for run in runs],
             "size": [run.bytes for run in runs],
             "made": pd.Series(
                 [time_made(manifest) if manifest else None for manifest in known], dtype="datetime64[s, UTC]"
@@ -241,7 +230,7 @@ def describe_quality(run: ListedRun) -> str:
     if manifest is None or manifest.quality is None:
         return ""
     task = task_of(manifest)
-    return one_line(f"{task.quality_name} {task.format_quality(manifest.quality, manifest.unit)}")
+    return one_line(f"{run.measure} {task.format_quality(manifest.quality, manifest.unit)}")
 
 
 def render_run(run: ListedRun, path: Path, names: Sequence[str], opened: str) -> None:
@@ -560,7 +549,9 @@ def render_changes(run: ComparedRun, state: PageState, comparison: Comparison) -
             if not len(examples):
                 st.caption("No example.")
                 continue
-            tiles(run, state, examples[:MOST_CHANGED], None, state.score, key=f"changed-{kind.split()[0]}", to=here)
+            first, key = examples[:MOST_CHANGED], f"changed-{kind.split()[0]}"
+            facts = [_facts_in_both(run, comparison, int(example), state.score) for example in first]
+            tiles(run, state, first, None, state.score, key, here, facts=facts)
             filters = replace(state.filters, columns=(ColumnFilter(run.change, (kind,)),))
             st.page_link(
                 EXPLORE.script,
@@ -568,6 +559,20 @@ def render_changes(run: ComparedRun, state: PageState, comparison: Comparison) -
                 icon=":material/arrow_forward:",
                 query_params=state.link(filters=filters.without("lasso", "area", "selected")),
             )
+
+
+def _facts_in_both(run: Run, comparison: Comparison, example: int, score: str) -> list[tuple[str, str]]:
+    """Return the label of an example, and what each run predicts for it, with the score."""
+    other, place = comparison.other, comparison.pairs.find(example)
+    own, facts = task_renderer(run).tile_text(run, table(run).iloc[example].to_dict()), []
+    if own.label:
+        facts.append(("label", own.label))
+    for of_run, number in ((run, example), (other, int(comparison.pairs.other[place]))):
+        row = table(of_run).iloc[number].to_dict()
+        shown = task_renderer(of_run).tile_text(of_run, row).prediction
+        value = short_value(run_scores(of_run)[score], row[score]) if score in run_scores(of_run) else ""
+        facts.append((one_line(of_run.name), " ".join(filter(None, [shown, value]))))
+    return facts
 
 
 def render_example_in_both(run: ComparedRun, state: PageState, comparison: Comparison) -> None:
@@ -633,7 +638,6 @@ def _render_label_choice(comparison: Comparison, state: PageState) -> None:
     )
 
 
-st.html(Path(__file__).parents[1] / "runs.css")
 folder, paths = cache_folder(), run_paths()
 runs = list_runs(folder) or list_shipped_runs()
 opened = run_name(paths)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
 
 import streamlit as st
 
@@ -113,8 +112,6 @@ def render_buttons(state: PageState, step: int, steps: int) -> None:
 
 
 run, state = begin(PRESENT, name_run)
-if state.present:
-    st.html(Path(__file__).parents[1] / "present.css")
 story = task_renderer(run).story
 if story is None:
     st.info("There is no demo of a run of this task. Overview and Explore show what there is.", icon=":material/info:")

@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from mcviz.analysis.base import LEAST_LABELLED
+from mcviz.analysis.base import LEAST_LABELLED, labelled_sentence
 from mcviz.app.calibration import (
     chosen_group,
     describe_calibration,
@@ -15,6 +15,7 @@ from mcviz.app.calibration import (
     render_group_choice,
     render_groups,
     render_reliability,
+    render_unlabelled,
     render_worst_slice,
 )
 from mcviz.app.navigation import EXPLORE, TRUST, begin
@@ -23,6 +24,7 @@ from mcviz.app.resources import check_needs, has
 from mcviz.app.state import PageState, latest_state, state_widget_args, update_state
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.regression import regression_trust
+from mcviz.app.thresholds import render_tolerance
 from mcviz.app.wording import counted
 from mcviz.runs import Run
 
@@ -32,12 +34,14 @@ QUESTIONS: dict[str, tuple[str, Callable[[Run, PageState], None]]] = {
     "groups": ("Does a group fare worse?", render_groups),
     "scores": ("Which score finds the {noun}?", render_scores),
     "sets": ("How many classes are possible?", render_prediction_sets),
+    "unlabelled": ("How good is it on those without a label?", render_unlabelled),
 }
+OF_LOSSES = "scores", "unlabelled"  # which take no class an example
 
 
 def describe_trust(run: Run, state: PageState) -> str:
     """Say whether the probabilities can be trusted, or of numbers their intervals, where labels tell it."""
-    if has(run, "labels") and len(run) < LEAST_LABELLED:
+    if has(run, "labels") and run.manifest.labelled < LEAST_LABELLED:
         return "**Too few examples to tell**: there is one."
     if has(run, "classes"):
         return describe_calibration(run, state) if has(run, "labels") else describe_estimate(run, state)
@@ -45,7 +49,7 @@ def describe_trust(run: Run, state: PageState) -> str:
         return task_renderer(run).describe_run(run)
     if has(run, "labels"):
         verdict, _, figures = regression_trust(run).sentences[0].partition(":")
-        return f"**{verdict}**:{figures}"
+        return f"**{verdict}**:{figures} {labelled_sentence(run)}".rstrip()
     return f"**Without labels nobody can tell** how good the predictions for {counted(len(run), 'example')} are."
 
 
@@ -61,6 +65,16 @@ def render_regression(run: Run, state: PageState) -> None:
             icon=EXPLORE.icon,
             query_params=state.link(view="intervals"),
         )
+        render_tolerance(run)
+        if has(run, "bounded loss"):
+            render_group_choice(run, state)
+            st.header("Who looks at what?", anchor=False)
+            render_referral(run, state)
+            render_first_referred(run, state)
+            render_questions(run, state)
+        if run.manifest.examples_with_labels is not None:
+            st.header(QUESTIONS["unlabelled"][0], anchor=False)
+            render_unlabelled(run, state)
 
 
 def render_classification(run: Run, state: PageState) -> None:
@@ -100,7 +114,9 @@ def render_questions(run: Run, state: PageState) -> None:
     """Render a question each, with its answer, which is computed where it is open."""
     with st.container(gap="xsmall"):
         for name, (question, render) in QUESTIONS.items():
-            if name != "scores" and not has(run, "classes"):
+            if name not in OF_LOSSES and not has(run, "classes"):
+                continue
+            if name == "unlabelled" and run.manifest.examples_with_labels is None:
                 continue
             expander = st.expander(
                 question.format(noun=run.task.loss.noun),
@@ -118,7 +134,7 @@ def show_answer(name: str, is_shown: bool) -> None:
 
 
 run, state = begin(TRUST, describe_trust)
-if has(run, "labels") and len(run) < LEAST_LABELLED:
+if has(run, "labels") and run.manifest.labelled < LEAST_LABELLED:
     st.info("One example tells nothing. Sample the model on more of them, with labels.", icon=":material/inbox:")
 elif has(run, "targets"):
     render_regression(run, state)

@@ -1,5 +1,6 @@
 """All examples, ranked and filtered, in the view that fits the question."""
 
+import numpy as np
 import streamlit as st
 
 from mcviz.app.components import render_empty_selection
@@ -25,11 +26,11 @@ from mcviz.app.selection import (
 from mcviz.app.state import PageState, choose_name, choose_segment, finish_page
 from mcviz.app.views import VIEWS, View
 from mcviz.app.views.actions import render_menus
-from mcviz.app.views.rail import render_rail
+from mcviz.app.views.rail import render_rail, render_rail_of_run
 from mcviz.app.views.scatter import LAYOUT_WORK
 from mcviz.app.wording import as_markdown, counted, direction, mistakes_sentence
 from mcviz.app.work import is_requested, show_failures
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_numbers
 
 
 def describe_selection(run: Run, state: PageState) -> str:
@@ -45,7 +46,12 @@ def describe_selection(run: Run, state: PageState) -> str:
     if wrong is None:
         return ranked
     first_ones = "the first {}" if matching == len(run) else "the first {} that match"
-    return f"{ranked} {mistakes_sentence(wrong[selection.examples], first_ones)}"
+    if run.manifest.examples_with_labels is None:
+        return f"{ranked} {mistakes_sentence(wrong[selection.examples], first_ones)}"
+    labelled = selection.examples[np.isin(selection.examples, labelled_numbers(run))]
+    if not len(labelled):
+        return f"{ranked} None of them has a label."
+    return f"{ranked} Of the {len(labelled):,} with a label: {mistakes_sentence(wrong[labelled], first_ones)}"
 
 
 def render_notes(selection: Selection) -> None:
@@ -58,17 +64,14 @@ def render_notes(selection: Selection) -> None:
 
 
 def render_view(selection: Selection, view: View) -> None:
-    """Render a view, and the gallery beside it where the view selects."""
+    """Render a view, and the gallery below it where the view selects."""
     if not view.own_filters:
         view.show(selection)
     elif not filter_mask(selection.run, selection.filters.without(*view.own_filters)).any():
         render_empty_selection()
     else:
-        left, right = st.columns([3, 2], gap="small")
-        with left:
-            view.show(selection)
-        with right:
-            render_gallery(selection)
+        view.show(selection)
+        render_gallery(selection)
 
 
 def render_page() -> None:
@@ -76,8 +79,8 @@ def render_page() -> None:
     run, state = begin(EXPLORE, describe_selection)
     selection, names = select(run, state), available(VIEWS, run)
     name = choose_name(state.view, names)
-    if not VIEWS[name].of_whole_run:
-        render_rail(selection)
+    draw_rail = render_rail_of_run if VIEWS[name].of_whole_run else render_rail
+    draw_rail(selection)
     with st.container(key="above-views"):
         render_notes(selection)
     with_gallery = name == "gallery" or bool(VIEWS[name].own_filters)

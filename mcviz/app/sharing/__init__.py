@@ -24,6 +24,7 @@ from mcviz.app.selection import mistakes, ranked_examples
 from mcviz.app.server import STREAMLIT_OPTIONS, outside_of_pages
 from mcviz.app.sharing.contents import Choice, describe_examples, kept_scores
 from mcviz.app.sharing.summary import overview, trust
+from mcviz.app.sharing.withheld import PARTS, Part, WithheldRun
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
 from mcviz.app.views.rail import ranking_labels
@@ -40,6 +41,13 @@ MEGABYTES = 10.0  # of a page, at most, unless another limit is given
 SMALL_SIDE = 64  # pixels of the pictures of a page that would be too large
 SAMPLE = 400  # examples, by which the size of a page of more is estimated
 ROOM = 0.97  # of the limit, for which a page is planned
+DECIDE = (
+    '<form id="decide"><h2>Decide</h2><div id="answers" role="group" aria-label="Decide"></div>'
+    '<label id="another">Another class<select id="class"></select></label>'
+    '<label>Note<textarea id="note" rows="2" maxlength="2000"></textarea></label>'
+    '<label>Your name<input id="reviewer" maxlength="100" autocomplete="name"></label>'
+    '<button type="submit" id="save"></button> <span class="quiet" id="kept" role="status"></span></form>'
+)
 COMPONENTS = {
     "gallery": ("tile.css acts.css gallery.css", "listening element tile act_buttons latest_data gallery"),
     "look": (
@@ -57,6 +65,7 @@ def share(
     *,
     score: str | None = None,
     examples: Collection[int] | None = None,
+    without: Collection[Part] = (),
     link: str = "",
     max_size: float = MEGABYTES,
     progress: Progress | None = None,
@@ -68,15 +77,20 @@ def share(
         to: the file, such as `page.html`; it is replaced if it is there.
         score: by which the page ranks at first; that of the run without it.
         examples: numbers of those that the page has; all without it, as far as they fit.
+        without: parts of the run that the page does not have: "images", which are the examples of whatever kind,
+            "labels", "columns" and "ids". The page says so, and shows what is shown of a run that lacks them.
         link: the address of a dashboard that shows the run; none without it.
         max_size: in megabytes. A page that would be larger has fewer scores, then smaller pictures, then fewer
             examples: all mistakes, and the most uncertain ones.
         progress: called with (done, total) examples; an exception from it stops the work, and no file is left.
 
     Raises:
-        InvalidInputError: no such score or example, or not even a page of one example fits.
+        InvalidInputError: no such score, part or example, or not even a page of one example fits.
         StorageError: the file cannot be written.
     """
+    for part in without:
+        validate.choice("without", part, PARTS)
+    run = WithheldRun(run, without) if without else run
     score = validate.choice("score", score or run.first_score, list(run_scores(run)))
     chosen = np.arange(len(run)) if examples is None else _check_examples(run, examples)
     with outside_of_pages():
@@ -213,7 +227,11 @@ def _components() -> str:
     """The dashboard's components, each in a scope of its own, with what they find on Streamlit's pages."""
     made = []
     for name, (styles, scripts) in COMPONENTS.items():
-        parts = [_load("standalone.js"), load_assets(*(f"{script}.js" for script in scripts.split()))]
+        parts = [
+            load_assets("acts.js"),
+            _load("standalone.js"),
+            load_assets(*(f"{script}.js" for script in scripts.split())),
+        ]
         script = "\n".join(parts).replace("export default", "return")
         style = orjson.dumps(load_assets(*styles.split())).decode()
         made.append(f"{name}: {{ style: {style}, render: (() => {{\n{script}\n}})() }},")
@@ -246,6 +264,9 @@ def _bar(run: Run, link: str) -> str:
 def _footer(choice: Choice) -> str:
     """Say what made the page, of which run, and what of it is left out."""
     run, left_out = choice.run, []
+    whole = run.whole if isinstance(run, WithheldRun) else run
+    if isinstance(run, WithheldRun):
+        left_out.append(f"Left out: {', '.join(sorted(run.without))}.")
     if len(choice.examples) < len(run):
         left_out.append(
             f"This file has {counted(len(choice.examples), 'example')} of {len(run):,}; the figures and the grey "
@@ -254,7 +275,7 @@ def _footer(choice: Choice) -> str:
     if len(choice.scores) < len(run_scores(run)):
         left_out.append(f"It has {len(choice.scores)} of {counted(len(run_scores(run)), 'score')}.")
     passes, examples = counted(run.passes, "pass"), counted(len(run), "example")
-    made = f"{passes} over {examples}, {run.manifest.sampling_summary}. Run {run.digest[:12]}."
+    made = f"{passes} over {examples}, {run.manifest.sampling_summary}. Run {whole.digest[:12]}."
     return "".join(f"<p>{escape(words)}</p>" for words in [*left_out, made])
 
 
@@ -291,5 +312,5 @@ def _explore(run: Run) -> str:
         '<div id="pages"><button type="button" id="before">Previous</button><span id="page"></span>'
         '<button type="button" id="after">Next</button></div></div>'
         '<aside class="st-key-look" aria-label="Example"><div id="look"></div><div id="maps"></div>'
-        '<table id="row"></table></aside></div>'
+        f'<table id="row"></table>{DECIDE if run.task.decides else ""}</aside></div>'
     )

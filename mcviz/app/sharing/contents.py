@@ -7,6 +7,7 @@ so they are stored with these values, and the script looks them up.
 import base64
 import gzip
 import io
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from mcviz.app.kinds import kind_renderer
 from mcviz.app.kinds.base import TILE
 from mcviz.app.resources import class_sets, details, format_facts, format_value, has, run_scores
 from mcviz.app.resources import table as run_table
+from mcviz.app.reviewing import ANSWERS, ANSWERS_OF_SEVERAL
 from mcviz.app.selection import mistakes
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
@@ -28,6 +30,7 @@ from mcviz.app.tasks.base import ExampleContext
 from mcviz.app.views.rail import brush_column
 from mcviz.figures import CRISP_BELOW, contact_sheet, thumbnails
 from mcviz.measures import Score
+from mcviz.reviews import answers_of
 from mcviz.runs import Run
 from mcviz.runs.tables import Progress
 
@@ -87,6 +90,7 @@ def describe_examples(choice: Choice, progress: Progress) -> dict[str, Any]:
         "names": pack_json(names),
         "details": pack_json(_tile_details(choice)),
         **_draw_sheets(choice),
+        "review": _describe_answers(choice),
         "explanations": [pack_json(part) for part in _explain_in_parts(choice, progress)],
         "together": TOGETHER,
     }
@@ -163,6 +167,26 @@ def _tile_details(choice: Choice) -> dict[str, Any]:
     rows = run_table(run)[own].iloc[examples].to_dict("records") if own else []
     tiles = kind_renderer(run).tiles(run, examples).details if has(run, "examples") and not has(run, "images") else ()
     return {"tiles": tiles, "facts": [format_facts(own, row) for row in rows]}
+
+
+def _describe_answers(choice: Choice) -> dict[str, Any] | None:
+    """What a reader can decide about each example: answers with their words, and the label that they are about."""
+    run = choice.run
+    if not run.task.decides:
+        return None
+    answers = answers_of(run)
+    words = ANSWERS_OF_SEVERAL if answers.several else ANSWERS
+    places: dict[str, int] = {}
+    of_examples = []
+    for example in map(int, choice.examples):
+        offered = [[words[name], *answer] for name, answer in answers.shortcuts(example).items()]
+        key = json.dumps({"offered": offered, "label": answers.label_text(example)})
+        of_examples.append(places.setdefault(key, len(places)))
+    return {
+        "examples_sha256": run.manifest.examples.sha256,
+        "options": run.class_names if run.task.decides == "class" else (),
+        "answers": pack_json({"different": list(map(json.loads, places)), "examples": of_examples}),
+    }
 
 
 def _draw_sheets(choice: Choice) -> dict[str, Any]:

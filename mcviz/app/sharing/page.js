@@ -10,7 +10,9 @@ const $ = (id) => document.getElementById(id);
 const counted = (count) => count.toLocaleString("en");
 
 async function inflate(packed) {
-  const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+  const letters = atob(packed);
+  const bytes = new Uint8Array(letters.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = letters.charCodeAt(at); // in a tenth of the time of `from`
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")));
 }
 const numbersOf = async (packed, Kind) => new Kind(await (await inflate(packed)).arrayBuffer());
@@ -69,20 +71,24 @@ class Examples {
     return sets ? values.some((value) => data[place * classes + value]) : values.includes(data[place]);
   }
 
-  /* Whether an example passes the filters of a state, but for those that are left out. */
-  passes(state, place, without = "") {
+  /* The places, of these in their order, that pass the filters of a state but for one. */
+  matching(state, places, without = "") {
+    const tests = [];
     for (const name of ["label", "prediction", "wrong"]) {
       const values = state.classes(name);
-      if (name !== without && values.length && !this.has(name, place, values)) return false;
+      if (name !== without && values.length) tests.push((place) => this.has(name, place, values));
     }
-    const correct = state.get("correct");
-    if (without !== "correct" && correct && this.filters.correct.data[place] !== (correct === "correct" ? 1 : 0)) return false;
-    if (without !== "disagree" && state.get("disagree") && !this.filters.disagree.data[place]) return false;
+    const { correct, disagree } = this.filters;
+    if (correct && without !== "correct" && state.get("correct")) {
+      const wanted = Number(state.get("correct") === "correct");
+      tests.push((place) => correct.data[place] === wanted);
+    }
+    if (disagree && state.get("disagree")) tests.push((place) => disagree.data[place]);
     for (const [name, [low, high]] of Object.entries(state.ranges)) {
-      const value = DATA.scores[name].of.data[place];
-      if (name !== without && !(low <= value && value <= high)) return false;
+      const values = DATA.scores[name].of.data;
+      if (name !== without) tests.push((place) => low <= values[place] && values[place] <= high);
     }
-    return true;
+    return tests.length ? places.filter((place) => tests.every((test) => test(place))) : places;
   }
 
   /* The words for the value of a score: those from the last value on that is no larger. */
@@ -117,7 +123,7 @@ class Examples {
       brief,
       wrong: wrong && !suspect,
       value,
-      marks: {},
+      marks: { flag: state.flagged.includes(example) },
       hover: [first, by, ...facts].filter(Boolean).join("\n"),
       ...(DATA.sheets.length ? { sheet: `sheet-${Math.floor(place / perSheet)}`, place: place % perSheet } : {}),
       ...this.details.tiles[place],
@@ -162,6 +168,10 @@ class State {
     return this.get("example") === "" ? undefined : Number(this.get("example"));
   }
 
+  get flagged() {
+    return this.get("flagged").split(",").filter(Boolean).map(Number);
+  }
+
   classes(name) {
     if (!examples.filters[name]) return [];
     return this.get(name).split(",").filter(Boolean).map(Number);
@@ -179,13 +189,62 @@ class State {
   /* The address with other values; other examples are listed from their first page on. */
   with(changes, page = this.page) {
     const query = new URLSearchParams(this.query);
-    if (!("page" in changes) && Object.keys(changes).some((name) => name !== "example")) query.delete("page");
+    if (!("page" in changes) && Object.keys(changes).some((name) => !["example", "flagged"].includes(name))) query.delete("page");
     for (const [name, value] of Object.entries(changes)) value === "" ? query.delete(name) : query.set(name, value);
     return `#/${page}${query.size ? `?${query}` : ""}`;
   }
 }
 
-let examples, state;
+/* The decisions of a reader: kept by this browser under the examples that they are about, until they are saved as a file. */
+class Decisions {
+  static async load() {
+    const decisions = new Decisions();
+    decisions.key = `mcviz ${DATA.review.examples_sha256}`;
+    decisions.answers = await contentOf(DATA.review.answers);
+    const kept = { name: "", made: {} };
+    try {
+      Object.assign(kept, JSON.parse(localStorage.getItem(decisions.key)));
+      localStorage.setItem(decisions.key, JSON.stringify(kept));
+    } catch {
+      decisions.lost = true;
+    }
+    Object.assign(decisions, kept, { saved: true });
+    return decisions;
+  }
+
+  get count() {
+    return Object.keys(this.made).length;
+  }
+
+  at(place) {
+    return this.answers.different[this.answers.examples[place]];
+  }
+
+  /* Keep an answer to an example or a note on it; an answer that is given again is taken back. */
+  put(place, change) {
+    const example = examples.numbers[place];
+    const made = { example, label: this.at(place).label, ...this.made[example], ...change };
+    if (made.kind || made.note) this.made[example] = made;
+    else delete this.made[example];
+    this.saved = false;
+    this.keep();
+  }
+
+  keep() {
+    if (!this.lost) localStorage.setItem(this.key, JSON.stringify({ name: this.name, made: this.made }));
+  }
+
+  /* The file: also an example that is flagged is one that somebody looked at. */
+  file() {
+    const flagged = state.flagged.filter((example) => examples.places.has(example) && !this.made[example]?.kind);
+    const skipped = flagged.map((example) => ({ ...this.made[example], example, kind: "skip" }));
+    const others = Object.values(this.made).filter(({ example }) => !flagged.includes(example));
+    const content = { examples_sha256: DATA.review.examples_sha256, reviewer: this.name, decisions: [...others, ...skipped] };
+    return new Blob([JSON.stringify({ ...content, format: 1 }, undefined, 1)], { type: "application/json" });
+  }
+}
+
+let examples, state, decisions;
 const render = {}; // the components, by their places
 
 /* A look takes the place of the one before in the browser's history; all else is a step in it. */
@@ -214,7 +273,7 @@ function show(isLook) {
     else link.removeAttribute("aria-current");
   }
   const all = examples.ranked(state.score, state.order);
-  const matching = all.filter((place) => examples.passes(state, place));
+  const matching = examples.matching(state, all);
   if (!isLook) {
     showRail();
     showGallery(matching);
@@ -228,11 +287,11 @@ function showRail() {
   $("rank").value = `${score} ${order}`;
   $("meaning").textContent = DATA.scores[score].meaning;
   showBrush(score);
-  const all = Array.from(examples.numbers.keys());
+  const all = examples.ranked(score, order);
   for (const name of ["label", "prediction", "wrong"]) {
     const select = $(name);
     if (!select) continue;
-    const left = all.filter((place) => examples.passes(state, place, name));
+    const left = examples.matching(state, all, name);
     const counts = countClasses(name, left);
     const chosen = state.classes(name);
     for (const option of select.options) {
@@ -242,7 +301,7 @@ function showRail() {
     select.options[0].textContent = chosen.length > 1 ? `any of ${chosen.length}` : "any";
   }
   if (examples.filters.correct) {
-    const left = all.filter((place) => examples.passes(state, place, "correct"));
+    const left = examples.matching(state, all, "correct");
     for (const button of $("correct").children) {
       const { value } = button.dataset;
       const count = left.filter((place) => !value || examples.filters.correct.data[place] === (value === "correct" ? 1 : 0)).length;
@@ -268,11 +327,13 @@ function showBrush(name) {
   const score = DATA.scores[name];
   const { edges } = score;
   const bins = score.bins.map((words, at) => ({ name: words, all: score.all[at], left: 0, wrong: 0 }));
-  score.in.data.forEach((bin, place) => {
-    if (bin < 0 || !examples.passes(state, place, name)) return;
-    bins[bin].left++;
-    bins[bin].wrong += examples.filters.correct?.data[place] === 0;
-  });
+  const wrong = examples.filters.correct?.data;
+  for (const place of examples.matching(state, examples.ranked(name, "uncertain_first"), name)) {
+    const bin = bins[score.in.data[place]];
+    if (!bin) continue; // its value is no number
+    bin.left++;
+    bin.wrong += wrong?.[place] === 0;
+  }
   const range = state.ranges[name];
   const at = (value) => {
     const after = edges.findIndex((edge) => edge >= value);
@@ -320,6 +381,7 @@ async function showLook(matching) {
   const heard = ({ what, example }) => {
     if (what === "look") look(example, matching);
     if (what === "close") go({ example: "" });
+    if (what === "flag") flag(example);
   };
   showLook.latest = place;
   if (place === undefined) return render.look({ near: [] }, heard);
@@ -341,6 +403,7 @@ async function showLook(matching) {
     },
     heard,
   );
+  if (decisions) showDecision(place);
   $("maps").hidden = !explanation.maps;
   if (explanation.maps) render.maps(explanation.maps, () => undefined);
   showRow(explanation.row);
@@ -362,6 +425,58 @@ function showRow(row) {
       return line;
     }),
   );
+}
+
+function flag(example) {
+  const others = state.flagged.filter((other) => other !== example);
+  go({ flagged: (others.length < state.flagged.length ? others : [...others, example]).join(",") });
+}
+
+function showDecision(place) {
+  const made = decisions.made[examples.numbers[place]] ?? {};
+  const isMade = (kind, name) => made.kind === kind && (made.class_name ?? null) === name;
+  const answer = (kind, name) => {
+    decisions.put(place, isMade(kind, name) ? { kind: null, class_name: null } : { kind, class_name: name });
+    showDecision(place);
+  };
+  $("answers").replaceChildren(
+    ...decisions.at(place).offered.map(([words, kind, name]) => {
+      const button = Object.assign(document.createElement("button"), { type: "button", textContent: words });
+      button.setAttribute("aria-pressed", isMade(kind, name));
+      button.onclick = () => answer(kind, name);
+      return button;
+    }),
+  );
+  const offered = decisions.at(place).offered.some(([, kind, name]) => isMade(kind, name));
+  $("class").value = made.kind === "class" && !offered ? made.class_name : "";
+  $("class").onchange = () => $("class").value && answer("class", $("class").value);
+  $("note").value = made.note ?? "";
+  $("note").onchange = () => {
+    decisions.put(place, { note: $("note").value.trim() });
+    showDecision(place);
+  };
+  $("save").textContent = `Save ${counted(decisions.count)} decision${decisions.count === 1 ? "" : "s"}`;
+  $("save").disabled = !decisions.count && !state.flagged.length;
+  $("kept").textContent = decisions.lost ? "This browser keeps nothing: save before you leave." : "";
+}
+
+function makeDecide() {
+  $("another").hidden = !DATA.review.options.length;
+  $("class").append(new Option("none chosen", ""), ...DATA.review.options.map((name) => new Option(name)));
+  $("reviewer").value = decisions.name;
+  $("reviewer").oninput = () => {
+    decisions.name = $("reviewer").value.trim();
+    decisions.keep();
+  };
+  $("reviewer").required = true;
+  $("decide").onsubmit = (event) => {
+    event.preventDefault();
+    const link = Object.assign(document.createElement("a"), { download: "decisions.json", href: URL.createObjectURL(decisions.file()) });
+    link.click();
+    URL.revokeObjectURL(link.href);
+    decisions.saved = true;
+  };
+  addEventListener("beforeunload", (event) => decisions.saved || event.preventDefault());
 }
 
 /* Controls of which only the names of choices are not known before. */
@@ -399,6 +514,10 @@ async function open() {
     );
   }
   makeControls();
+  if (DATA.review) {
+    decisions = await Decisions.load();
+    makeDecide();
+  }
   const rail = document.querySelector(".rail");
   const narrow = matchMedia("(max-width: 760px)"); // where the filters are opened over the examples
   narrow.onchange = () => (rail.open = !narrow.matches);

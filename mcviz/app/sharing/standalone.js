@@ -2,7 +2,8 @@
 
 const TAKES_KEYS = "[data-keys]"; // elements with keys of their own
 const LINKS = ".none"; // to other pages, which carry the address along
-const ACTS = {}; // what can be done with an example in place
+delete ACTS.tick; // which is for acts of the dashboard, as a pin is for its pages
+delete ACTS.pin;
 
 /* No server is waited for. */
 class Sender {

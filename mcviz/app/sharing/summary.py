@@ -8,23 +8,24 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from mcviz.analysis.base import LEAST_LABELLED, find_groups, group_sentence
+from mcviz.analysis.base import LEAST_LABELLED, find_groups, group_sentence, labelled_sentence
 from mcviz.analysis.quality_trust import measure_quality
 from mcviz.analysis.segmentation_trust import measure_segmentation
 from mcviz.app.calibration import UNKNOWN, chosen_group, describe_calibration, main_calibration
 from mcviz.app.referral import describe_guarantee, find_referral, referral_cards, referral_filters
 from mcviz.app.resources import has, ranking, run_scores, table
 from mcviz.app.sharing.contents import webp_url
+from mcviz.app.sharing.withheld import WithheldRun
 from mcviz.app.state import UNCERTAIN_FIRST, PageState
 from mcviz.app.sweep import find_sweep, noise_inputs, noise_kind, summarize
 from mcviz.app.tasks import task_renderer
-from mcviz.app.tasks.base import gain_sentence
+from mcviz.app.tasks.base import gain_over_deterministic
 from mcviz.app.wording import WORD_JOINER, as_markdown, capitalised, counted, direction
 from mcviz.figures import thumbnails
 from mcviz.figures.style import DETERMINISTIC, ENSEMBLE
 from mcviz.figures.svg import reliability_chart, value_histogram
 from mcviz.measures.calibration import calibration_table, reliability_near_one
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_examples
 from mcviz.text import as_html
 
 MOST_UNCERTAIN, FIRST_REFERRED = 16, 14  # tiles
@@ -69,7 +70,7 @@ def _quality(run: Run) -> str:
     lines = {"ensemble": (float(quality.ensembles[-1]), ENSEMBLE)}
     if quality.deterministic is not None:
         lines["deterministic"] = float(quality.deterministic), DETERMINISTIC
-    name, unit = run.task.quality_name, run.manifest.unit
+    name, unit = run.task.sealed_quality_name, run.manifest.unit
     drawn = value_histogram(
         quality.passes,
         lines,
@@ -77,7 +78,7 @@ def _quality(run: Run) -> str:
         "single passes",
         lambda value: run.task.format_quality(value, ""),
     )
-    gain = gain_sentence(run)
+    gain = gain_over_deterministic(run)[1]
     return (
         f"<h2>Each pass, and all of them together</h2><p class=quiet>{escape(capitalised(name))}. "
         f"{sentence(renderer.describe_beaten(quality))}</p>{cards(renderer.quality_cards(run, quality))}"
@@ -94,6 +95,7 @@ def _distribution(run: Run) -> str:
 
 def _noise(run: Run) -> str:
     """What the model makes of noise, where that was computed before."""
+    run = run.whole if isinstance(run, WithheldRun) else run
     if noise_kind(run) is None:
         return ""
     inputs = noise_inputs(run, PageState())
@@ -122,18 +124,18 @@ def _verdict(run: Run, state: PageState) -> tuple[str, str, str]:
     """Say whether predictions can be trusted, with the diagram or more sentences, and a table of the figures."""
     if not has(run, "labels"):
         return f"{UNKNOWN}.", "", ""
-    if len(run) < LEAST_LABELLED:
+    if run.manifest.labelled < LEAST_LABELLED:
         return "Too few examples to tell: there is one.", "", ""
     group = chosen_group(run, state)
     if not has(run, "classes"):
         measured = (measure_segmentation if run.task.of_pixels else measure_quality)(run, group=group)
-        first, *others = map(as_markdown, measured.sentences)
+        first, *others = map(as_markdown, filter(None, [*measured.sentences, labelled_sentence(run)]))
         figures = f"<h2>How good it is</h2>{paragraphs(others)}{rows(measured.text_rows)}"
         return sentence(first), figures, ""
     found = main_calibration(run, group)
     near_one = reliability_near_one(
         {name: found.predictors[name] for name in ("deterministic", "ensemble") if name in found.predictors},
-        groups=find_groups(run, group),
+        groups=find_groups(labelled_examples(run), group),
     )
     table_of = calibration_table(found)
     lines = [["measure", *next(iter(table_of.values()))], *([name, *row.values()] for name, row in table_of.items())]
@@ -146,7 +148,7 @@ def _verdict(run: Run, state: PageState) -> tuple[str, str, str]:
 
 def _referral(run: Run, state: PageState) -> str:
     """The examples that go to a person by the target that the state names, and what that leaves."""
-    if not (has(run, "labels") and has(run, "bounded loss") and len(run) >= LEAST_LABELLED):
+    if not (has(run, "labels") and has(run, "bounded loss") and run.manifest.labelled >= LEAST_LABELLED):
         return ""
     referral = find_referral(run, state)
     assert referral.on_labels is not None

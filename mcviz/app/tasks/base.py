@@ -29,7 +29,6 @@ from mcviz.app.wording import (
     as_sentence,
     capitalised,
     counted,
-    ways_to_predict,
 )
 from mcviz.measures import percent
 from mcviz.measures.intervals import finds_more_than_chance
@@ -158,7 +157,8 @@ def review_step(run: Run, score: str, order: np.ndarray, mistakes: np.ndarray, n
     return Step(headline, lambda: chart(plot.ranking(run, score), "found", headline), more)
 
 
-gain_sentence = cached_for_run(numbers_key, max_entries=8)(compare_with_deterministic)
+gain_over_deterministic = cached_for_run(numbers_key, max_entries=8)(compare_with_deterministic)
+WAYS_TO_PREDICT = "Deterministic", "One pass", "All passes"
 
 
 @dataclass(frozen=True)
@@ -350,21 +350,37 @@ class TaskRenderer(ABC):
         )
 
     def describe_run(self, run: Run) -> str:
-        """Say how good the ensemble is, and how many of its mistakes are among the most uncertain examples."""
+        """Say how good the ensemble is, also against dropout off, and how many mistakes the uncertainty finds."""
         examples = counted(len(run), run.kind.name if run.kind.plural else "example")
         if not has(run, "labels"):
-            return f"{examples} without labels; {self.describe_disagreement(run)}."
-        assert run.manifest.quality is not None
-        quality = as_inline_markdown(run.task.format_quality(run.manifest.quality, run.manifest.unit))
-        return f"{examples}, **{self.phrases.quality.format(quality)}**{self._describe_found(run)}."
+            return f"**{as_markdown(run.name)}**: {examples} without labels; {self.describe_disagreement(run)}."
+        found = run.manifest.quality
+        if run.decisions.thresholds:
+            found = 1 - float(np.nanmean(run.task.loss_of_table(table(run))))
+        assert found is not None
+        quality = as_inline_markdown(run.task.format_quality(found, run.manifest.unit))
+        labelled = "" if run.manifest.examples_with_labels is None else f", {run.manifest.labelled:,} with a label"
+        return f"{self._describe_quality(run, quality, examples + labelled)}{self._describe_found(run)}."
+
+    def _describe_quality(self, run: Run, quality: str, examples: str) -> str:
+        """Say how good the ensemble is, and whether it differs from the deterministic model by more than chance."""
+        off = "the deterministic model" if run.manifest.origin.kind == "imported" else "dropout off"
+        verdict = gain_over_deterministic(run)[0]
+        gain = {
+            "better": f", better than {off}",
+            "worse": f", worse than {off}",
+            "noise": f", not shown to differ from {off}",
+        }.get(verdict, "")
+        return f"**{as_markdown(run.name)}**: **{self.phrases.quality.format(quality)}** on {examples}{gain}"
 
     def _describe_found(self, run: Run) -> str:
         """Say how many mistakes are among the first of the ranking, as the end of a sentence."""
-        first = min(MOST_FIRST, len(run) // 5)
+        labelled = run.manifest.labelled
+        first = min(MOST_FIRST, labelled // 5)
         count, early = _count_mistakes(run, first)
         if not self.marks_mistakes and not first:
             return ""
-        if count in (0, len(run)):
+        if count in (0, labelled):
             return "; every prediction is wrong" if count else "; no prediction is wrong"
         if not first:
             return f"; {counted(count, self.phrases.mistake)}"
@@ -382,11 +398,11 @@ class TaskRenderer(ABC):
         """Render how good the passes are, alone and together, of a run with labels."""
         quality = self.pass_quality(run)
         assert quality is not None
-        name, spoken = capitalised(run.task.quality_name), self.describe_beaten(quality)
+        name, spoken = capitalised(run.task.sealed_quality_name), self.describe_beaten(quality)
         unit = f" in {as_markdown(run.manifest.unit)}" if run.manifest.unit else ""
         heading("Each pass, and all of them together", f"{name}{unit}. {spoken}")
         cards(self.quality_cards(run, quality))
-        if gain := gain_sentence(run):
+        if gain := gain_over_deterministic(run)[1]:
             st.markdown(as_markdown(gain))
         chart(_quality_figure(run), "single-passes", spoken)
 
@@ -413,7 +429,7 @@ class TaskRenderer(ABC):
 
     def quality_cards(self, run: Run, quality: PassQuality) -> list[tuple[str, str, str]]:
         """Return how good the model is with dropout off, in one pass and in all: what, how much, and a sentence."""
-        deterministic, one_pass, ensemble = ways_to_predict(run.manifest)
+        deterministic, one_pass, ensemble = WAYS_TO_PREDICT
         passes = quality.passes
         off = "" if run.manifest.origin.kind == "imported" else "Dropout off: "
         least, most = run.task.format_quality(passes.min(), ""), run.task.format_quality(passes.max(), "")
@@ -638,7 +654,7 @@ def enough_passes_sentence(enough: int, passes: int, figures_move: str, steps: s
     return f"**{counted(passes, 'pass')} may be too few**: up to the last one, {figures_move} by more than {steps}."
 
 
-def render_by_passes(state: PageState, names: str, draw: Callable[[], go.Figure], spoken: str) -> None:
+def render_by_passes(state: PageState, names: str, draw: Callable[[], go.Figure], spoken: str, more: str = "") -> None:
     """Render a chart by number of passes while it is open, as it is at first where the address asks for it.
 
     Args:
@@ -646,12 +662,15 @@ def render_by_passes(state: PageState, names: str, draw: Callable[[], go.Figure]
         names: of the figures that it has.
         draw: draws it.
         spoken: what it shows, in a sentence.
+        more: a sentence below it.
     """
     title = f"{capitalised(names)} by number of passes"
     place = st.expander(title, state.section == PASSES, key="by-passes-place", on_change="rerun")
     if place.open:
         with place:
             chart(draw(), "by-passes", f"{title}. {spoken}")
+            if more:
+                st.caption(more)
 
 
 def render_ensemble_sizes(

@@ -18,7 +18,6 @@ from mcviz.app.calibration import find_calibration
 from mcviz.app.components import (
     Explanation,
     chart,
-    class_charts,
     pass_histograms,
     render_explanation,
     render_histograms,
@@ -28,7 +27,7 @@ from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.kinds.base import ProbeInput, SliderSeries
 from mcviz.app.navigation import OVERVIEW
 from mcviz.app.resources import cached_for_run, class_names, has, missing, numbers_key, ranking, table
-from mcviz.app.selection import Selection
+from mcviz.app.selection import Selection, labelled_ranking
 from mcviz.app.state import PageState, session_store, state_widget_args
 from mcviz.app.tasks.base import (
     PASSES,
@@ -72,7 +71,9 @@ from mcviz.figures import two_classes as two_classes_figure
 from mcviz.figures.sweeps import SWEEP_SCORES, predictions_along
 from mcviz.measures import PassSummary, percent, scores, summarise
 from mcviz.measures.intervals import Interval
+from mcviz.measures.multilabel import UNKNOWN as UNKNOWN_LABEL
 from mcviz.runs import Derived, Run, load_derived, save_derived
+from mcviz.runs.columns import UNKNOWN
 from mcviz.text import one_line
 
 CONVERGENCE = "convergence"  # work, of which the subject is the run and the score
@@ -93,7 +94,7 @@ class ClassificationStory(Story):
         """Return the step on the most confident correct prediction."""
         order = ranking(run, "max_probability")[::-1]
         correct = table(run)["correct"].iloc[order]
-        example = int(order[int(np.argmax(correct.fillna(True).to_numpy(bool)))])
+        example = int(order[int(np.argmax(correct.fillna(bool(correct.isna().all())).to_numpy(bool)))])
         probs = classifier_probs(run)[example]
         prediction = int(probs.argmax())
         probability = float(probs[prediction])
@@ -129,7 +130,7 @@ class ClassificationStory(Story):
 
     def review(self, run: Run) -> Step:
         """Return the step on how many mistakes are among the least confident predictions."""
-        order = ranking(run, "max_probability")
+        order = labelled_ranking(run, "max_probability")
         wrong = mistakes_in_order(run, order)
         return review_step(run, "max_probability", order, wrong, "mistake")
 
@@ -142,7 +143,7 @@ class ClassificationStory(Story):
         headline = f"{_compare_with_alone(run, together - alone)}: **{together:.2%}** against **{alone:.2%}**."
         more = f"So many examples are right by the mean of all {len(single)}, and by one pass on average."
         if deterministic is not None:
-            gained = round((float(by_size[-1]) - deterministic) * len(run))
+            gained = round((float(by_size[-1]) - deterministic) * run.manifest.labelled)
             imported = run.manifest.origin.kind == "imported"
             model = "The deterministic model" if imported else "With dropout off, the model"
             as_many = f"{abs(gained):,} {'fewer' if gained > 0 else 'more'}" if gained else "as many"
@@ -166,7 +167,7 @@ def _compare_with_alone(run: Run, gain: float) -> str:
     if gain == 0:
         return "But together the passes are no better than alone"
     interval = Interval(gain)
-    if len(run) >= LEAST_LABELLED:
+    if run.manifest.labelled >= LEAST_LABELLED:
         interval = find_calibration(run).differences["single_pass"]["accuracy"]
     if interval.low > 0:
         return "And together the passes are better than alone"
@@ -216,20 +217,19 @@ class ClassificationRenderer(TaskRenderer):
             _offer_convergence(run, score, now=state.section == PASSES)
             return
         sentences = [enough_passes_sentence(convergence.enough, run.passes, "the figures move", "what matters")]
-        if run.passes > 1 and len(run) > plot.TOP_UNCERTAIN:
+        if run.passes > 1 and run.manifest.labelled > plot.TOP_UNCERTAIN:
             sentences.append(
                 f"Two halves of all passes share {percent(float(convergence.shared_top[-1]), 0)} of the "
                 f"{plot.TOP_UNCERTAIN} most uncertain examples by {run.task.scores[score].inline_label}."
             )
         st.markdown(" ".join(sentences))
         accuracy, nll, ece = TOLERANCES
-        st.markdown(  # lighter than `st.table`, and this page is the first that is seen
-            "| figure | a change matters from |\n|---|---|\n"
-            f"| accuracy | {100 * accuracy:g} percentage points |\n"
-            f"| NLL | {nll:g} nats |\n"
-            f"| ECE | {100 * ece:g} percentage points |"
+        matters = (
+            f"A change matters from {100 * accuracy:g} percentage points of accuracy, {nll:g} nats of NLL and "
+            f"{100 * ece:g} percentage points of ECE."
         )
-        render_by_passes(state, "accuracy, NLL and ECE", lambda: _convergence_figure(run, score), " ".join(sentences))
+        draw, spoken = (lambda: _convergence_figure(run, score)), " ".join(sentences)
+        render_by_passes(state, "accuracy, NLL and ECE", draw, spoken, matters)
 
     # Lists and filters
 
@@ -243,10 +243,13 @@ class ClassificationRenderer(TaskRenderer):
         """Return the names of label and prediction, and whether they are the same."""
         run, rows = selection.run, selection.first(most)
         names, labelled = np.array(class_names(run)), has(run, "labels")
-        columns: dict[str, Any] = {"label": names[rows["label"].to_numpy(int)]} if labelled else {}
+        known = rows["label"].notna().to_numpy()
+        given = np.where(known, names[rows["label"].fillna(0).to_numpy(int)], UNKNOWN)
+        columns: dict[str, Any] = {"label": given} if labelled else {}
         columns["prediction"] = names[rows["prediction"].to_numpy()]
         if labelled:
-            columns["correct"] = np.where(rows["correct"].to_numpy(bool), "correct", "✗ wrong")
+            judged = np.where(rows["correct"].fillna(False).to_numpy(bool), "correct", "✗ wrong")
+            columns["correct"] = np.where(known, judged, UNKNOWN)
         return columns
 
     def filter_words(self, run: Run) -> list[str]:
@@ -301,16 +304,14 @@ class ClassificationRenderer(TaskRenderer):
     # New inputs
 
     def describe_label(self, run: Run, example: int) -> str:
-        if run.labels is None:
-            return ""
-        return f"The given label is **{as_markdown(class_names(run)[run.labels[example]])}**."
+        label = table(run)["label"].iloc[example]
+        return "" if pd.isna(label) else f"The given label is **{as_markdown(class_names(run)[label])}**."
 
     def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
         return prediction_sentence(summarise(predictions), class_names(run))
 
     def render_probe(self, run: Run, chosen: ProbeInput, predictions: np.ndarray, key: str) -> None:
-        figure = plot.passes(run, predictions, label=chosen.label)
-        class_charts(figure, summarise(predictions), class_names(run), chosen.label, key)
+        render_histograms(summarise(predictions), class_names(run), chosen.label, key)
 
     def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
         """Render the probabilities of the classes and the entropies along the slider."""
@@ -417,7 +418,7 @@ class ClassificationRenderer(TaskRenderer):
             other.name: (there.reorder(order), [other_names[number] for number in order]),
         }
         for name, (summary, names) in both.items():
-            mark = "" if labels is None or labels[place] == summary.prediction else "✗ "
+            mark = "" if labels is None or labels[place] in (UNKNOWN_LABEL, summary.prediction) else "✗ "
             prediction = f"**{names[summary.prediction]}** with {percent(summary.mean[summary.prediction])}"
             st.markdown(f"**{as_markdown(name)}**: {mark}{prediction}. {as_sentence(votes(summary, names))}")
         spoken = "Histograms of the passes of both runs for the classes that they say most of."

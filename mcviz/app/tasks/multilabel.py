@@ -37,12 +37,13 @@ from mcviz.app.tasks.base import (
     mark_classes,
     render_ensemble_sizes,
 )
+from mcviz.app.thresholds import choose_class, render_threshold
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.app.work import progress_bar
 from mcviz.figures import class_counts, class_curves, curves_along
 from mcviz.figures.style import ENSEMBLE, NEUTRAL, WRONG
 from mcviz.measures import PassSummary, percent, summarise
-from mcviz.measures.multilabel import THRESHOLD, UNKNOWN, binary_entropy, class_ece
+from mcviz.measures.multilabel import UNKNOWN, binary_entropy, class_ece
 from mcviz.measures.registry import MULTILABEL_SCORES, MultilabelPredictions, Terms
 from mcviz.runs import Run
 from mcviz.text import list_names, one_line
@@ -81,31 +82,39 @@ def _doubtful_first(summary: PassSummary) -> np.ndarray:
     return np.argsort(-binary_entropy(summary.mean), kind="stable")
 
 
-def _predicted(mean: np.ndarray, names: Sequence[str]) -> list[str]:
-    return [name for name, value in zip(names, mean, strict=True) if value > THRESHOLD]
+def _predicted(is_predicted: np.ndarray, names: Sequence[str]) -> list[str]:
+    return [name for name, chosen in zip(names, is_predicted, strict=True) if chosen]
 
 
-def _list_predicted(mean: np.ndarray, names: Sequence[str]) -> str:
+def _list_predicted(is_predicted: np.ndarray, names: Sequence[str]) -> str:
     """List the predicted classes, in Markdown."""
-    predicted = _predicted(mean, all_as_markdown(names))
+    predicted = _predicted(is_predicted, all_as_markdown(names))
     return list_names([f"**{name}**" for name in predicted]) if predicted else "**none of the classes**"
 
 
-def _role(mean: float, label: int | None) -> tuple[str, str]:
+def _role(is_predicted: bool, label: int | None) -> tuple[str, str]:
     """What a class is to an example, and the colour of that."""
-    if mean <= THRESHOLD:
+    if not is_predicted:
         return ("missed label", WRONG) if label == 1 else ("not known" if label == UNKNOWN else "", NEUTRAL)
     if label == 0:
         return "prediction, no label", WRONG
     return ("prediction and label" if label == 1 else "prediction", ENSEMBLE)
 
 
-def _histograms(summary: PassSummary, names: Sequence[str], labels: np.ndarray | None) -> dict[str, Any]:
+def _describe_thresholds(run: Run) -> str:
+    thresholds = run.decisions.thresholds
+    own = list_names([f"{as_markdown(name)} above {percent(each.value)}" for name, each in thresholds.items()])
+    return f"Predicted are {own}, and other classes above 50%." if own else "A class is predicted above 50%."
+
+
+def _histograms(
+    summary: PassSummary, is_predicted: np.ndarray, names: Sequence[str], labels: np.ndarray | None
+) -> dict[str, Any]:
     """A histogram a class, the most doubtful first; of many classes those, and all that are predicted or labels."""
     known = [None] * len(names) if labels is None else labels.tolist()
     order = _doubtful_first(summary).tolist()
-    shown = [c for rank, c in enumerate(order) if rank < MOST_SHOWN or summary.mean[c] > THRESHOLD or known[c] == 1]
-    panels = [class_panel(summary, c, names[c], *_role(summary.mean[c], known[c])) for c in shown]
+    shown = [c for rank, c in enumerate(order) if rank < MOST_SHOWN or is_predicted[c] or known[c] == 1]
+    panels = [class_panel(summary, c, names[c], *_role(bool(is_predicted[c]), known[c])) for c in shown]
     left = len(names) - min(MOST_STRIPS, len(panels))
     return {
         "passes": summary.passes,
@@ -144,7 +153,7 @@ class MultilabelRenderer(TaskRenderer):
         return f"; of **{percent(float(exact.mean()))}** of the examples every label" if len(exact) else ""
 
     def describe_disagreement(self, run: Run) -> str:
-        doubtful = int((np.abs(run.mean_predictions - THRESHOLD) < 0.25).any(axis=1).sum())
+        doubtful = int((np.abs(run.mean_predictions - 0.5) < 0.25).any(axis=1).sum())
         return f"**{doubtful:,}** of them have a class between 25% and 75%"
 
     def render_passes(self, run: Run, state: PageState) -> None:
@@ -161,7 +170,7 @@ class MultilabelRenderer(TaskRenderer):
         chosen = int(np.nanargmax(eces)) if state.trust_class not in known else state.trust_class
         assert chosen is not None
         st.header("Is a class there as often as it says?", anchor=False)
-        widget = state_widget_args("trust_class", chosen)
+        widget = state_widget_args("trust_class", chosen, choose_class)
         st.selectbox("Class", known, format_func=names.__getitem__, width=260, **widget)
         probs, labels = (_terms(run)[name][:, chosen] for name in ("probs", "labels"))
         is_known = labels != UNKNOWN
@@ -177,6 +186,7 @@ class MultilabelRenderer(TaskRenderer):
         )
         spoken = f"Share of examples that have {names[chosen]} over its probability, with 95% intervals."
         chart(_class_reliability(run, chosen, group), "class-reliability", spoken)
+        render_threshold(run, chosen, group)
 
     def render_trust(self, run: Run, group: str | None) -> None:
         """Render how good the predictions are, and the same of each class."""
@@ -214,7 +224,7 @@ class MultilabelRenderer(TaskRenderer):
         names = class_names(run)
         if not isinstance(row["prediction"], str):  # of a new input
             mean = np.array([row[f"prediction_{c}"] for c in range(len(names))], float)
-            predicted = _predicted(mean, names)
+            predicted = _predicted(run.task.decide(mean), names)
             unknown = "" if np.isnan(mean).any() else "none"
             return TileText(", ".join(predicted) or unknown, brief=f"{len(predicted):,} of {len(names):,}")
         return mark_classes(row, len(run.class_names))
@@ -250,8 +260,8 @@ class MultilabelRenderer(TaskRenderer):
 
     def _sentences(self, context: ExampleContext) -> list[str]:
         summary, names, labels = summarise(context.predictions), class_names(context.run), self._labels(context)
-        shown, is_predicted = all_as_markdown(names), summary.mean > THRESHOLD
-        sentences = [f"The ensemble predicts {_list_predicted(summary.mean, names)}."]
+        shown, is_predicted = all_as_markdown(names), context.run.task.decide(summary.mean)
+        sentences = [f"The ensemble predicts {_list_predicted(is_predicted, names)}."]
         if labels is not None:
             parts = {
                 "Wrong, since they are no labels": is_predicted & (labels == 0),
@@ -279,9 +289,10 @@ class MultilabelRenderer(TaskRenderer):
     def explain(self, context: ExampleContext) -> Explanation:
         """Return the sentences, and a row a class with its histogram."""
         summary, names = summarise(context.predictions), class_names(context.run)
+        is_predicted = context.run.task.decide(summary.mean)
         return {
             "sentences": self._sentences(context),
-            "histograms": _histograms(summary, names, self._labels(context)),
+            "histograms": _histograms(summary, is_predicted, names, self._labels(context)),
         }
 
     def render_summary(self, context: ExampleContext) -> None:
@@ -296,9 +307,10 @@ class MultilabelRenderer(TaskRenderer):
         heading(
             "What the passes predict",
             f"One histogram a class, the most doubtful first: how often each probability was predicted in "
-            f"{counted(len(predictions), 'pass')}, with mean ± standard deviation. A class is predicted from 50% on.",
+            f"{counted(len(predictions), 'pass')}, with mean ± standard deviation. {_describe_thresholds(run)}",
         )
-        histograms = _histograms(summarise(predictions), class_names(run), labels)
+        summary = summarise(predictions)
+        histograms = _histograms(summary, run.task.decide(summary.mean), class_names(run), labels)
         render_explanation(f"explanation-{key}", {"histograms": histograms})
 
     def render_pinned(self, context: ExampleContext) -> None:
@@ -314,14 +326,15 @@ class MultilabelRenderer(TaskRenderer):
     # New inputs
 
     def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
-        return f"The ensemble predicts {_list_predicted(predictions.mean(axis=0), class_names(run))}."
+        predicted = run.task.decide(predictions.mean(axis=0))
+        return f"The ensemble predicts {_list_predicted(predicted, class_names(run))}."
 
     def render_probe(self, run: Run, chosen: ProbeInput, predictions: np.ndarray, key: str) -> None:
         self._render_histograms(run, predictions, None, key)
 
     def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
         """Render the probabilities of the classes along the slider."""
-        st.caption("What the ensemble predicts at each position: a class from 50% on.")
+        st.caption(f"What the ensemble predicts at each position. {_describe_thresholds(run)}")
         figure = curves_along(
             along.amounts,
             class_curves(predictions, class_names(run)),
@@ -362,11 +375,11 @@ class MultilabelRenderer(TaskRenderer):
 
     def sweep_figure(self, run: Run, state: PageState, sweep: SweepFindings) -> go.Figure:
         """Return how often each class is predicted."""
-        return class_counts(np.nonzero(self._means(run, sweep.scores) > THRESHOLD)[1], class_names(run))
+        return class_counts(np.nonzero(run.task.decide(self._means(run, sweep.scores)))[1], class_names(run))
 
     def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
         """Count the inputs for which some class is predicted."""
-        some = int((self._means(run, sweep.scores) > THRESHOLD).any(axis=1).sum())
+        some = int(run.task.decide(self._means(run, sweep.scores)).any(axis=1).sum())
         return [f"For {some:,} of {sweep.done:,} {sweep.inputs.kind} the model predicts a class or more."]
 
     # Two runs, and files to take away
@@ -376,9 +389,11 @@ class MultilabelRenderer(TaskRenderer):
         run, other = comparison.one, comparison.other
         names = paired_class_names(run, other)
         there = other.summary(int(comparison.pairs.other[comparison.pairs.find(context.example)]))
-        both = {run.name: run.summary(context.example), other.name: there.reorder(class_order(run, other))}
-        for name, summary in both.items():
-            st.markdown(f"**{as_markdown(name)}** predicts {_list_predicted(summary.mean, names)}.")
+        order = class_order(run, other)
+        both = {run.name: run.summary(context.example), other.name: there.reorder(order)}
+        tasks = run.task, other.task.beside(run.task, order)
+        for task, (name, summary) in zip(tasks, both.items(), strict=True):
+            st.markdown(f"**{as_markdown(name)}** predicts {_list_predicted(task.decide(summary.mean), names)}.")
         means = [summary.mean for summary in both.values()]
         order = np.argsort(-np.abs(means[1] - means[0]), kind="stable")[:MOST_COMPARED]
         text_table(

@@ -25,7 +25,7 @@ from mcviz.app.resources import (
     table,
     target_names,
 )
-from mcviz.app.selection import Selection
+from mcviz.app.selection import Selection, labelled_ranking
 from mcviz.app.state import COVERAGES, PageState
 from mcviz.app.tasks.base import (
     CloserLook,
@@ -62,7 +62,7 @@ from mcviz.measures.regression import (
     predictive_variance,
 )
 from mcviz.measures.scores import HISTOGRAM_BINS
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_examples
 from mcviz.text import make_target_names, one_line
 
 NAMED_TARGETS = 3  # of an example, where there is room for a line
@@ -102,7 +102,8 @@ class Prediction:
     def __init__(self, run: Run, predictions: np.ndarray, coverage: int, example: int | None = None) -> None:
         self.run, self.predictions, self.coverage = run, predictions, coverage
         labels, deterministic = run.labels, run.deterministic_predictions
-        self.labels = None if example is None or labels is None else labels[example].astype(np.float64)
+        label = None if example is None or labels is None else labels[example].astype(np.float64)
+        self.labels = None if label is None or not np.isfinite(label).all() else label
         self.deterministic = None if example is None or deterministic is None else deterministic[example]
         given = as_predictions(run, predictions[:, None])
         interval = pass_intervals(given, coverage / 100)
@@ -319,7 +320,7 @@ class RegressionStory(Story):
     def review(self, run: Run) -> Step:
         """Return the step on how many of the largest errors are among the examples of the most uncertainty."""
         score = run_scores(run)[run.first_score]
-        order = ranking(run, score.name)
+        order = labelled_ranking(run, score.name)
         large = mistakes_in_order(run, order)
         return review_step(run, score.name, order, large, "largest error", f" by {score.inline_label}")
 
@@ -345,6 +346,7 @@ class RegressionStory(Story):
 @cached_for_run(numbers_key, max_entries=4)
 def _interval_calibrations(run: Run) -> list[IntervalCalibration]:
     """Compare the intervals of each target with the labels."""
+    run = labelled_examples(run)
     return interval_calibration(as_predictions(run, run.predictions_block(0, None), run.labels))
 
 
@@ -401,7 +403,7 @@ class RegressionRenderer(TaskRenderer):
 
     def render_measures(self, run: Run) -> None:
         st.header("How wrong it is, by other measures", anchor=False)
-        if len(run) < LEAST_LABELLED:
+        if run.manifest.labelled < LEAST_LABELLED:
             st.caption("One example is too few to tell how wrong the model is.")
             return
         trust = regression_trust(run)
@@ -409,7 +411,7 @@ class RegressionRenderer(TaskRenderer):
         st.markdown(f"**{intervals}** {' '.join(gains)}")
         (_, *predictors), *rows = zip(*trust.text_rows, strict=True)
         text_table(("measure", *predictors), map(all_as_markdown, rows))
-        few = f"Fewer than {FEWEST_UNBOUNDED} are too few for it. " if len(run) < FEWEST_UNBOUNDED else ""
+        few = f"Fewer than {FEWEST_UNBOUNDED} are too few for it. " if run.manifest.labelled < FEWEST_UNBOUNDED else ""
         st.caption(
             f"Lower errors are better; in brackets the 95% interval over other examples of the same kind. {few}RMSE "
             "weighs large errors most, MAE all alike. NLL (negative log likelihood) and CRPS compare the whole "
@@ -426,7 +428,7 @@ class RegressionRenderer(TaskRenderer):
         )
         return TileText(
             first_targets(predictions, one_line(run.manifest.unit)),
-            first_targets(labels) if has(run, "labels") else "",
+            first_targets(labels) if np.isfinite(labels).all() else "",
         )
 
     def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import base64
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
@@ -14,7 +14,7 @@ import streamlit as st
 
 from mcviz.analysis.base import group_sentence, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
-from mcviz.analysis.pairing import class_order, name_apart
+from mcviz.analysis.pairing import class_order, name_apart, paired_class_names
 from mcviz.analysis.segmentation_trust import SegmentationTrust, measure_segmentation
 from mcviz.analysis.slices import slices
 from mcviz.app.components import (
@@ -168,6 +168,7 @@ def describe_maps(
     disagreement: bool = False,
     plays: bool = False,
     passes: bool = True,
+    names: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Describe the outlines of one image over it, as prediction, label and passes have them, and the maps of doubt.
 
@@ -180,6 +181,7 @@ def describe_maps(
         disagreement: whether the map of passes that differ is over it at first.
         plays: whether one pass is drawn after the other.
         passes: whether each pass is there; or else only where they differ.
+        names: of the classes; those of the run without it.
     """
     planes = [*(of.classes[:, 0] if passes else ()), of.mean_class[0]]
     maps: list[dict[str, object]] = []
@@ -198,7 +200,7 @@ def describe_maps(
     return {
         "width": width,
         "height": height,
-        "classes": list(zip(class_names(run), _colours(run), strict=True)),
+        "classes": list(zip(names or class_names(run), _colours(run), strict=True)),
         "background": of.background,
         "passes": len(of.classes) if passes else 0,
         "labelled": of.labels is not None,
@@ -226,18 +228,18 @@ def _render_maps(
     _mounted(key=key, data={**describe_maps(run, of, picture, spoken, **options), "turn": next(TURNS)})
 
 
-def _render_classes(run: Run, of: SegmentationPredictions, figures: Mapping[str, np.ndarray]) -> None:
+def _render_classes(names: Sequence[str], of: SegmentationPredictions, figures: Mapping[str, np.ndarray]) -> None:
     """Render a row a class that is anywhere in the passes or the label: its Dice, its area, and who draws it.
 
     Args:
-        run: whose classes they are.
+        names: of the classes.
         of: the passes over one image.
         figures: (C,) of each class by the names of `FIGURES`.
     """
     votes, rows = np.count_nonzero(areas(of.classes, of.class_count)[:, 0], axis=0), []
     columns = {"class_dice": "Dice", "class_pairwise_dice": "Dice of two passes"}
     columns = {name: label for name, label in columns.items() if name in figures}
-    for number, name in enumerate(all_as_markdown(class_names(run))):
+    for number, name in enumerate(all_as_markdown(names)):
         values = [figures[column][number] for column in columns]
         if votes[number] or not np.isnan(values).all():
             dice = (NOWHERE if np.isnan(value) else percent(value) for value in values)
@@ -519,7 +521,8 @@ class SegmentationRenderer(TaskRenderer):
         run, example = context.run, context.example
         of = _read(run, example)
         _render_maps(run, of, *_picture_in_words(context), key, controls=controls, disagreement=controls == "all")
-        _render_classes(run, of, {name: values[example] for name, values in class_figures(run).items()})
+        figures = {name: values[example] for name, values in class_figures(run).items()}
+        _render_classes(class_names(run), of, figures)
 
     def maps(self, context: ExampleContext) -> dict[str, Any]:
         of = _read(context.run, context.example)
@@ -548,7 +551,7 @@ class SegmentationRenderer(TaskRenderer):
         picture = np.rint(255 * chosen.content).astype(np.uint8)
         _render_maps(run, of, picture, spoken, f"label-maps-{key}", disagreement=True)
         figures = run.task.aggregate(run.manifest, of, None).arrays
-        _render_classes(run, of, {name: rows[0] for name, rows in figures.items()})
+        _render_classes(class_names(run), of, {name: rows[0] for name, rows in figures.items()})
 
     def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
         """Render how much of the image each class takes along the slider."""
@@ -610,6 +613,7 @@ class SegmentationRenderer(TaskRenderer):
         picture = run.pictures[context.example] if has(run, "images") else None
         numbers = context.example, int(comparison.pairs.other[place])
         names, columns = name_apart(run, other), st.columns(2, gap="medium")
+        classes_of_both = paired_class_names(run, other)
         for key, of_run, example, name, column in zip(
             ("one", "other"), (run, other), numbers, names, columns, strict=True
         ):
@@ -631,5 +635,5 @@ class SegmentationRenderer(TaskRenderer):
             with column:
                 st.markdown(f"**{as_markdown(name)}**: {words}")
                 spoken = f"Example {context.example} with outlines of {name}: {words}"
-                _render_maps(run, of, picture, spoken, f"label-maps-of-{key}", controls="few")
-                _render_classes(run, of, figures)
+                _render_maps(run, of, picture, spoken, f"label-maps-of-{key}", controls="few", names=classes_of_both)
+                _render_classes(classes_of_both, of, figures)

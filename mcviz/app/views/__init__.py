@@ -16,7 +16,6 @@ from mcviz.analysis.base import as_predictions, summarise_classes
 from mcviz.app.components import chart, render_empty_selection, table_height, text_table
 from mcviz.app.components.gallery import look_at_example, render_gallery, tick_examples, tiles
 from mcviz.app.kinds import kind_renderer
-from mcviz.app.navigation import score_chooser, target_chooser
 from mcviz.app.resources import (
     Need,
     all_grouping_columns,
@@ -42,13 +41,13 @@ from mcviz.app.state import (
 )
 from mcviz.app.tasks import task_renderer
 from mcviz.app.views.scatter import render_confusion, render_errors, render_map, render_predicted, render_scatter
-from mcviz.app.wording import all_as_markdown, as_markdown, counted, ranking_end_labels
+from mcviz.app.wording import all_as_markdown, as_markdown, ranking_end_labels
 from mcviz.figures.style import NAMED_CLASSES
 from mcviz.measures import fixed, percent
 from mcviz.measures.conformal import conformal_intervals, pass_intervals
 from mcviz.measures.intervals import Interval
 from mcviz.measures.registry import format_with_unit
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_examples
 from mcviz.tasks.regression import coverage_sentence
 from mcviz.text import one_line
 
@@ -188,8 +187,6 @@ def render_classes(selection: Selection) -> None:
     scores, names = table(run), class_names(run)
     summary = summarise_classes(scores, selection.score, len(names))
     worst = int(np.nanargmin(summary["accuracy"].to_numpy()))
-    st.caption(f"Figures of all {len(scores):,} examples of the run; the filters do not apply.")
-    score_chooser("Score", run, selection.state)
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.markdown(_describe_worst(names[worst], summary["accuracy"][worst]))
@@ -257,7 +254,7 @@ def _render_one_class(selection: Selection, chosen: int) -> None:
     run, score = selection.run, selection.score
     ranked_by = run_scores(run)[score]
     everything = table(run)
-    members = np.flatnonzero((everything["label"] == chosen).to_numpy(bool))
+    members = np.flatnonzero((everything["label"] == chosen).fillna(False).to_numpy(bool))
     if len(members) == 0:
         st.info("No example of this run is of that class.", icon=":material/inbox:")
         return
@@ -283,8 +280,6 @@ def _render_one_class(selection: Selection, chosen: int) -> None:
 def render_intervals(selection: Selection) -> None:
     """Render the calibration of a target's intervals, and how many labels those of one level hold."""
     run, target, coverage = selection.run, selection.state.target, selection.state.coverage
-    st.caption(f"Figures of the whole run, {counted(len(run), 'example')}; the filters do not apply.")
-    target_chooser(run, selection.state)
     left, right = st.columns(2, gap="large")
     with left:
         spoken = "How often intervals by the passes hold the label, against how often they should."
@@ -299,7 +294,7 @@ def render_intervals(selection: Selection) -> None:
         choose_segment("Intervals for this share of the labels", "coverage", coverage, shares)
         coverages, bare = _interval_coverages(run, coverage), run.manifest.predicts == "mean"
         share = coverages["by the passes"][0][target]
-        verdict = coverage_sentence(share, coverage / 100, len(run))
+        verdict = coverage_sentence(share, coverage / 100, run.manifest.labelled)
         fewest = math.ceil((100 + coverage) / (100 - coverage))  # of fewer, they cannot be as wide
         few = f" They take at least {fewest} passes, and this run has {run.passes}."
         st.markdown(f"**{verdict}**{few if bare and run.passes < fewest else ''}")
@@ -327,6 +322,7 @@ def _interval_coverages(run: Run, coverage: int) -> dict[str, tuple[list[Interva
 
     Of a run with one example there is only the first method.
     """
+    run = labelled_examples(run)
     passes, share = run.predictions_block(0, None), coverage / 100
     predictions = as_predictions(run, passes, run.labels, run.deterministic_predictions)
     assert run.labels is not None
@@ -345,8 +341,8 @@ class View:
         label: what it is called.
         show: draws it.
         needs: what a run has to have for it to be offered.
-        own_filters: the attributes of `Filters` that it sets; the gallery stands beside such a view.
-        of_whole_run: whether its figures are of the whole run whatever the filters, so that the rail is not drawn.
+        own_filters: the attributes of `Filters` that it sets; the gallery stands below such a view.
+        of_whole_run: whether its figures are of the whole run whatever the filters, so that the rail has no filters.
     """
 
     label: str

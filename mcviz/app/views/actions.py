@@ -111,7 +111,7 @@ def _render_actions(selection: Selection, with_gallery: bool) -> None:
         _dialog_button("Sample again …", ":material/replay:", "again")
     if st.button("Compare pinned …", icon=SIDE_BY_SIDE.icon, key="action-compare", type="tertiary"):
         open_page(SIDE_BY_SIDE, latest_state())
-    can_refer = has(run, "labels") and has(run, "bounded loss") and len(run) > 1
+    can_refer = has(run, "labels") and has(run, "bounded loss") and run.manifest.labelled > 1
     if can_refer or run.task.decides:
         st.markdown("**The whole run**")
     if can_refer:
@@ -178,7 +178,7 @@ def _refer(chosen: Selection) -> None:
     assert on is not None
     rest = "no rest"
     if on.quality_of_rest is not None:
-        rest = f"{task.quality_name} left after review {percent(on.quality_of_rest, 2)}"
+        rest = f"{task.rest_name} left after review {percent(on.quality_of_rest, 2)}"
     st.markdown(f"{counted(len(referral.examples), 'example')} to a person: {caught_words(task, on)}, {rest}.")
     render_promise(run, latest_state(), referral)
     for name, rule in referral.rules.items():

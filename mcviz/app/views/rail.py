@@ -17,6 +17,7 @@ import streamlit as st
 from mcviz.app.address import address_fields, parse_whole
 from mcviz.app.components import load_assets
 from mcviz.app.filters import CLASSES, FILTERS, OF_CLASSES, ColumnFilter, Filters
+from mcviz.app.navigation import score_chooser, target_chooser
 from mcviz.app.resources import (
     cached_for_run,
     class_names,
@@ -90,6 +91,18 @@ def render_rail(selection: Selection) -> None:
             on_click=update_state,
             kwargs={"filters": Filters()},
         )
+
+
+def render_rail_of_run(selection: Selection) -> None:
+    """Render what a view of the whole run is drawn by, in the place of the filters."""
+    run, state = selection.run, selection.state
+    with st.sidebar, st.container(key="rail", gap="small"):
+        if has(run, "targets"):
+            target_chooser(run, state)
+        else:
+            score_chooser("Score", run, state)
+        count = counted(run.manifest.labelled, "labelled example")
+        st.caption(f"Figures of the whole run, {count}; the filters do not apply.")
 
 
 def _render_ranking(run: Run, state: PageState) -> None:

@@ -64,7 +64,7 @@ from mcviz.app.wording import ranking_end_labels
 from mcviz.app.work import compute_on_request, request
 from mcviz.figures import CORRECT, WRONG, Window, class_colour, coloured_map, scatter
 from mcviz.figures.scores import MOST_DRAWN_POINTS
-from mcviz.figures.style import CLASSES, NEUTRAL, diagonal, escape_label
+from mcviz.figures.style import CLASSES, NEUTRAL, UNLABELLED, diagonal, escape_label
 from mcviz.measures import fixed, percent
 from mcviz.measures.quality import rank_correlation
 from mcviz.runs import Run
@@ -102,8 +102,9 @@ class Colouring:
     needs: Collection[Need] = field(default_factory=frozenset)
 
 
+NO_LABEL = "no label"
 COLOURINGS = {
-    "correct": Colouring("correct or wrong", needs={"labels", "classes"}),
+    "correct": Colouring("correct or wrong", needs={"labels", "mistakes"}),
     "label": Colouring("label", needs={"labels", "classes"}),
     "prediction": Colouring("prediction", needs={"classes"}),
     "score": Colouring("score of the ranking"),
@@ -114,7 +115,14 @@ def colouring_chooser(run: Run, state: PageState, default: str | None = None) ->
     """Render the choice of what the colours show, and return it: one of `COLOURINGS` or of `all_grouping_columns`."""
     colourings = [*available(COLOURINGS, run), *all_grouping_columns(run)]
     colouring = choose_name(state.colour, colourings, default)
-    st.selectbox("Colour", colourings, format_func=colour_label, width=250, **state_widget_args("colour", colouring))
+    st.selectbox(
+        "Colour",
+        colourings,
+        format_func=lambda each: f"Colour: {colour_label(each)}",
+        label_visibility="collapsed",
+        width=250,
+        **state_widget_args("colour", colouring),
+    )
     return colouring
 
 
@@ -152,9 +160,14 @@ def draw_points(
 def _colour_groups(run: Run, colouring: str) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
     """Return the group of each example, and name and colour of each group; of many groups the largest ten."""
     if colouring == "correct":
-        return (~table(run)["correct"].astype(bool)).to_numpy(int), ("correct", "wrong"), [CORRECT, WRONG]
+        wrong = run.task.loss_of_table(table(run)).astype(np.float64)
+        members = np.where(np.isnan(wrong), 2, wrong).astype(int)
+        kinds = 3 if np.isnan(wrong).any() else 2
+        return members, ("correct", "wrong", NO_LABEL)[:kinds], [CORRECT, WRONG, UNLABELLED][:kinds]
+    names: tuple[str, ...]
     if colouring in COLOURINGS:
-        members, names = table(run)[colouring].to_numpy(int), class_names(run)
+        members, names = table(run)[colouring].fillna(len(run.class_names)).to_numpy(int), class_names(run)
+        names = (*names, NO_LABEL) if (members == len(names)).any() else names
     else:
         members, names = groups(run, colouring).members, groups(run, colouring).names
     if len(names) <= len(CLASSES):
@@ -174,7 +187,11 @@ def render_scatter(selection: Selection) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for axis, chosen in (("x", x), ("y", y)):
             st.selectbox(
-                f"{axis} axis", list(labels), format_func=labels.__getitem__, **state_widget_args(axis, chosen)
+                f"{axis} axis",
+                list(labels),
+                format_func={name: f"{axis}: {label}" for name, label in labels.items()}.__getitem__,
+                label_visibility="collapsed",
+                **state_widget_args(axis, chosen),
             )
         colouring = colouring_chooser(run, state)
 
@@ -326,7 +343,8 @@ def render_map(selection: Selection) -> None:
     layout = choose_layout(run, selection.state)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(layouts) > 1:
-            choose_segment("Layout", "layout", layout, {each: LAYOUTS[each] for each in layouts})
+            labels = {each: LAYOUTS[each] for each in layouts}
+            choose_segment("Layout", "layout", layout, labels, label_visibility="collapsed")
         colouring = colouring_chooser(run, selection.state, "score")
     plane = positions(run, layout)
     if plane is None:
@@ -405,9 +423,11 @@ def render_confusion(selection: Selection) -> None:
     """Render the matrix of all examples that the other filters leave; a click selects a cell."""
     run, filters = selection.run, selection.filters
     shows = choose_name(selection.state.cells, CELLS)
-    choose_segment("Cells show", "cells", shows, CELLS)
+    choose_segment("Cells show", "cells", shows, CELLS, label_visibility="collapsed")
     others = filters.without("label", "prediction")
-    shown = table(run)[["label", "prediction", "correct", selection.score]][filter_mask(run, others)]
+    shown = table(run)[["label", "prediction", "correct", selection.score]][filter_mask(run, others)].dropna(
+        subset="label"
+    )
     classes, averaged = len(run.class_names), shows == "score"
     one_cell = len(filters.label) == len(filters.prediction) == 1
     cell = (filters.label[0], filters.prediction[0]) if one_cell else None
