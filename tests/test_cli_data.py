@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mcviz.cli import main
 from mcviz.cli.sample import add_scaler, read_examples, read_labels, read_relabelled
 from mcviz.cli.usage import add_options
 from mcviz.data import DataSet
 from mcviz.errors import InvalidInputError
 from mcviz.options import DataOptions
-from mcviz.runs import Preprocessing
+from mcviz.runs import Preprocessing, open_run
 
 FRAME = pd.DataFrame(
     {
@@ -72,6 +73,15 @@ def test_labels_of_a_file_stand_in_place_of_the_data_s_by_id(table: Path, capsys
     labels.assign(id=["x", "y", "z"]).to_csv(table.with_name("labels.csv"), index=False)
     with pytest.raises(InvalidInputError, match=r"should have the ids of examples, such as a\. Received: x"):
         read_relabelled(read_options(typed, table))
+
+
+def test_passes_with_ids_take_the_labels_of_some(tmp_path: Path) -> None:
+    probs = np.random.default_rng(0).dirichlet(np.ones(2), (3, 4))
+    np.savez(tmp_path / "passes.npz", probs=probs, ids=np.array(["a", "b", "c", "d"]))
+    pd.DataFrame({"id": ["d", "b"], "label": ["x", "y"]}).to_csv(tmp_path / "labels.csv", index=False)
+    command = ["import", tmp_path / "passes.npz", "--labels", tmp_path / "labels.csv", "--out", tmp_path / "run"]
+    assert main(list(map(str, command))) == 0
+    assert open_run(tmp_path / "run").labels.tolist() == [-1, 1, -1, 0]
 
 
 def test_classes_of_folders_keep_their_places_where_labels_of_a_file_name_fewer(tmp_path: Path) -> None:

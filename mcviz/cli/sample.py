@@ -465,7 +465,7 @@ def import_(passes: str, options: ImportOptions) -> None:
         if options.data.labels:
             examples = examples.with_labels_of(read_labels(options.data.labels, options.data, task))
         if opened.ids:
-            examples = examples.in_order_of(opened.ids)
+            examples = examples.spread(opened.ids).in_order_of(opened.ids)
         if examples.labels is None and opened.labels is not None:
             examples = examples.with_labels(opened.labels, task)
         names = TASKS[task].pass_names.arrays

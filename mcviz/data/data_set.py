@@ -473,11 +473,13 @@ class DataSet:
     def spread(self, ids: Sequence[str]) -> "DataSet":
         """Add examples of which only the id is known, one for each of some ids that the examples lack.
 
-        Label maps, data without labels, and examples whose ids are not all among these stay as they are.
+        Label maps, data that are more than labels, and labels whose ids are not all among these stay as they are.
         """
         labels, own = self.labels, set(self.ids or ())
         missing = [name for name in ids if name not in own]
-        if not missing or not own <= set(ids) or not isinstance(labels, np.ndarray) or labels.ndim > 2:
+        is_more = any(part is not None for part in (self.images, self.texts, self.rows, self.inputs))
+        fits = bool(own and missing) and own <= set(ids) and not is_more
+        if not fits or not isinstance(labels, np.ndarray) or labels.ndim > 2:
             return self
         count, columns = len(labels) + len(missing), self.columns
         unknown = np.nan if labels.dtype.kind == "f" else UNKNOWN_LABEL

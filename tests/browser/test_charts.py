@@ -1,10 +1,9 @@
-"""Charts that show a selection and make it, and the charts of a report, as a real browser draws them."""
+"""Charts that show a selection and make it, as a real browser draws them."""
 
 import base64
 import io
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
@@ -17,9 +16,6 @@ from mcviz import Run
 from mcviz.app.address import RunLimits
 from mcviz.app.components.gallery import MOST_PICTURES
 from mcviz.app.filters import Filters
-from mcviz.app.selection import Selection
-from mcviz.app.state import PageState
-from mcviz.app.views.actions import report
 from mcviz.measures import most_uncertain_first
 from mcviz.measures.similarity import principal_components
 from tests.browser.conftest import matching, rests, said_to_match, settle
@@ -191,26 +187,6 @@ def test_names_of_classes_are_not_under_the_toolbar(page: Page) -> None:
     assert legend is not None
     assert toolbar is not None
     assert legend["y"] >= toolbar["y"] + toolbar["height"]
-
-
-@pytest.mark.parametrize("width", [1440, 390])
-def test_charts_of_a_report_fit_their_places(browser: Browser, run: Run, tmp_path: Path, width: int) -> None:
-    state = PageState(filters=Filters(correct="wrong"))
-    page = report(Selection(run, state, np.flatnonzero(state.filters.mask(run.scores()))))
-    (tmp_path / "report.html").write_text(page)
-    with browser.new_context(offline=True, viewport={"width": width, "height": 900}) as context:
-        opened, said = context.new_page(), []
-        opened.on("console", lambda message: said.append(message.text))
-        opened.goto((tmp_path / "report.html").as_uri())
-        expect(opened.locator(".js-plotly-plot")).to_have_count(4)
-        too_wide = opened.locator(".js-plotly-plot").evaluate_all(
-            """charts => charts.filter(chart => chart.querySelector(".main-svg").getBoundingClientRect().width
-                > chart.closest(".charts > *").clientWidth + 1).length"""
-        )
-        assert too_wide == 0
-        for tile in opened.locator(".tile.wrong span", has_text="✗").all()[:4]:
-            assert tile.evaluate("line => line.offsetHeight < 1.7 * parseFloat(getComputedStyle(line).fontSize)")
-        assert not [line for line in said if "color" in line]
 
 
 @pytest.mark.parametrize("width", [1280, 1000, 390])

@@ -3,7 +3,6 @@
 import math
 import re
 import time
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -132,8 +131,8 @@ def test_what_is_referred_is_filtered_to_from_a_dialog_and_pins_are_compared(pag
     expect(page.get_by_role("button", name="Unpin")).to_have_count(2)
 
 
-def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path: Path) -> None:
-    """From a question to a link for a colleague: wrong fours, the doubtful corner, two flags, a report."""
+def test_a_real_exploration(page: Page, browser: Browser, app_url: str) -> None:
+    """From a question to a link for a colleague: wrong fours, the doubtful corner, two flags."""
     scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
     wrong_fours = ((scores["label"] == 4) & ~scores["correct"].astype(bool)).sum()
     page.goto("/")
@@ -187,22 +186,6 @@ def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path
         expect(tiles(theirs)).to_have_count(2)
         for example in (first, second):
             expect(theirs.locator(f".tile[data-example='{example}']")).to_be_visible()
-
-    go_to(page, "Explore")
-    page.get_by_role("button", name="Actions", exact=True).click()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Report as HTML").click()
-    report = tmp_path / "report.html"
-    download.value.save_as(report)
-    with browser.new_context(offline=True) as nowhere:
-        opened = nowhere.new_page()
-        asked: list[str] = []
-        opened.on("request", lambda request: asked.append(request.url))
-        opened.goto(report.as_uri())
-        expect(opened.get_by_text(f"{outlined} of 10,000 examples")).to_be_visible()
-        expect(opened.locator(".main-svg").first).to_be_visible()
-        expect(opened.locator(".tile")).to_have_count(outlined)
-        assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
 
 
 def test_a_cell_of_the_confusion_matrix_is_a_selection(page: Page) -> None:

@@ -57,9 +57,11 @@ from mcviz.sampling.torch.device import (
     DeviceWeights,
     choose_device,
     copy_module,
+    find_draws_on,
     find_own_device,
+    move_eager_plan,
+    move_traced_plan,
 )
-from mcviz.sampling.torch.device_plan import find_draws_on, move_eager_plan, move_traced_plan
 from mcviz.sampling.torch.draws import (
     Call,
     Draw,
@@ -472,7 +474,9 @@ class TorchNetwork(Network):
         own, place = find_own_device(model), self._device.place
         with borrow(model):
             self._traceable, pairs = (model, []) if own == CPU else copy_module(model, CPU)
-        self._weights = None if self._device.is_processor else DeviceWeights(place, pairs if own == place else [])
+        self._weights = (
+            None if self._device.is_processor else DeviceWeights(self._device, pairs if own == place else [])
+        )
         self._source = model if own in (CPU, place) else self._traceable  # whose weights count, also those to come
         self.transform, self.function, self.transform_name = transform, function, transform_name
         self.inputs = inputs
@@ -578,35 +582,29 @@ class TorchNetwork(Network):
             constants = [tensor for tensor in plain if id(tensor) in taken]
         if always_random:
             plan = replace(plan, deterministic=None, layers=replace(plan.layers, always_random=always_random))
-        if self._weights:
-            plan = self._move_plan(plan, self._weights, inputs, draws, finish)
+        plan = self._move_plan(plan, inputs, draws, finish)
         self._traced[inputs] = _TracedModel(operations, constants, finish, always_random)
         self.inputs, self._layers = self.inputs or inputs, plan.layers
         return replace(plan, meaning=meaning)
 
     def _move_plan(
-        self,
-        plan: Plan,
-        weights: DeviceWeights,
-        inputs: tuple[InputSpec, ...],
-        draws: tuple[Draw, ...],
-        finish: ToPredictions,
+        self, plan: Plan, inputs: tuple[InputSpec, ...], draws: tuple[Draw, ...], finish: ToPredictions
     ) -> Plan:
-        """Move the plan of the processor to the device."""
-        model, call = self._traceable, partial(self._run_output, self._traceable)
+        """Move the plan of the processor to the device, where it is another one."""
+        model, weights = self._traceable, self._weights
+        if weights is None:
+            return plan
+        if plan.layers.untraced:
+            placed, call = self._placed, partial(self._run_output, self._placed)
+            there = find_draws_on(model, placed, draws)
+            return move_eager_plan(plan, placed, call, there, finish, weights, inputs)
 
         @cache
         def retrace(rows: int, in_passes: bool = True) -> Trace:
-            return trace(
-                model, call, inputs, rows, draws if in_passes else None, self.settings.rate, on_any_device=True
-            )
+            chosen, rate = draws if in_passes else None, self.settings.rate
+            return trace(model, partial(self._run_output, model), inputs, rows, chosen, rate, on_any_device=True)
 
-        if not plan.layers.untraced:
-            return move_traced_plan(plan, retrace, inputs, finish, self._device, weights)
-        placed = self._placed
-        there = find_draws_on(model, placed, draws)
-        call = partial(self._run_output, placed)
-        return move_eager_plan(plan, placed, call, inputs, there, finish, self._device, weights)
+        return move_traced_plan(plan, retrace, inputs, finish, weights)
 
     @cached_property
     def _placed(self) -> torch.nn.Module:

@@ -23,7 +23,7 @@ from mcviz.sampling.base import (
     choose_shared_block,
 )
 from mcviz.sampling.graph import TracedDense, UntraceableError, cut_graph, find_behind, find_needed
-from mcviz.sampling.torch.device import DeviceWeights, as_tensor
+from mcviz.sampling.masks import ALIGNMENT
 from mcviz.sampling.torch.draws import (
     Call,
     Draw,
@@ -73,7 +73,7 @@ class Trace:
         return next(reversed(self.module.graph.nodes)).args[0]
 
     def extract(
-        self, feeds: Sequence[Node], fetches: Sequence[Node], weights: DeviceWeights | None = None
+        self, feeds: Sequence[Node], fetches: Sequence[Node], place: Callable[[GraphModule], GraphModule] | None = None
     ) -> Callable[..., list[torch.Tensor]]:
         """Make a function of the part of the graph between some nodes and others, or of that part on a device."""
         graph = Graph()
@@ -84,8 +84,7 @@ class Trace:
                 copies[node] = graph.node_copy(node, copies.__getitem__)
         graph.output([copies[fetch] for fetch in fetches])
         part = GraphModule(self.module, graph)
-        if weights:
-            part = weights.place_graph(part)
+        part = place(part) if place else part
         return part.forward  # its call would tell those who record the calls of a model
 
     def find_constants(self, model: torch.nn.Module) -> list[torch.Tensor]:
@@ -231,6 +230,15 @@ def run_alone(function: Callable[..., Any], tensors: Sequence[torch.Tensor]) -> 
     """Call a function of tensors in this thread alone, without gradients."""
     with one_thread(), torch.no_grad():
         return function(*tensors)
+
+
+def as_tensor(array: np.ndarray) -> torch.Tensor:
+    """Return an array in C order as a tensor whose memory lies as that of torch's own, since products round by it.
+
+    An axis of one element may have any stride in NumPy, which torch would take for another order of the axes.
+    """
+    flat, aligned = array.reshape(-1), array.ctypes.data % ALIGNMENT == 0
+    return (torch.from_numpy(flat) if aligned and flat.flags.writeable else torch.tensor(flat)).view(array.shape)
 
 
 @dataclass(frozen=True)
