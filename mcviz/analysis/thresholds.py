@@ -14,7 +14,7 @@ from mcviz.errors import InvalidInputError
 from mcviz.measures.intervals import Interval, share_interval, split_in_halves
 from mcviz.measures.multilabel import THRESHOLD, UNKNOWN, measure_class
 from mcviz.measures.thresholds import FEWEST_POSITIVE, Curve, Target
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_examples
 from mcviz.text import list_names, one_line
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Thresholds:
         sentences = [f"A prediction is wrong if its error is above {list_names(named) if several else limits[0]}."]
         if self.within_tolerance is not None:
             share = self.within_tolerance.format(lambda value: f"{100 * value:.2f}", "%")
-            sentences.append(f"{share} of {len(self.run):,} examples are right.")
+            sentences.append(f"{share} of {self.run.manifest.labelled:,} examples are right.")
         return sentences
 
     @property
@@ -371,9 +371,10 @@ def _describe(run: Run, refused: Mapping[str, str]) -> Thresholds:
     """Measure what is decided by the labels that did not choose it."""
     decisions, labels = run.decisions, run.judging_labels
     if run.targets:
-        within = None
-        if decisions.tolerances and labels is not None:
-            within = share_interval(run.task.decided_terms(run.manifest, run.array, labels)["ensemble"]["within"], None)
+        judged, within = labelled_examples(run), None
+        if decisions.tolerances and (labels := judged.judging_labels) is not None:
+            decided = run.task.decided_terms(judged.manifest, judged.array, labels)
+            within = share_interval(decided["ensemble"]["within"], None)
         return Thresholds(run, tolerances=decisions.tolerances, within_tolerance=within)
     _require_thresholds(run)
     classes = {}

@@ -69,7 +69,7 @@ class Run:
         self._folder = folder
         self._arrays = ArrayReader(folder, manifest)
         self._added_scores: tuple[str, AddedScores] | None = None
-        self._decided: _Decided | None = None
+        self._decided: Decided | None = None
         self._named: tuple[str, dict[str, np.ndarray]] | None = None
         self.path = folder.path
         self.manifest = manifest
@@ -507,7 +507,7 @@ class Run:
     def undecided(self) -> "Run":
         """The same run without any decisions: classes are predicted above 0.5, and errors are no mistakes."""
         run = Run(self._folder, self.manifest)
-        run._decided = _Decided(None, Decisions(), task_of(self.manifest))
+        run._decided = Decided(None, Decisions(), task_of(self.manifest))
         return run
 
     def decide(self, decisions: Decisions) -> None:
@@ -542,13 +542,13 @@ class Run:
             return labels
         return _freeze(self.task.hide_labels(labels, self.choosing))
 
-    def _read_decisions(self) -> "_Decided":
+    def _read_decisions(self) -> "Decided":
         """The decisions, read again where their file was replaced."""
         held = self._decided
         if held is None or held.version not in (None, self._folder.version(DECISIONS)):
             version = self._folder.version(DECISIONS)
             decisions = read_decisions(self._folder, self.manifest)
-            held = _Decided(version, decisions, task_of(self.manifest).decided(decisions, self.manifest))
+            held = Decided(version, decisions, task_of(self.manifest).decided(decisions, self.manifest))
             self._decided = held
         return held
 
@@ -748,7 +748,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class _Decided:
+class Decided:
     """Decisions, the task that follows them, and the version of their file; None where no file counts."""
 
     version: str | None

@@ -10,7 +10,7 @@ from mcviz.data.in_place import LazyRows
 from mcviz.manifest import Manifest
 from mcviz.runs.arrays import stored_arrays
 from mcviz.runs.derived import AddedScores
-from mcviz.runs.run import Run
+from mcviz.runs.run import Decided, Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +33,16 @@ class SomeExamples(Run):
         """The rows of `Run.scores` of these examples."""
         return self.whole.scores().iloc[self.examples].reset_index(drop=True).rename_axis("example")
 
+    @property
+    def undecided(self) -> Run:
+        """The same examples of the run without any decisions."""
+        return SomeExamples(self.whole.undecided, self.examples)
+
+    @property
+    def choosing(self) -> np.ndarray:
+        """(n,) bool, those whose labels chose thresholds."""
+        return self.whole.choosing[self.examples]
+
     @cached_property
     def columns(self) -> "pd.DataFrame | None":
         """The rows of `Run.columns` of these examples."""
@@ -53,6 +63,9 @@ class SomeExamples(Run):
 
     def _read_added_scores(self) -> AddedScores:
         return self.whole._read_added_scores()
+
+    def _read_decisions(self) -> Decided:
+        return self.whole._read_decisions()
 
 
 def some_examples(run: Run, examples: np.ndarray) -> Run:

@@ -118,6 +118,19 @@ def test_lists_and_guarantees_rank_all_examples_and_measure_the_labelled(tmp_pat
         assert repr(judged[0]) == repr(judged[1])
 
 
+def test_errors_within_a_tolerance_are_counted_of_the_labelled_examples(tmp_path: Path) -> None:
+    half, some = make_runs(tmp_path, "regression")["one"]
+    for run in (half, some):
+        found = mcviz.thresholds(run, tolerance=0.3)
+        assert f"of {len(KNOWN)} examples are right" in found.in_words
+    assert figures(mcviz.trust(half).as_dict()) == figures(mcviz.trust(some).as_dict())
+    required = parse_requirement("within_tolerance >= 10% in every site")
+    assert len({repr(required.judge(mcviz.trust(run).figures, run)) for run in (half, some)}) == 1
+    whole, alone = (mcviz.refer(run, miss=0.2) for run in (half, some))
+    assert (whole.on_labels.threshold, repr(whole.guarantee)) == (alone.on_labels.threshold, repr(alone.guarantee))
+    assert half.scores()["within_tolerance"].isna().sum() == COUNT - len(KNOWN)
+
+
 def test_the_labelled_half_says_what_to_expect_of_the_other(runs: dict[str, tuple[Run, Run]]) -> None:
     half, some = runs["one"]
     estimate = estimate_without_labels(half, half)

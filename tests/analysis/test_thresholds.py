@@ -186,6 +186,20 @@ def test_several_targets_are_right_where_every_error_is_within_its_tolerance(num
     mcviz.verify_run(numbers.path)
 
 
+def test_a_tolerance_counts_the_examples_that_have_a_label(numbers: Run, tmp_path: Path) -> None:
+    labels = numbers.labels.copy()
+    labels[::3, 0] = np.nan
+    outputs = numbers.predictions_block(0, None)
+    run = mcviz.write_run(tmp_path / "half", outputs, labels=labels, task="regression")
+    result = mcviz.thresholds(run, tolerance=dict.fromkeys(run.targets, 4))
+    known = np.isfinite(labels).all(axis=1)
+    right = (np.abs(run.mean_predictions.astype(float) - labels) <= 4).all(axis=1)[known]
+    assert result.within_tolerance.value == pytest.approx(right.mean())
+    assert run.scores()["within_tolerance"].isna().equals(pd.Series(~known).rename_axis("example"))
+    assert mcviz.trust(run).figures["ensemble"]["within_tolerance"].value == pytest.approx(right.mean())
+    assert mcviz.refer(run, budget=20).labelled == known.sum()
+
+
 def test_a_comparison_takes_the_tolerance_of_the_first_run(numbers: Run) -> None:
     mcviz.thresholds(numbers, tolerance={"height": 4, "width": 4})
     both = mcviz.compare(numbers, numbers.undecided)

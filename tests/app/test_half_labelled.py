@@ -32,7 +32,7 @@ PAGES: list[tuple[str, dict[str, str]]] = [
 CASES = [(task, page, query) for task in TASKS for page, query in PAGES]
 DEFAULT = [("classification", *PAGES[0]), ("classification", "trust", {}), ("regression", "trust", {})]
 SAID = {  # by page, with figures that take labels
-    "overview": f"{COUNT} rows, {len(KNOWN)} with a label, ",
+    "overview": f"on {COUNT} rows, {len(KNOWN)} with a label",
     "trust": "of the 80 of 160 examples that have one",
     "runs": "of the 80 that have one",
 }

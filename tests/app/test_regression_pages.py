@@ -106,7 +106,7 @@ def test_the_cards_and_the_table_are_what_the_passes_give(
     if run.deterministic_predictions is not None:
         rows["Deterministic"] = run.deterministic_predictions[None, :, : len(run.targets)].astype(np.float64) - labels
     rows["One pass"] = outputs - labels
-    rows["Ensemble"] = outputs.mean(axis=0, keepdims=True) - labels
+    rows["All passes"] = outputs.mean(axis=0, keepdims=True) - labels
     rmse = {label: float(np.sqrt((errors**2).mean())) for label, errors in rows.items()}
     assert [each.label for each in app.metric] == list(rows)
     assert [plain(each.value) for each in app.metric] == [significant(value) for value in rmse.values()]
@@ -115,7 +115,7 @@ def test_the_cards_and_the_table_are_what_the_passes_give(
         assert "One example is too few to tell how wrong the model is." in words(app)
         return
     (measures,) = (each.value for each in app.table)
-    labels_of = {"deterministic": "Deterministic", "single pass": "One pass", "ensemble": "Ensemble"}
+    labels_of = {"deterministic": "Deterministic", "single pass": "One pass", "ensemble": "All passes"}
     assert {labels_of[name] for name in measures} == set(rows)
     for name in measures:
         errors, label = rows[labels_of[name]], labels_of[name]

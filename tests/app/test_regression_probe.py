@@ -123,7 +123,7 @@ def test_pictures_of_a_regression_are_probed_and_end_the_story(open_run_of: Open
     assert_sound(app)
     assert "The ensemble predicts **" in words(app)
     assert "°C" in words(app)
-    app.query_params["step"] = "3"
+    app.query_params["step"] = "4"
     app.switch_page("mcviz/app/pages/story.py").run()
     assert_sound(app)
     assert "Nothing is there to be predicted" in words(app)

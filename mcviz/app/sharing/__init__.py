@@ -140,9 +140,10 @@ def fit_page(
             break
     while count:
         page = summary.write(_keep_first(choice, count), report)
-        if len(page) <= most:
+        size = len(page.encode())
+        if size <= most:
             return page
-        count = min(count - 1, int(count * ROOM * most / len(page)))
+        count = min(count - 1, int(count * ROOM * most / size))
     raise InvalidInputError(f"Not even a page of one example has {max_size:g} megabytes. Allow more.")
 
 

@@ -3,7 +3,6 @@
 
 const PAGE_SIZE = 48; // examples, of the gallery
 const AROUND = 100; // examples before and after the one that is looked at, through which keys go
-const SOME = 8; // examples of a short list
 const DATA = JSON.parse(document.getElementById("data").textContent);
 
 const $ = (id) => document.getElementById(id);

@@ -19,7 +19,7 @@ from mcviz.app.sharing.withheld import WithheldRun
 from mcviz.app.state import UNCERTAIN_FIRST, PageState
 from mcviz.app.sweep import find_sweep, noise_inputs, noise_kind, summarize
 from mcviz.app.tasks import task_renderer
-from mcviz.app.tasks.base import gain_over_deterministic
+from mcviz.app.tasks.base import cached_gain
 from mcviz.app.wording import WORD_JOINER, as_markdown, capitalised, counted, direction
 from mcviz.figures import thumbnails
 from mcviz.figures.style import DETERMINISTIC, ENSEMBLE
@@ -78,7 +78,7 @@ def _quality(run: Run) -> str:
         "single passes",
         lambda value: run.task.format_quality(value, ""),
     )
-    gain = gain_over_deterministic(run)[1]
+    gain = cached_gain(run)[1]
     return (
         f"<h2>Each pass, and all of them together</h2><p class=quiet>{escape(capitalised(name))}. "
         f"{sentence(renderer.describe_beaten(quality))}</p>{cards(renderer.quality_cards(run, quality))}"

@@ -157,7 +157,7 @@ def review_step(run: Run, score: str, order: np.ndarray, mistakes: np.ndarray, n
     return Step(headline, lambda: chart(plot.ranking(run, score), "found", headline), more)
 
 
-gain_over_deterministic = cached_for_run(numbers_key, max_entries=8)(compare_with_deterministic)
+cached_gain = cached_for_run(numbers_key, max_entries=8)(compare_with_deterministic)
 WAYS_TO_PREDICT = "Deterministic", "One pass", "All passes"
 
 
@@ -360,18 +360,14 @@ class TaskRenderer(ABC):
         assert found is not None
         quality = as_inline_markdown(run.task.format_quality(found, run.manifest.unit))
         labelled = "" if run.manifest.examples_with_labels is None else f", {run.manifest.labelled:,} with a label"
-        return f"{self._describe_quality(run, quality, examples + labelled)}{self._describe_found(run)}."
+        right = f"**{as_markdown(run.name)}**: **{self.phrases.quality.format(quality)}** on {examples}{labelled}"
+        return f"{right}{self._describe_gain(run)}{self._describe_found(run)}."
 
-    def _describe_quality(self, run: Run, quality: str, examples: str) -> str:
-        """Say how good the ensemble is, and whether it differs from the deterministic model by more than chance."""
+    def _describe_gain(self, run: Run) -> str:
+        """Say whether the ensemble differs from the deterministic model, as a part of a sentence."""
         off = "the deterministic model" if run.manifest.origin.kind == "imported" else "dropout off"
-        verdict = gain_over_deterministic(run)[0]
-        gain = {
-            "better": f", better than {off}",
-            "worse": f", worse than {off}",
-            "noise": f", not shown to differ from {off}",
-        }.get(verdict, "")
-        return f"**{as_markdown(run.name)}**: **{self.phrases.quality.format(quality)}** on {examples}{gain}"
+        words = {"better": f", better than {off}", "worse": f", worse than {off}"}
+        return (words | {"noise": f", not shown to differ from {off}"}).get(cached_gain(run)[0], "")
 
     def _describe_found(self, run: Run) -> str:
         """Say how many mistakes are among the first of the ranking, as the end of a sentence."""
@@ -402,7 +398,7 @@ class TaskRenderer(ABC):
         unit = f" in {as_markdown(run.manifest.unit)}" if run.manifest.unit else ""
         heading("Each pass, and all of them together", f"{name}{unit}. {spoken}")
         cards(self.quality_cards(run, quality))
-        if gain := gain_over_deterministic(run)[1]:
+        if gain := cached_gain(run)[1]:
             st.markdown(as_markdown(gain))
         chart(_quality_figure(run), "single-passes", spoken)
 

@@ -101,8 +101,8 @@ def render_rail_of_run(selection: Selection) -> None:
             target_chooser(run, state)
         else:
             score_chooser("Score", run, state)
-        count = counted(run.manifest.labelled, "labelled example")
-        st.caption(f"Figures of the whole run, {count}; the filters do not apply.")
+        labelled = counted(run.manifest.labelled, "labelled example")
+        st.caption(f"Figures of the whole run, {labelled}; the filters do not apply.")
 
 
 def _render_ranking(run: Run, state: PageState) -> None:
