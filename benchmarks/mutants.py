@@ -20,6 +20,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from types import CodeType
 
 import pytest
 
@@ -99,11 +100,13 @@ def find_mutants(path: str, source: bytes) -> Iterator[Mutant]:
         starts.append(starts[-1] + len(line))
 
     def visit(node: ast.AST, is_in_function: bool) -> Iterator[Mutant]:
-        if changed := change(node):
-            place = slice(starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset)
+        changed = change(node)
+        if changed and isinstance(node, ast.expr | ast.stmt):
+            last, column = node.end_lineno or node.lineno, node.end_col_offset or 0
+            place = slice(starts[node.lineno - 1] + node.col_offset, starts[last - 1] + column)
             text = ast.unparse(ast.fix_missing_locations(changed))
             text = text if isinstance(node, ast.stmt) else f"({text})"
-            yield Mutant(path, range(node.lineno, node.end_lineno + 1), is_in_function, place, text)
+            yield Mutant(path, range(node.lineno, last + 1), is_in_function, place, text)
         is_in_function |= isinstance(node, ast.FunctionDef | ast.Lambda)
         for name, value in ast.iter_fields(node):
             for child in value if isinstance(value, list) else [value]:
@@ -120,21 +123,21 @@ class Recorder:
     def __init__(self, folder: Path) -> None:
         self.file = (folder / f"{os.getpid()}.jsonl").open("a")
         self.seen: dict[str, set[int]] = {}
-        monitoring = sys.monitoring
-        monitoring.use_tool_id(TOOL, "mutants")
-        monitoring.register_callback(TOOL, monitoring.events.LINE, self._see)
-        monitoring.set_events(TOOL, monitoring.events.LINE)
+        self.monitoring = import_module("sys").monitoring  # which Python 3.11 has not
+        self.monitoring.use_tool_id(TOOL, "mutants")
+        self.monitoring.register_callback(TOOL, self.monitoring.events.LINE, self._see)
+        self.monitoring.set_events(TOOL, self.monitoring.events.LINE)
 
-    def _see(self, code: object, line: int) -> object:
+    def _see(self, code: CodeType, line: int) -> object:
         if code.co_filename.startswith(f"{ROOT}/mcviz/"):
-            self.seen.setdefault(os.path.relpath(code.co_filename, ROOT), set()).add(line)
-        return sys.monitoring.DISABLE  # until the next test
+            self.seen.setdefault(str(Path(code.co_filename).relative_to(ROOT)), set()).add(line)
+        return self.monitoring.DISABLE  # until the next test
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Write one test's name, time and lines."""
         self.seen = {}
-        sys.monitoring.restart_events()
+        self.monitoring.restart_events()
         began = sum(os.times()[:4])
         result = yield
         lines = {path: sorted(numbers) for path, numbers in self.seen.items()}
