@@ -35,7 +35,7 @@ from benchmarks.verdicts import (
     rate,
 )
 from mcviz.measures.intervals import Interval, find_biased
-from mcviz.measures.multilabel import MULTILABEL, label_means
+from mcviz.measures.multilabel import MULTILABEL, THRESHOLD, label_means
 from mcviz.measures.quality import difference_intervals
 from mcviz.measures.registry import Terms
 from mcviz.measures.segmentation import PixelSums, mean_of_known
@@ -209,7 +209,8 @@ def two_models_of_labels(random: Random, examples: int, odds: float, how: str) -
     chosen = random.integers(POOL, size=examples)
     truth, first, second = (probs[chosen] for probs in pool_of_labels(odds, how))
     labels = (random.random(truth.shape) < truth).astype(np.int8)
-    return {"probs": first, "labels": labels}, {"probs": second, "labels": labels}
+    one, other = ({"probs": probs, "predicted": probs > THRESHOLD, "labels": labels} for probs in (first, second))
+    return one, other
 
 
 @cache
@@ -260,7 +261,9 @@ def missed_failures(random: Random, examples: int, share: float) -> list[bool]:
     fails = random.random((examples, 1)) < share
     other = fails | (random.random((examples, 20)) < 0.02)
     labels = np.zeros((examples, 20), np.int8)
-    first, second = ({"probs": np.where(wrong, 0.9, 0.1), "labels": labels} for wrong in (one, other))
+    first, second = (
+        {"probs": np.where(wrong, 0.9, 0.1), "predicted": wrong, "labels": labels} for wrong in (one, other)
+    )
     worse = -0.98 * share
     alone = label_means(second)["accuracy"]
     both = difference_intervals(MULTILABEL, first, second, ["accuracy"], confidence=0.95, resamples=2, seed=0)

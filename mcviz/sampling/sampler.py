@@ -409,13 +409,18 @@ class Sampler:
             raise MissingPackageError(error)
         other, wanted, device = copy.copy(self), self.network.settings.device, manifest.origin.device_name
         if wanted == AUTO and device != self.device:
-            other.device = device
-            if computes:
-                other.network, other._plans = self.network.on_device(device), {}
-                for inputs in self._plans:
-                    other._prepare(inputs)
+            other.compute_on(device, prepare=computes)
         other.compute_with(product, compiler, prepare=computes)
         return other
+
+    def compute_on(self, device: str, *, prepare: bool) -> None:
+        """Compute on another device from now on; unless that is prepared, its name is all that changes."""
+        self.device = device
+        if prepare:
+            planned = list(self._plans)
+            self.network, self._plans = self.network.on_device(device), {}
+            for inputs in planned:
+                self._prepare(inputs)
 
     def compute_with(self, product: str | None, compiler: str, *, prepare: bool) -> None:
         """Compute with another product and another compiler from now on.

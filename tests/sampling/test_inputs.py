@@ -39,24 +39,21 @@ def augmented() -> keras.Model:
     ("make", "taken", "white"),
     one_in(
         6,
-        one_in(
-            4,
-            [
-                (network, UNIT, 1),
-                (lambda: network(shape=(6, 5)), UNIT[..., 0], 1),
-                (lambda: network(shape=(30,)), UNIT.reshape(24, 30), 1),
-                (lambda: network(layers.Rescaling(1 / 255)), BYTES, 255),
-                (lambda: network(layers.Rescaling(2.0)), UNIT, 1),
-                (functional, BYTES, 255),
-                (augmented, BYTES, 255),
-                (lambda: network(layers.Rescaling(1 / 255), dtype="uint8"), IMAGES, 255),
-                (
-                    lambda: network(layers.Rescaling(1 / 255), dtype="int32", shape=(6, 5)),
-                    IMAGES[..., 0].astype(np.int32),
-                    255,
-                ),
-            ],
-        ),
+        [
+            (network, UNIT, 1),
+            (lambda: network(shape=(6, 5)), UNIT[..., 0], 1),
+            (lambda: network(shape=(30,)), UNIT.reshape(24, 30), 1),
+            (lambda: network(layers.Rescaling(1 / 255)), BYTES, 255),
+            (lambda: network(layers.Rescaling(2.0)), UNIT, 1),
+            (functional, BYTES, 255),
+            (augmented, BYTES, 255),
+            (lambda: network(layers.Rescaling(1 / 255), dtype="uint8"), IMAGES, 255),
+            (
+                lambda: network(layers.Rescaling(1 / 255), dtype="int32", shape=(6, 5)),
+                IMAGES[..., 0].astype(np.int32),
+                255,
+            ),
+        ],
     ),
 )
 def test_a_run_holds_the_passes_over_images_as_the_model_takes_them(

@@ -191,7 +191,7 @@ def test_one_of_several_outputs_may_be_a_regression():
 
 
 def run_of(task: str, predicts: str) -> SimpleNamespace:
-    origin = SimpleNamespace(stochastic_layers=(), product=None, compiler=None)
+    origin = SimpleNamespace(stochastic_layers=(), product=None, compiler=None, device_name="cpu")
     of_run = SimpleNamespace(model=None, origin=origin, task=task, predicts=predicts, target_scaler=None)
     return SimpleNamespace(manifest=of_run)
 

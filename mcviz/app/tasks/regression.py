@@ -49,7 +49,6 @@ from mcviz.app.work import progress_bar
 from mcviz.figures import (
     Curve,
     curves_along,
-    interval_coverage,
     output_by_passes,
 )
 from mcviz.figures.style import ENSEMBLE
@@ -292,14 +291,14 @@ class RegressionStory(Story):
         at = int(np.argmin(np.abs(found.nominal - COVERAGES[0] / 100)))
         nominal, held = found.nominal[at], found.observed[at]
         said = f"The {percent(nominal, 0)} intervals hold **{percent(held)}** of the labels."
-        figure, spoken = interval_coverage(found), said.replace("**", "")
+        spoken = said.replace("**", "")
         if found.high[at] < nominal:
             more = "They promise more: the model is surer than it should be."
         elif found.low[at] > nominal:
             more = "They promise less: the intervals are wider than they need to be."
         else:
             more = "That is as many as they promise, as far as these labels can tell."
-        return Step(said, lambda: chart(figure, "holds", spoken), more)
+        return Step(said, lambda: chart(plot.intervals(run), "holds", spoken), more)
 
     def cause(self, run: Run) -> Step:
         """Return the step on how much of the widest interval is the model's, and how much is in the data."""

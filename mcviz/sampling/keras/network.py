@@ -227,7 +227,7 @@ class KerasNetwork(Network):
                 f"No layer of the model has dropout whose rate can be changed. Received: {layers}. Leave the rate out."
             )
         self.model, self.name, self.settings = model, model.name, settings
-        self.device, self._scope, self._reason = choose_device(settings.device)
+        self.device, self.scope, self.reason = choose_device(settings.device)
         self.input_shape, self.input_dtype = read_input_spec(model)
         with wrap_model_errors():
             self._text_layer = find_text_layer(model)
@@ -265,22 +265,22 @@ class KerasNetwork(Network):
         return None if layer is None else layer.name
 
     def describe_device(self) -> str:
-        return f"{self.device}, {self._reason}"
+        return f"{self.device}, {self.reason}"
 
     def on_device(self, device: str) -> Self:
         other = copy.copy(self)
         other.settings = replace(self.settings, device=device)
-        other.device, other._scope, other._reason = choose_device(device)
+        other.device, other.scope, other.reason = choose_device(device)
         return other
 
     def _place(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function that computes on the device."""
-        if not self._scope:
+        if not self.scope:
             return function
 
         @wraps(function)
         def compute(*given: Any, **options: Any) -> Any:
-            with tf.device(self._scope):
+            with tf.device(self.scope):
                 return function(*given, **options)
 
         return compute

@@ -39,7 +39,7 @@ from mcviz.sampling.torch.draws import (
     supply_numbers,
     supply_rows,
 )
-from mcviz.sampling.torch.internals import exact_products, unfused_products
+from mcviz.sampling.torch.internals import exact_products, unfused_products, version_of
 from mcviz.sampling.torch.plan import ToPredictions, Trace, as_tensor, byte_size, find_boundary, find_maskings
 from mcviz.text import first_line, list_names
 
@@ -182,15 +182,15 @@ class DeviceWeights:
         if id(tensor) in self._present:
             return self._present[id(tensor)][1].detach()
         if id(tensor) not in self._moved:
-            self._moved[id(tensor)] = tensor, tensor.detach().to(self.place), _version(tensor)
+            self._moved[id(tensor)] = tensor, tensor.detach().to(self.place), version_of(tensor)
         return self._moved[id(tensor)][1]
 
     def refresh(self) -> None:
         """Bring the tensors to the device again that have changed since, as by training."""
         for key, (tensor, moved, version) in self._moved.items():
-            if _version(tensor) != version:
+            if version_of(tensor) != version:
                 moved.copy_(tensor.detach())
-                self._moved[key] = tensor, moved, _version(tensor)
+                self._moved[key] = tensor, moved, version_of(tensor)
 
     def place_graph(self, part: GraphModule) -> GraphModule:
         """Let a graph that was traced on the processor run on the device, with its tensors there."""
@@ -204,10 +204,6 @@ class DeviceWeights:
                 node.kwargs = {**node.kwargs, "device": self.place}
         part.recompile()
         return part
-
-
-def _version(tensor: torch.Tensor) -> int:
-    return 0 if tensor.is_inference() else tensor._version
 
 
 class DevicePart:

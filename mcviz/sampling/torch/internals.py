@@ -32,6 +32,11 @@ _users = 0  # calls within `one_thread`
 _usual_threads = 1  # of an operation outside of them
 
 
+def version_of(tensor: torch.Tensor) -> int:
+    """Return how often a tensor was changed in place; 0 for one of inference mode, which counts nothing."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
 class InterceptRandomness(TorchDispatchMode):
     """Within it, `draw` is called for each operation of this thread that could draw random numbers.
 

@@ -115,7 +115,7 @@ def test_channels_that_take_more_memory_than_a_block_are_not_kept():
 
 def test_a_sampler_that_goes_on_with_a_run_leaves_the_one_that_it_is_from_as_it_was():
     model = network(layers.SpatialDropout2D(0.3), layers.Conv2D(6, 3), item=(None, None, 4))
-    origin = SimpleNamespace(product="matmul", compiler=None)
+    origin = SimpleNamespace(product="matmul", compiler=None, device_name="cpu")
     images = np.random.default_rng(0).standard_normal((2, 9, 9, 4), dtype=np.float32)
     sampler = Sampler(model)
     theirs = sampler.match_run(SimpleNamespace(origin=origin))
