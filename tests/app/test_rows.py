@@ -124,7 +124,7 @@ def test_one_value_far_away_does_not_hide_what_else_is_alike(tmp_path: Path) -> 
 def test_every_input_is_predicted_and_nothing_is_said_of_images(run: str, query: dict[str, str]) -> None:
     app = opened("probe", run, example="3", **{"seed": "0", **query})
     assert "The ensemble predicts" in words(app)
-    assert len(app.get("plotly_chart")) >= 2
+    assert len(app.get("plotly_chart")) >= 1
     assert not OF_IMAGES.search(said(app))
     if query["input"] != "row":
         button(app, "Predict shuffled" if query["input"] == "noise" else "Predict distorted").click().run()

@@ -221,7 +221,7 @@ def test_a_finger_scrolls_the_page_from_a_chart_and_selects_once_the_toolbar_say
         page = context.new_page()
         page.goto(path)
         drawn = chart(page)
-        drawn.evaluate("chart => chart.scrollIntoView({ block: 'center' })")
+        drawn.evaluate("chart => chart.scrollIntoView({ block: 'end' })")
         main, session = page.get_by_test_id("stMain"), context.new_cdp_session(page)
 
         def swipe() -> float:

@@ -100,6 +100,7 @@ def test_every_view_and_page_fits_and_changes_its_target(regression_page: Page, 
             page.set_viewport_size(size)
             page.wait_for_function(FITS)
     if run == RUNS[1]:
+        page.set_viewport_size(LAPTOP)
         page.goto(f"/uncertain?run={run}&view=intervals")
         settle(page)
         option = page.get_by_role("option", name="y <b>", exact=True)

@@ -182,7 +182,9 @@ def render_runs(runs: Sequence[ListedRun], ticked: Sequence[str], opened: str) -
         tick(now[-TICKS:], opened)
 
     height = TABLE_HEIGHT if len(runs) > MOST_LISTED else ROW_HEIGHT * (len(runs) + 1) + 2
-    with st.container(height=height, border=False):  # before the browser has loaded the code of tables
+    with st.container(
+        height=height, border=False, key="list-of-runs"
+    ):  # before the browser has loaded the code of tables
         st.dataframe(
             _table(runs, opened),
             key=key,

@@ -163,7 +163,7 @@ def test_weights_of_float64_are_told_of_their_type() -> None:
 def test_a_model_that_torch_hides_or_keeps_elsewhere_is_refused() -> None:
     for model, message in (
         (torch.compile(Model()), "compiled"),
-        (Model().half(), "of 32 or 64 bits. Received: first.weight on cpu, dtype float16"),
+        (Model().half(), "of 32 or 64 bits. Received: first.weight of dtype float16"),
         (nn.Sequential(nn.LazyLinear(3), nn.Dropout()), "no weights yet"),
         (Model().to("meta"), "first.weight on meta"),
     ):
