@@ -4,7 +4,7 @@ Run in a checkout: python benchmarks/share.py [NAME ...]. Without a name it meas
 three that are made for it: a million examples, 1,000 photographs of 512 × 512 pixels, and 20,000 texts.
 """
 
-import sys
+import argparse
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -109,10 +109,15 @@ def measure(run: Run, file: Path, browser: Browser) -> tuple[str, ...]:
 
 def main() -> None:
     """Print a row a run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "runs", nargs="*", help="runs on disk, or names of those that are made; all of both without any"
+    )
+    asked = parser.parse_args().runs
     print(" | ".join(COLUMNS))
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=SWITCHES)
-        for run in runs(sys.argv[1:], Path(folder)):
+        for run in runs(asked, Path(folder)):
             print(" | ".join(measure(run, Path(folder) / "page.html", browser)), flush=True)
         browser.close()
 
