@@ -82,7 +82,7 @@ class Shards:
         folder: of the run.
         name: of its manifest, while it is partial; it is there before anything is made.
         manifest: of the run; its `files` are complete.
-        old: the manifest of the finished run of fewer passes that grows, or None.
+        old: the manifest of the finished run whose passes stay, or None.
         there: the numbers of the shards that are complete, and are only read and aggregated.
     """
 
@@ -124,7 +124,7 @@ def make_shard(
 
     Args:
         run: to be written, as far as it is there.
-        old: the finished run of fewer passes that grows, or None.
+        old: the finished run whose passes stay, or None.
         shard: its number.
         source: of the predictions.
         labels: of the shard's examples, or None.
@@ -149,7 +149,6 @@ def make_shard(
     deterministic = (
         task.keep_deterministic(manifest, source.deterministic(start, stop)) if manifest.deterministic else None
     )
-    old = old if task.keeps_passes else None
     first = old.passes if old else 0
     passes = source.passes(start, stop, first, manifest.passes - first, report)
     _check_passes(manifest, passes, (manifest.passes - first, stop - start, manifest.width))
@@ -492,6 +491,11 @@ class _Writer:
         self.begun = True
         self._record()
 
+    @property
+    def _kept(self) -> Run | None:
+        """The finished run whose passes stay; None where all passes are made anew."""
+        return self.old if self.task.keeps_passes else None
+
     def _read_manifest(self, name: str) -> Manifest | None:
         try:
             return read_whole_manifest(self.folder, name)
@@ -536,7 +540,7 @@ class _Writer:
         for name in self.task.pass_arrays(manifest):
             self._write_metadata(stored_arrays(manifest)[name])
         if self.executor:
-            old = self.old.manifest if self.old else None
+            old = self._kept.manifest if self._kept else None
             shards = Shards(self.folder, self.name, self.manifest, old, there)
             results = self.executor.run(shards, partial(self._report, 0, 0))
         else:
@@ -558,7 +562,7 @@ class _Writer:
             examples = slice(*self.manifest.shard_range(shard))
             labels, mean = (None if rows is None else rows[examples] for rows in (contents.labels, contents.mean))
             result = make_shard(
-                run, self.old, shard, contents.source, labels, self._report,
+                run, self._kept, shard, contents.source, labels, self._report,
                 mean=mean, folder=None if shard in there else self.folder, permit=self._check_there,
             )  # fmt: skip
             yield shard, result
@@ -636,7 +640,7 @@ class _Writer:
             self._record()
 
     def _new_passes(self) -> int:
-        return self.manifest.passes - (self.old.passes if self.old and self.task.keeps_passes else 0)
+        return self.manifest.passes - (self._kept.passes if self._kept else 0)
 
     def _count_total(self) -> int:
         return self.manifest.examples.count * self._new_passes()
