@@ -19,6 +19,7 @@ from mcviz import figures, validate
 from mcviz.analysis.base import (
     REVIEWED_SHARE,
     as_predictions,
+    calibrate_intervals,
     column,
     find_groups,
     mistakes_in_order,
@@ -49,7 +50,7 @@ from mcviz.figures.trust import (
 from mcviz.measures import Score, most_uncertain_first, summarise
 from mcviz.measures.calibration import Calibration, reliability_near_one
 from mcviz.measures.calibration import calibration as measure_calibration
-from mcviz.measures.conformal import interval_calibration, pass_intervals
+from mcviz.measures.conformal import IntervalCalibration, pass_intervals
 from mcviz.measures.multilabel import UNKNOWN
 from mcviz.measures.multilabel import class_reliability as measure_class_reliability
 from mcviz.measures.registry import Terms
@@ -187,17 +188,16 @@ def calibration(run: Run, found: Calibration | None = None) -> go.Figure:
     return calibration_intervals(measure_calibration(predictors(run)) if found is None else found)
 
 
-def intervals(run: Run, target: int = 0) -> go.Figure:
+def intervals(run: Run, target: int = 0, found: Sequence[IntervalCalibration] | None = None) -> go.Figure:
     """Draw how often intervals of the passes of a regression hold the label, against how often they should.
 
     Args:
         run: with labels.
         target: the index of a target.
+        found: the result of `analysis.base.calibrate_intervals`, if it is there already.
     """
     _require_targets(run, target)
-    run = labelled_examples(run)
-    predictions = as_predictions(run, run.predictions_block(0, None), require_any_labels(run))
-    return figures.interval_coverage(interval_calibration(predictions)[target])
+    return figures.interval_coverage((calibrate_intervals(run) if found is None else found)[target])
 
 
 def convergence(run: Run, score: str | None = None, found: Convergence | None = None) -> go.Figure:

@@ -179,8 +179,12 @@ def _steps(done: Preprocessing) -> list[str]:
 
 def counted(count: int, noun: str) -> str:
     """A number of things, such as "1 pass" or "10,000 examples"."""
-    plural = "es" if noun.endswith("s") else "s"
-    return f"{count:,} {noun}{'' if count == 1 else plural}"
+    return f"{count:,} {noun if count == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """The plural of a noun, such as "passes" or "examples"."""
+    return noun + ("es" if noun.endswith("s") else "s")
 
 
 def mistakes_sentence(wrong: np.ndarray, first: str) -> str:

@@ -76,8 +76,13 @@ const asNumber = ([red, green, blue]) => ((255 << 24) | (blue << 16) | (green <<
 
 const DIFFERS = asNumber([213, 94, 0]);
 const FILLED = 0.45; // how opaque a filled mask is
-const HATCHES = [45, 135, 90, 0]; // degrees, of a colour that comes for the second, third, … time
-const ALONG = [(x, y) => x + y, (x, y) => x - y, (x) => x, (_, y) => y]; // across the lines of each
+// Of a colour that comes for the second, third, … time: the angle in the legend, and the place across the lines.
+const HATCHES = [
+  { angle: "45deg", along: (x, y) => x + y },
+  { angle: "135deg", along: (x, y) => x - y },
+  { angle: "90deg", along: (x) => x },
+  { angle: "0deg", along: (_, y) => y },
+];
 
 const partsOf = (colour) => [1, 3, 5].map((place) => parseInt(colour.slice(place, place + 2), 16));
 
@@ -228,9 +233,9 @@ class LabelMaps {
     button.type = "button";
     button.title = `Show ${name} alone`;
     button.style.setProperty("--colour", colour);
-    const repeated = this.repeats(number);
-    button.classList.toggle("hatched", repeated > 0);
-    button.style.setProperty("--angle", `${HATCHES[(repeated + 3) % 4]}deg`);
+    const hatch = this.hatchOf(number);
+    button.classList.toggle("hatched", Boolean(hatch));
+    if (hatch) button.style.setProperty("--angle", hatch.angle);
     button.setAttribute("aria-pressed", this.alone === number);
     button.onclick = () => {
       this.alone = this.alone === number ? undefined : number;
@@ -243,10 +248,11 @@ class LabelMaps {
     return item;
   }
 
-  /* How many classes before one have its colour, of which there are ten. */
-  repeats(number) {
+  /* The hatch of a class whose colour, of which there are ten, one before it has. */
+  hatchOf(number) {
     const { classes } = this.data;
-    return classes.slice(0, number).filter(([, colour]) => colour === classes[number][1]).length;
+    const before = classes.slice(0, number).filter(([, colour]) => colour === classes[number][1]).length;
+    return before ? HATCHES[(before - 1) % HATCHES.length] : undefined;
   }
 
   isShown(number) {
@@ -397,13 +403,12 @@ class LabelMaps {
     const wide = Math.max(2, Math.round(width / 64)); // pixels of the map, of a line of a hatch
     const draw = () => {
       const numbers = classes.map(([, colour]) => asNumber(partsOf(colour)));
-      const across = classes.map((_, number) => ALONG[(this.repeats(number) + 3) % 4]);
-      const hatched = classes.map((_, number) => this.repeats(number) > 0);
+      const hatches = classes.map((_, number) => this.hatchOf(number));
       return paint(this.data, (at) => {
         const value = map[at];
         if (value === background || value >= classes.length || !this.isShown(value)) return 0;
-        const place = across[value](at % width, Math.floor(at / width));
-        return hatched[value] && Math.floor(place / wide) % 2 ? 0 : numbers[value];
+        const place = hatches[value]?.along(at % width, Math.floor(at / width)) ?? 0;
+        return Math.floor(place / wide) % 2 ? 0 : numbers[value];
       });
     };
     this.layer(FILLED, this.kept(`filled ${name} ${this.alone}`, draw));

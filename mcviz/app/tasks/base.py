@@ -20,7 +20,7 @@ from mcviz.app.filters import Filters
 from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
 from mcviz.app.kinds.base import TILE, ProbeInput, SliderSeries, SweepInputs, Tiles, as_batch, predict
 from mcviz.app.resources import Need, cached_for_run, has, missing, numbers_key, ranking, table, table_key
-from mcviz.app.selection import Selection
+from mcviz.app.selection import Selection, labelled_ranking
 from mcviz.app.state import PageState
 from mcviz.app.wording import (
     MOST_FIRST,
@@ -29,6 +29,7 @@ from mcviz.app.wording import (
     as_sentence,
     capitalised,
     counted,
+    plural,
 )
 from mcviz.measures import percent
 from mcviz.measures.intervals import finds_more_than_chance
@@ -122,23 +123,23 @@ def headline_name(name: str) -> str:
     return as_markdown(f"{begun}…" if len(words) > HEADLINE_NAME else begun)
 
 
-def review_step(run: Run, score: str, order: np.ndarray, mistakes: np.ndarray, noun: str, by: str = "") -> Step:
+def review_step(run: Run, score: str, noun: str, by: str = "") -> Step:
     """Return the step on whether a look at the most uncertain examples finds more mistakes than chance does.
 
     Args:
-        run: of N examples.
+        run: with labels.
         score: the name of the uncertainty.
-        order: (N,) integers, the examples, the most uncertain first.
-        mistakes: (N,) bool in that order.
         noun: what a mistake is called.
         by: the uncertainty, as words that follow the examples.
     """
+    order = labelled_ranking(run, score)
+    mistakes = mistakes_in_order(run, order)
 
     def first() -> None:
         render_example(run, int(order[0]), EXAMPLE_WIDTH)
 
     examples, kind = counted(len(order), "example"), noun.split()[-1]
-    kinds = counted(2, kind).split()[-1]
+    kinds = plural(kind)
     if not mistakes.any():
         more = f"This is the most uncertain one of {examples}."
         return Step(f"The model makes no {kind} here: there is none to find.", first, more)

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.base import LEAST_LABELLED, convergence_score, mistakes_in_order
+from mcviz.analysis.base import LEAST_LABELLED, convergence_score
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.pairing import class_order
 from mcviz.analysis.predictors import TOLERANCES, Convergence, compute_convergence
@@ -27,7 +27,7 @@ from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.kinds.base import ProbeInput, SliderSeries
 from mcviz.app.navigation import OVERVIEW
 from mcviz.app.resources import cached_for_run, class_names, has, missing, numbers_key, ranking, table
-from mcviz.app.selection import Selection, labelled_ranking
+from mcviz.app.selection import Selection
 from mcviz.app.state import PageState, session_store, state_widget_args
 from mcviz.app.tasks.base import (
     PASSES,
@@ -130,9 +130,7 @@ class ClassificationStory(Story):
 
     def review(self, run: Run) -> Step:
         """Return the step on how many mistakes are among the least confident predictions."""
-        order = labelled_ranking(run, "max_probability")
-        wrong = mistakes_in_order(run, order)
-        return review_step(run, "max_probability", order, wrong, "mistake")
+        return review_step(run, "max_probability", "mistake")
 
     def ensemble(self, run: Run) -> Step:
         """Return the step on how the single passes and their mean compare."""

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.base import LEAST_LABELLED, as_predictions, column, group_sentence, mistakes_in_order
+from mcviz.analysis.base import LEAST_LABELLED, as_predictions, calibrate_intervals, column, group_sentence
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.quality_trust import QualityTrust, measure_quality
 from mcviz.app.components import MOST_STRIPS, Explanation, chart, render_explanation, text_table
@@ -25,7 +25,7 @@ from mcviz.app.resources import (
     table,
     target_names,
 )
-from mcviz.app.selection import Selection, labelled_ranking
+from mcviz.app.selection import Selection
 from mcviz.app.state import COVERAGES, PageState
 from mcviz.app.tasks.base import (
     CloserLook,
@@ -54,14 +54,14 @@ from mcviz.figures import (
 from mcviz.figures.style import ENSEMBLE
 from mcviz.figures.sweeps import score_comparison
 from mcviz.measures import percent, regression_scores, significant
-from mcviz.measures.conformal import IntervalCalibration, interval_calibration, pass_intervals
+from mcviz.measures.conformal import pass_intervals
 from mcviz.measures.registry import format_with_unit
 from mcviz.measures.regression import (
     FEWEST_UNBOUNDED,
     predictive_variance,
 )
 from mcviz.measures.scores import HISTOGRAM_BINS
-from mcviz.runs import Run, labelled_examples
+from mcviz.runs import Run
 from mcviz.text import make_target_names, one_line
 
 NAMED_TARGETS = 3  # of an example, where there is room for a line
@@ -287,7 +287,8 @@ class RegressionStory(Story):
 
     def holds(self, run: Run) -> Step:
         """Return the step on whether the intervals of the first target hold as many labels as they promise."""
-        found = _interval_calibrations(run)[0]
+        calibrations = _interval_calibrations(run)
+        found = calibrations[0]
         at = int(np.argmin(np.abs(found.nominal - COVERAGES[0] / 100)))
         nominal, held = found.nominal[at], found.observed[at]
         said = f"The {percent(nominal, 0)} intervals hold **{percent(held)}** of the labels."
@@ -298,7 +299,7 @@ class RegressionStory(Story):
             more = "They promise less: the intervals are wider than they need to be."
         else:
             more = "That is as many as they promise, as far as these labels can tell."
-        return Step(said, lambda: chart(plot.intervals(run), "holds", spoken), more)
+        return Step(said, lambda: chart(plot.intervals(run, found=calibrations), "holds", spoken), more)
 
     def cause(self, run: Run) -> Step:
         """Return the step on how much of the widest interval is the model's, and how much is in the data."""
@@ -319,9 +320,7 @@ class RegressionStory(Story):
     def review(self, run: Run) -> Step:
         """Return the step on how many of the largest errors are among the examples of the most uncertainty."""
         score = run_scores(run)[run.first_score]
-        order = labelled_ranking(run, score.name)
-        large = mistakes_in_order(run, order)
-        return review_step(run, score.name, order, large, "largest error", f" by {score.inline_label}")
+        return review_step(run, score.name, "largest error", f" by {score.inline_label}")
 
     def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
         """Return the step on noise, of its (T, K) predictions."""
@@ -342,11 +341,7 @@ class RegressionStory(Story):
         return example, prediction, int(prediction.std.argmax())
 
 
-@cached_for_run(numbers_key, max_entries=4)
-def _interval_calibrations(run: Run) -> list[IntervalCalibration]:
-    """Compare the intervals of each target with the labels."""
-    run = labelled_examples(run)
-    return interval_calibration(as_predictions(run, run.predictions_block(0, None), run.labels))
+_interval_calibrations = cached_for_run(numbers_key, max_entries=4)(calibrate_intervals)
 
 
 def _render_passes(prediction: Prediction, target: int, key: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from mcviz.analysis.base import group_sentence, mistakes_in_order
+from mcviz.analysis.base import group_sentence
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.pairing import class_order, name_apart, paired_class_names
 from mcviz.analysis.segmentation_trust import SegmentationTrust, measure_segmentation
@@ -253,6 +253,12 @@ def _format_area(figures: Mapping[str, np.ndarray], number: int) -> str:
     return f"{percent(mean)} ± {percent(std)}" if mean >= SPECK else percent(mean)
 
 
+def _find_drawn(run: Run, example: int) -> list[int]:
+    """Return the numbers of the classes that the prediction draws, without the background."""
+    area = class_figures(run)["class_area"][example]
+    return [number for number in foreground_of(run.manifest) if area[number] > 0]
+
+
 def _list_bold(names: list[str], numbers: list[int]) -> str:
     """List classes in bold, in Markdown."""
     return list_names([f"**{names[number]}**" for number in numbers]) if numbers else "**nothing**"
@@ -330,23 +336,18 @@ class SegmentationStory(Story):
     def review(self, run: Run) -> Step:
         """Return the step on how many of the largest losses are among the images that the passes agree on least."""
         score = run_scores(run)[run.first_score]
-        order = ranking(run, score.name)
-        large = mistakes_in_order(run, order)
-        return review_step(run, score.name, order, large, "largest loss", f" by {score.inline_label}")
+        return review_step(run, score.name, "largest loss", f" by {score.inline_label}")
 
     def _surest(self, run: Run) -> int:
         """Return the most certain image in which something is drawn."""
-        drawn = np.any(class_figures(run)["class_area"][:, foreground_of(run.manifest)] > 0, axis=1)
         order = ranking(run, run.first_score)[::-1]
-        return int(order[int(np.argmax(drawn[order]))])
+        return int(next((example for example in order if _find_drawn(run, example)), order[0]))
 
     def _least_sure(self, run: Run) -> int:
         return int(ranking(run, run.first_score)[0])
 
     def _name_drawn(self, run: Run, example: int) -> str:
-        areas_of_classes = class_figures(run)["class_area"][example]
-        drawn = [number for number in foreground_of(run.manifest) if areas_of_classes[number] > 0]
-        return _list_bold(all_as_markdown(class_names(run)), drawn)
+        return _list_bold(all_as_markdown(class_names(run)), _find_drawn(run, example))
 
     def _draw(
         self, run: Run, example: int, key: str, *, disagreement: bool = False, plays: bool = False
@@ -480,7 +481,7 @@ class SegmentationRenderer(TaskRenderer):
         """Say what is drawn and missed, and how far the passes agree; the outline is in the picture."""
         run, row, names = context.run, context.row, all_as_markdown(class_names(context.run))
         figures = {name: values[context.example] for name, values in class_figures(run).items()}
-        drawn = [number for number in foreground_of(run.manifest) if figures["class_area"][number] > 0]
+        drawn = _find_drawn(run, context.example)
         first = f"The prediction draws {_list_bold(names, drawn)}."
         if "class_dice" in figures and not np.isnan(row["loss"]):
             given = [number for number in foreground_of(run.manifest) if figures["class_area_label"][number] > 0]
