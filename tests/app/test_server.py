@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -188,7 +189,8 @@ def test_the_style_of_the_pages_is_in_the_html_of_each_and_in_no_other_answer(me
         sent.append(message)
 
     asked = {"type": "http", "method": "GET", "headers": [(b"accept", b"text/html"), (b"accept-encoding", b"gzip")]}
-    asyncio.run(StyledPages(answer)(asked, None, send))
+    with ThreadPoolExecutor(1) as another:  # a browser of this process may have a loop in this thread
+        another.submit(lambda: asyncio.run(StyledPages(answer)(asked, None, send))).result()
     start, body = sent
     headers, text = Headers(raw=start["headers"]), body["body"].decode()
     assert int(headers["content-length"]) == len(body["body"])
