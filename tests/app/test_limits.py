@@ -2,10 +2,9 @@
 
 import asyncio
 import tomllib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
@@ -17,9 +16,9 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.web.server.starlette import starlette_routes
 
 from mcviz.app.server import A_SESSION, ALL_SESSIONS, LEAST, REFUSAL, SECONDS_TO_RETURN, STREAMLIT_OPTIONS, Limits
+from tests.app.coroutines import run
 
 LARGEST = 2**20
-T = TypeVar("T")
 FILE = 900_000  # bytes
 SESSIONS = [f"session {number}" for number in range(20)]
 
@@ -52,12 +51,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Runtime:
 
 def limited(server: Runtime) -> Limits:
     return Limits(Starlette(routes=starlette_routes.create_upload_routes(server, server.uploaded_file_mgr, "")))
-
-
-def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in a thread of its own, since the tests' own may have the loop of a browser."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, coroutine).result()
 
 
 def visiting(server: Runtime, visit: Callable[[Any], Awaitable[None]]) -> None:

@@ -1,10 +1,8 @@
 """How `mcviz dashboard` starts the server: Streamlit's options, the hosts that are served, and the port."""
 
-import asyncio
 import os
 import socket
 import tomllib
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from mcviz.cli import main
 from mcviz.errors import InvalidInputError, MissingPackageError
 from mcviz.permission import may_write
 from mcviz.runs.storage import SHIPPED_RUNS
+from tests.app.coroutines import run
 
 ROOT = Path(__file__).parents[2]
 
@@ -189,8 +188,7 @@ def test_the_style_of_the_pages_is_in_the_html_of_each_and_in_no_other_answer(me
         sent.append(message)
 
     asked = {"type": "http", "method": "GET", "headers": [(b"accept", b"text/html"), (b"accept-encoding", b"gzip")]}
-    with ThreadPoolExecutor(1) as another:  # a browser of this process may have a loop in this thread
-        another.submit(lambda: asyncio.run(StyledPages(answer)(asked, None, send))).result()
+    run(StyledPages(answer)(asked, None, send))
     start, body = sent
     headers, text = Headers(raw=start["headers"]), body["body"].decode()
     assert int(headers["content-length"]) == len(body["body"])
