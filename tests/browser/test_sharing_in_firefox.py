@@ -18,6 +18,7 @@ TILES = (
     "[...document.querySelector('#gallery').shadowRoot.querySelectorAll('.tile')].map((tile) => +tile.dataset.example)"
 )
 OPENED = """while (!document.documentElement.dataset.opened) await new Promise((done) => setTimeout(done, 20));"""
+LOOK_DRAWN = """while (!document.querySelector("#answers button")) await new Promise((done) => setTimeout(done, 20));"""
 LOOKED = """go({ example: String(given[0]) });
 const said = () => document.querySelector("#look").shadowRoot.querySelector(".explanation p")?.textContent;
 const before = said();
@@ -41,7 +42,7 @@ def test_a_page_ranks_filters_looks_and_keeps_decisions_in_firefox(tmp_path: Pat
         assert tab.run(LOOKED, wanted[1]) == said.replace("**", "").replace("\\", "")
         tab.run("document.querySelector('#answers button').click()")
         tab.send("Refresh")
-        tab.run(OPENED)
+        tab.run(LOOK_DRAWN)
         assert tab.run("return document.querySelector('#answers button').ariaPressed") == "true"
         assert tab.run("return document.querySelector('#save').textContent") == "Save 1 decision"
         found = tab.run("return performance.getEntriesByType('resource').map((each) => each.name)")
