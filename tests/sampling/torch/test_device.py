@@ -31,7 +31,7 @@ import torch  # noqa: E402
 from torch import nn  # noqa: E402
 
 from benchmarks.devices import forecast_bytes  # noqa: E402
-from mcviz.sampling.torch import device as device_file  # noqa: E402
+from mcviz.sampling.torch import plan as plan_file  # noqa: E402
 from mcviz.sampling.torch.device import Device, choose_device  # noqa: E402
 from mcviz.sampling.torch.internals import exact_products  # noqa: E402
 from tests.sampling.torch import pretend  # noqa: E402
@@ -69,7 +69,7 @@ def look(model: nn.Module) -> list[tuple[str, int, str, bytes]]:
 @pytest.fixture
 def same_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks off the processor have as many examples as on it."""
-    monkeypatch.setattr(device_file, "choose_device_examples", lambda *_: 1)
+    monkeypatch.setattr(plan_file, "choose_device_examples", lambda *_: 1)
 
 
 def check_passes(sampler: Sampler, other: Sampler, examples: Any, tolerance: float) -> None:
