@@ -42,7 +42,7 @@ from tests.runs.test_export import WITHOUT_MCVIZ
 RUN = ROOT / "cache" / "mnist-cnn"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-RECIPES = "docs/recipes.md"  # whose snippets tests/test_recipes.py runs
+RECIPES = "docs/how-to/recipes.md"  # whose snippets tests/test_recipes.py runs
 IN_LINE = {name: re.findall(r"`([^`\n]+)`", text) for name, text in PAST_FENCES.items()}
 PLACEHOLDER = re.compile(r"(?<![A-Za-z])[A-Z]{3,}(?![a-z])(?!E\.md)")  # NAME, RUN, IMAGES.npz, but not README.md
 
@@ -164,7 +164,7 @@ def is_a_file_here(words: list[str]) -> None:
 
 
 def makes_the_proxy_s_passwords(words: list[str]) -> None:
-    assert f"auth_basic_user_file {words[2]};" in DOCS["docs/deploying.md"]
+    assert f"auth_basic_user_file {words[2]};" in DOCS["docs/how-to/deploy.md"]
 
 
 CHECKS: dict[str, Callable[[list[str]], None]] = {
@@ -238,16 +238,16 @@ def test_every_block_is_of_a_language_that_a_test_knows() -> None:
 
 
 def test_requirements_are_written_as_the_document_says() -> None:
-    text = DOCS["docs/pipelines.md"]
+    text = DOCS["docs/how-to/gate.md"]
     assert [" ".join(block.split()) for block in find_blocks("text", text)] == [REQUIREMENT_FORM]
-    requirements = [code for code in IN_LINE["docs/pipelines.md"] if re.search(r" [<>]=? [0-9]", code)]
+    requirements = [code for code in IN_LINE["docs/how-to/gate.md"] if re.search(r" [<>]=? [0-9]", code)]
     assert len(requirements) > 8
     for each in requirements:
         assert str(parse_requirement(each)) == each
 
 
 def test_the_workflow_has_twelve_lines_and_keeps_what_its_gate_writes() -> None:
-    (block,) = find_blocks("yaml", DOCS["docs/pipelines.md"])
+    (block,) = find_blocks("yaml", DOCS["docs/how-to/gate.md"])
     assert len(block.splitlines()) == 12
     steps = yaml.safe_load(block)["jobs"]["gate"]["steps"]
     _, installation, gate, summary, upload = steps
@@ -262,7 +262,7 @@ def test_the_workflow_has_twelve_lines_and_keeps_what_its_gate_writes() -> None:
 
 
 def test_the_service_starts_a_dashboard_and_sets_variables_that_are_read() -> None:
-    (block,) = find_blocks("ini", DOCS["docs/deploying.md"])
+    (block,) = find_blocks("ini", DOCS["docs/how-to/deploy.md"])
     unit = configparser.ConfigParser(strict=False)
     unit.read_string(block)
     program, *arguments = shlex.split(unit["Service"]["ExecStart"])
@@ -276,7 +276,7 @@ def test_the_service_starts_a_dashboard_and_sets_variables_that_are_read() -> No
 
 def test_the_nightly_script_compares_with_the_latest_run_and_keeps_fourteen(tmp_path: Path) -> None:
     """A shell runs it, with a program in the place of mcviz that notes its arguments, and makes and removes folders."""
-    (block,) = find_blocks("bash", DOCS["docs/pipelines.md"])
+    (block,) = find_blocks("bash", DOCS["docs/how-to/gate.md"])
     program = tmp_path / "bin" / "mcviz"
     program.parent.mkdir()
     program.write_text(
@@ -307,7 +307,7 @@ def test_the_nightly_script_compares_with_the_latest_run_and_keeps_fourteen(tmp_
 
 
 def test_the_login_s_file_is_one_that_streamlit_reads() -> None:
-    (block,) = find_blocks("toml", DOCS["docs/deploying.md"])
+    (block,) = find_blocks("toml", DOCS["docs/how-to/deploy.md"])
     login = tomllib.loads(block)["auth"]
     needed = {"redirect_uri", "cookie_secret", "client_id", "client_secret", "server_metadata_url"}
     assert login.keys() == needed  # as Streamlit's documentation of `st.login` lists them
@@ -358,14 +358,16 @@ def test_every_name_of_the_package_is_there(name: str) -> None:
 
 
 def test_the_public_api_is_the_table_s() -> None:
-    table = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
+    table = re.findall(
+        r"^\| `(\w+)` \|", (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert sorted(table) == sorted(mcviz.__all__)
 
 
 def test_the_protocol_s_tables_have_what_the_engine_asks_for() -> None:
     names = [*Network.__annotations__, *vars(Network)], Plan.__dataclass_fields__
     for header, asked in zip(("member of `Network`", "field of `Plan`"), names, strict=True):
-        rows = cells(DOCS["docs/architecture.md"], header)
+        rows = cells(DOCS["docs/explanation/architecture.md"], header)
         named = [name for row in rows for name in re.findall(r"`(\w+)", row[0])]
         assert sorted(named) == sorted({name for name in asked if not name.startswith("_")})
 
@@ -377,22 +379,24 @@ def test_every_page_that_the_readme_describes_is_in_the_navigation() -> None:
 
 def test_the_glossary_s_scores_are_those_of_the_registry() -> None:
     known = {score.label.lower(): score.uncertain_when for score in SCORES.values()}
-    for label, uncertain_when, _ in cells(DOCS["docs/glossary.md"], "score"):
+    for label, uncertain_when, _ in cells(DOCS["docs/reference/glossary.md"], "score"):
         assert known[label.lower()] == uncertain_when
     of_regression = {score.label.lower(): score.unit for score in REGRESSION_SCORES.values()}
-    rows = cells(DOCS["docs/glossary.md"], "score of a regression")
+    rows = cells(DOCS["docs/reference/glossary.md"], "score of a regression")
     assert {label.lower(): unit.replace("of the ", "") for label, unit, _ in rows} == of_regression
 
 
 def test_the_format_s_tables_are_those_of_the_run_that_ships() -> None:
     store = xarray.open_zarr(RUN / "predictions.zarr", consolidated=False, mask_and_scale=False)
-    rows = {row[0].strip("`"): row[1:] for row in cells(DOCS["docs/run-format.md"], "array")}
+    rows = {row[0].strip("`"): row[1:] for row in cells(DOCS["docs/reference/run-format.md"], "array")}
     assert set(rows) == set(store.data_vars)
     for name, (dimensions, kind, _) in rows.items():
         assert store[name].dims == tuple(dimensions.split(", "))
         assert re.match(r"\w+", kind).group() == store[name].dtype
     manifest = json.loads((RUN / "manifest.json").read_text())
-    named = [code for row in cells(DOCS["docs/run-format.md"], "field") for code in re.findall(r"`(\w+)`", row[0])]
+    named = [
+        code for row in cells(DOCS["docs/reference/run-format.md"], "field") for code in re.findall(r"`(\w+)`", row[0])
+    ]
     assert sorted(named) == sorted([*Manifest.__struct_fields__, "digest", "checksum"])
     assert set(manifest) <= set(named)
 
@@ -415,7 +419,7 @@ def test_the_container_copies_and_installs_what_is_there() -> None:
 
 
 def test_the_proxy_the_container_and_the_command_agree_on_the_port() -> None:
-    text, container = DOCS["docs/deploying.md"], (ROOT / "docs" / "Containerfile").read_text()
+    text, container = DOCS["docs/how-to/deploy.md"], (ROOT / "docs" / "Containerfile").read_text()
     (command,) = re.findall(r"^CMD (.*)$", container, re.MULTILINE)
     is_command_of_mcviz(json.loads(command))
     ports = [
@@ -430,6 +434,6 @@ def test_the_proxy_the_container_and_the_command_agree_on_the_port() -> None:
 
 
 def test_the_variables_of_streamlit_are_its_own() -> None:
-    named = set(re.findall(r"STREAMLIT_\w+", DOCS["docs/deploying.md"]))
+    named = set(re.findall(r"STREAMLIT_\w+", DOCS["docs/how-to/deploy.md"]))
     assert named
     assert named <= {option.env_var for option in config.get_config_options().values()}
