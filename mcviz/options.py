@@ -158,7 +158,6 @@ def _parse_task(text: str) -> str:
 
 
 def _parse_number(text: str) -> str:
-    """The number of a class, or that there is none, as it is typed."""
     if text != NO_CLASS and not (text.isdecimal() and int(text) <= 255):
         raise ValueError(f"expected a number from 0 to 255, or {NO_CLASS}, received {text!r}.")
     return text
@@ -199,7 +198,6 @@ def _parse_class_names(text: str) -> tuple[str, ...]:
 
 
 def _read_lines(path: str, trimmed: Callable[[str], str] = str) -> tuple[str, ...]:
-    """The lines of a file, such as the words of a vocabulary in the order of their numbers."""
     try:
         return tuple(trimmed(Path(path).read_text(encoding="utf-8-sig")).splitlines())
     except (OSError, UnicodeDecodeError) as error:
@@ -224,7 +222,6 @@ def _parse_pairs(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 
 
 def _parse_renamed(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Pairs of an old and a new name, each in a text of its own, or separated by commas."""
     pairs: list[str] = []
     for text in texts:
         parts = text.split(",")

@@ -166,7 +166,6 @@ class AddressField:
         return get_origin(self.kind) is tuple
 
     def _convert(self, text: str, kind: Any, run: RunLimits) -> Any:
-        """Return a text, or the number that it is, as a value of a type that the run allows; None if it is none."""
         for value in (parse_whole(text), text, parse_number(text, -inf, inf)):
             if value is not None:
                 try:

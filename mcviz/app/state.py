@@ -149,20 +149,18 @@ def queue_value(key: str, value: Any) -> None:
 
 
 def _pending_fragments() -> dict[str, None] | None:
-    """Return the keys of the fragments that are still to be drawn, in their order; None for all of the page."""
     pending: dict[str, None] | None = session_store().get(PENDING_FRAGMENTS)
     return pending
 
 
 def _read_brushes(text: str, run: RunLimits) -> tuple[str, ...]:
-    """Read names of columns that can be brushed, each once, as far as they are there."""
     known = {*run.numbers, *(run.columns or ()), *CLASSES}
     names = (unquote(name) for name in text.split("~"))
     return tuple(dict.fromkeys(name for name in names if name in known))[:BRUSHES]
 
 
 def _read_row_values(text: str) -> tuple[tuple[int, float], ...]:
-    """Read columns and their values, as "3:1.5,0:-2" lists them."""
+    """Read columns and values, such as "3:1.5,0:-2"."""
     values = {}
     for column, _, value in (part.partition(":") for part in text.split(",")):
         place, amount = parse_whole(column), parse_number(value, -LARGEST_VALUE, LARGEST_VALUE)
@@ -451,7 +449,7 @@ def quote(text: str) -> str:
 
 
 def _follow_details(state: PageState) -> dict[str, Any]:
-    """Return what an address says now in place of details of Trust that went into others."""
+    """Redirect details that moved away from Trust."""
     if not {"costs", "mistakes"} & set(state.details):
         return {}
     details = dict.fromkeys("scores" if name == "mistakes" else name for name in state.details if name != "costs")
@@ -459,7 +457,7 @@ def _follow_details(state: PageState) -> dict[str, Any]:
 
 
 def _find_ignored(query: Mapping[str, str], understood: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the parts of an address that are not, or not wholly, in the state that was read from it."""
+    """Return the address parts that the state ignores."""
     known = {field.key: field for of in (Filters, PageState) for field in address_fields(of)}
     ignored = []
     for key, text in query.items():

@@ -42,7 +42,6 @@ def show_failures(page: str) -> Iterator[None]:
 
 
 def _show(error: Exception, page: str) -> None:
-    """Show an error; one of mcviz, such as a damaged run, has a sentence of its own."""
     words = refusal(error, page) if isinstance(error, McvizError) else unforeseen(error, page)
     st.error(words, icon=":material/error:")
 

@@ -60,7 +60,6 @@ def stage_progress() -> Iterator[Callable[[str, float], None]]:
 
 @contextmanager
 def _open_bar(make: "Callable[[Any, Any], tqdm[Any]]") -> Iterator[Callable[..., None]]:
-    """Open a bar at the first report, made from (done, total); a stage's name may come with each."""
     bar: tqdm[Any] | None = None
 
     def show(done: float, total: float, stage: str = "") -> None:

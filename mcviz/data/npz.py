@@ -133,7 +133,7 @@ def open_npz(path: str | os.PathLike[str]) -> Iterator[NpzArrays]:
 
 
 def _read_header(name: str, file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype, int]:
-    """Read shape and dtype of an array, and the offset of its numbers."""
+    """Read shape, dtype and the offset of the numbers."""
     start = file.read(npy.MAGIC_LEN)
     version = tuple(start[-2:])
     if not start.startswith(npy.MAGIC_PREFIX) or version not in HEADER_LENGTHS:

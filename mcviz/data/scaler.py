@@ -92,7 +92,6 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
 
 
 def _match_columns(names: list[str] | None, columns: Sequence[str]) -> np.ndarray:
-    """The places of the numbers of each column."""
     if names is None:
         return np.arange(len(columns))
     if sorted(names) != sorted(columns):

@@ -389,7 +389,7 @@ def thumbnails(images: Iterable[np.ndarray], side: int) -> np.ndarray:
 
 
 def _scale_down(image: np.ndarray, side: int) -> np.ndarray:
-    """Scale an image down until neither side is longer: (h, w, 3) uint8."""
+    """Scale down to (h, w, 3) uint8 with no side longer than the limit."""
     height, width = image.shape[:2]
     share = min(1.0, side / max(height, width))
     size = max(1, round(width * share)), max(1, round(height * share))
@@ -397,6 +397,5 @@ def _scale_down(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def _to_rgb(image: np.ndarray) -> Image.Image:
-    """Convert an image to RGB."""
     pixels = to_pixels(image)
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")

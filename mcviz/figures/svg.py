@@ -101,7 +101,6 @@ def _scale(low: float, high: float, start: float, end: float) -> Callable[[float
 
 
 def _axes(across: Mapping[float, str], down: Mapping[float, str]) -> list[str]:
-    """The words along both axes, by their places."""
     parts = [f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"/>']
     parts += [
         f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{text}</text>' for x, text in across.items()

@@ -121,7 +121,7 @@ def _generator(seed: int) -> np.random.Generator:
 
 
 def _interpolation_weights(size: int, cells: int) -> np.ndarray:
-    """(size, cells + 1) weights of the grid's points for each pixel: two neighbours, eased in and out."""
+    """Return (size, cells + 1) eased weights of grid points for each pixel."""
     position = (np.arange(size) + 0.5) / size * cells
     left = position.astype(int)
     part = position - left
@@ -261,7 +261,7 @@ DISTORTIONS: dict[str, Distortion] = {
 
 
 def _mapped(images: ImageArray, to_source: np.ndarray) -> ImageArray:
-    """Images whose pixel at an offset (down, right) from the centre comes from `to_source` times that offset."""
+    """Map each pixel offset (down, right) from the centre by `to_source`."""
     matrix = np.eye(4)
     matrix[1:3, 1:3] = to_source
     centre = (np.array(images.shape) - 1) / 2

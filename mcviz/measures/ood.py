@@ -191,7 +191,7 @@ class OODDetector:
 
     @cached_property
     def _own_ranks(self) -> Array:
-        """(2, M) int64: how many of the calibration examples, itself among them, are as high by each score."""
+        """Return (2, M) int64 ranks among calibration examples, themselves included."""
         return np.stack([count_as_high(values, values) for values in (self.uncertainty, self.unexplained)])
 
     @property
@@ -207,7 +207,7 @@ class OODDetector:
         return float((ranks / len(combined) <= OOD_P_VALUE).mean())
 
     def _classify_block(self, uncertainty: Array, unexplained: Array) -> tuple[Array, ...]:
-        """The five arrays of `OODPrediction`, for n examples, each ranked among the M for calibration."""
+        """Return the arrays of `OODPrediction` for n examples, ranked among M."""
         count = len(self.uncertainty) + 1
         own, ranks = [], []
         pairs = (self.uncertainty, uncertainty), (self.unexplained, unexplained)
@@ -259,7 +259,7 @@ def harmonic_mean_p(values: Array) -> Array:
 
 
 def _principal_directions(deviations: Array, most: int) -> Array:
-    """(D, k) orthonormal directions of the (n, D) rows, by the eigenvectors of their (n, n) products."""
+    """Return (D, k) orthonormal directions of (n, D) rows, by eigenvectors of (n, n) products."""
     count = min(most, len(deviations) // 2, deviations.shape[1] // 4)
     if count == 0:
         return np.empty((deviations.shape[1], 0), np.float32)
@@ -338,7 +338,7 @@ def roc_points(in_distribution: Array, out_of_distribution: Array, false_positiv
 
 
 def _weighted_figures(in_distribution: Array, out_of_distribution: Array, *weights: Array) -> Array:
-    """(R, 3) figures for R weightings of the examples, as `_rates` takes them."""
+    """Return (R, 3) figures for R weightings, as `_rates` takes them."""
     false_positives, true_positives = _rates(in_distribution, out_of_distribution, *weights)
     heights = (true_positives[:, 1:] + true_positives[:, :-1]) / 2
     auroc = (heights * np.diff(false_positives)).sum(axis=1)

@@ -141,7 +141,7 @@ def _count_groups(column: Array) -> int:
 
 
 def _list_members(column: Array) -> tuple[Array, Array]:
-    """List the groups of the examples: the number of an example, ascending, and that of one of its groups."""
+    """List pairs of an example, ascending, and one of its groups."""
     if column.ndim == 2:
         examples, groups = np.nonzero(column)
         return examples, groups
@@ -197,7 +197,7 @@ def scan_slices(
 
 
 def _permute_examples(terms: Array, random: np.random.Generator, count: int) -> Array:
-    """(N, M × count) float32, the terms of permuted examples: no result depends on the columns any more."""
+    """Return (N, M × count) float32 terms, permuted over examples."""
     examples = np.broadcast_to(np.arange(terms.shape[1], dtype=np.int32), (count, terms.shape[1]))
     order = random.permuted(examples, axis=1).T
     return np.concatenate([term.astype(np.float32)[order] for term in terms], axis=1)
@@ -367,7 +367,7 @@ def _find_slices(terms: Array, partitions: Sequence[Partition], scan: Scan, larg
 def _drop_parts(
     slices: Mapping[Key, FoundSlice], sums: Mapping[Key, Sums], statistic: Statistic, threshold: float
 ) -> Iterator[FoundSlice]:
-    """Yield the slices, but for pairs that are no worse than the rest of a parent, and parents that a pair replaces."""
+    """Yield slices without pairs that a parent explains, and replaced parents."""
     replaced: set[Key] = set()
     remaining = []
     for key, slice_ in slices.items():
@@ -380,7 +380,7 @@ def _drop_parts(
 
 
 def _subtract(whole: Sums, inside: Sums) -> list[Array]:
-    """The sums of the other examples."""
+    """Return the sums of the other examples."""
     return [every - part for every, part in zip(whole, inside, strict=True)]
 
 

@@ -314,7 +314,6 @@ class ArrayReader:
         return self._opened[array.name]
 
     def _decode(self, array: StoredArray, shards: Sequence[int], index: slice | np.ndarray) -> np.ndarray:
-        """Decode rows of some shards, which fit into memory together."""
         address = list_names([self._folder.address(shard_file(self._manifest, array, shard)) for shard in shards])
         with self._reading:
             opened, *_ = [self._load_shard(array, shard) for shard in shards]

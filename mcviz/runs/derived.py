@@ -293,7 +293,6 @@ def match_values(values: Any, ids: "pd.Series") -> np.ndarray:
 
 
 def _decode(content: bytes, manifest: Manifest, taken: Collection[str]) -> AddedScores:
-    """Decode the file; raise a ValueError where it is none, or that of other examples."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -230,14 +230,14 @@ def _multiply_add(context: Any, builder: Any, _signature: Any, values: Any) -> A
 
 @jit("uint64(UniTuple(uint64, 2))")
 def _output(state: Pair64) -> np.uint64:
-    """Return the number of a state: XSL-RR (M. O'Neill, 2014, "PCG")."""
+    """Return the output of a state: XSL-RR (M. O'Neill, 2014, "PCG")."""
     mixed, turn = state[0] ^ state[1], state[0] >> np.uint64(58)
     return (mixed >> turn) | (mixed << ((np.uint64(64) - turn) & np.uint64(63)))
 
 
 @jit("uint64[:, ::1](UniTuple(uint64, 2), UniTuple(uint64, 2))")
 def _make_streams(state: Pair64, increment: Pair64) -> np.ndarray:
-    """Return the states of a generator's next numbers, one a row, and last the increment of each step past all."""
+    """Return the states of a generator's next numbers as rows, the last the increment past all."""
     streams = np.empty((STATES + 1, 2), np.uint64)
     added = (np.uint64(0), np.uint64(0))
     for k in range(STATES):
@@ -249,7 +249,7 @@ def _make_streams(state: Pair64, increment: Pair64) -> np.ndarray:
 
 @jit("UniTuple(uint64, 2)(UniTuple(uint64, 2), UniTuple(uint64, 2), int64)")
 def _advance(state: Pair64, increment: Pair64, steps: int) -> Pair64:
-    """Return the state some steps further, by as many products as the number of steps has digits."""
+    """Advance a state in logarithmic time."""
     nothing = (np.uint64(0), np.uint64(0))
     factor, added = _ONCE, increment
     while steps:
@@ -263,7 +263,7 @@ def _advance(state: Pair64, increment: Pair64, steps: int) -> Pair64:
 
 @jit("void(uint64[:, ::1], uint64[::1], int64)")
 def _draw(streams: np.ndarray, words: np.ndarray, operation: int) -> None:
-    """Draw a number for each word from streams of `_make_streams`, and move these behind them."""
+    """Draw a number for each word, and advance the streams of `_make_streams`."""
     a, b = (streams[0, 0], streams[0, 1]), (streams[1, 0], streams[1, 1])
     c, d = (streams[2, 0], streams[2, 1]), (streams[3, 0], streams[3, 1])
     added = streams[4, 0], streams[4, 1]
@@ -296,7 +296,7 @@ def _fill_by_digits(origin: np.ndarray, words: np.ndarray, share: int) -> None:
 
 @jit("void(uint64[::1], uint64[::1], int64, uint8, uint64)")
 def _fill_by_bytes(origin: np.ndarray, words: np.ndarray, size: int, byte: int, height: int) -> None:
-    """Set the bits of the bytes above a threshold, and of those at it whose 32 bits, drawn after all bytes, are."""
+    """Set bits of bytes above a threshold; draw 32 more bits for bytes at it."""
     state, increment = (origin[0], origin[1]), (origin[2], origin[3])
     streams, count = _make_streams(state, increment), -(-size // 8)
     behind, other_half, halves = _advance(state, increment, count), np.uint64(0), 0
@@ -422,13 +422,13 @@ class SubsetSums:
         self._add_up(products, example, passes, activations[active], self._rows(active), words)
 
     def _rows(self, active: np.ndarray) -> np.ndarray:
-        """Return the kernel's rows of the activations that are not zero, filled up with its row of zeros."""
+        """Return kernel rows of nonzero activations, padded with the zero row."""
         rows = np.full(len(active) + -len(active) % IN_WORD, len(self._kernel) - 1)
         rows[: len(active)] = active
         return rows
 
     def _words(self, products: np.ndarray, active: int) -> np.ndarray:
-        """Return memory for (words, blocks, passes or more) uint32: bit 31 - k of word w is of active 32 w + k."""
+        """Return (words, blocks, passes or more) uint32: bit 31 - k of word w is active 32 w + k."""
         blocks, _, passes, _ = products.shape
         words, passes = (-(-count // IN_WORD) for count in (active, passes))
         return thread_memory("words", (words, blocks, passes * IN_WORD), np.uint32)
@@ -479,7 +479,7 @@ def _fill_tables(
 
 @inline
 def _table_position(word: np.uint32, group: int) -> int:
-    """Return the position of the sum that a word of a mask names for one of its groups."""
+    """Return the index of the sum that a mask word names for a group."""
     subset = int(word >> np.uint32(IN_WORD - ROWS_PER_GROUP * (group + 1))) & (SUBSETS - 1)
     return (SUBSETS * group + subset) * TILE
 
@@ -572,7 +572,7 @@ def _gather_example_mask(bits: np.ndarray, active: int, passes: int, mask: np.nd
 
 @jit("void(uint32[:, ::1], int64[::1], uint32[:, :])")
 def _gather_pass_mask(columns: np.ndarray, rows: np.ndarray, mask: np.ndarray) -> None:
-    """Bring a mask that the examples share, from `SubsetSums.prepare_pass_mask`, into the form for `_fill_sums`."""
+    """Convert a shared mask from `SubsetSums.prepare_pass_mask` for `_fill_sums`."""
     for word in range(len(mask)):
         column = mask[word]
         for k in range(IN_WORD * word, IN_WORD * (word + 1)):

@@ -236,7 +236,7 @@ class MatrixProduct:
             block[example] = self._multiply(_as_factors(mask), scaled, False)
 
     def _scale_kernel(self, activations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the indices of the activations that are not zero, and their rows of the kernel, times them."""
+        """Return indices of nonzero activations, and their kernel rows times them."""
         active = np.flatnonzero(activations)
         scaled = thread_memory("kernel", (len(active), self._kernel.shape[1]), np.float32)
         np.take(self._kernel, active, axis=0, out=scaled, mode="clip")

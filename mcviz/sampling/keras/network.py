@@ -274,7 +274,6 @@ class KerasNetwork(Network):
         return other
 
     def _place(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function that computes on the device."""
         if not self.scope:
             return function
 

@@ -186,7 +186,7 @@ def _interpret_pixels(
 
 
 def _to_pixel_probabilities(output: tf.Tensor, logits: bool, size: tuple[int, int]) -> tf.Tensor:
-    """Turn (rows, h, w, C) scores into (rows, H · W · C) float32 probabilities, a single score into two classes."""
+    """Turn (rows, h, w, C) scores into (rows, H · W · C) float32 probabilities."""
     values = tf.cast(output, tf.float32)
     if tuple(values.shape[1:3]) != size:
         values = tf.image.resize(values, size, "bilinear")
@@ -487,7 +487,7 @@ def _choose_block(trace: Trace) -> tuple[int, int]:
 
 
 def _check_same_graph(small: Trace, large: Trace) -> None:
-    """Compare two traces of one model, for batches of two sizes."""
+    """Compare traces of two batch sizes."""
     boundaries = [[(tuple(tensor.shape[1:]), tensor.dtype) for tensor in plan.boundary] for plan in (small, large)]
     if boundaries[0] != boundaries[1] or len(small.requests) != len(large.requests):
         raise UntraceableError("a graph that changes with the size of the batch")
@@ -495,7 +495,7 @@ def _check_same_graph(small: Trace, large: Trace) -> None:
 
 
 def _check_requests(small: Sequence[RandomRequest], large: Sequence[RandomRequest]) -> None:
-    """Refuse numbers whose first axis is a multiple of one batch size by chance, such as those of weights."""
+    """Refuse draws whose first axis is a batch multiple by chance."""
     for one, other in zip(small, large, strict=False):
         if one != other:
             raise UnsuitableModelError(
@@ -512,7 +512,7 @@ def _compile_random_part(
     passes: int,
     compiler: str | None,
 ) -> tuple[RandomPart, str]:
-    """Build the random part with the compiler that is asked for, or else the one that suits it; return both."""
+    """Build the random part by the given or best compiler; return both."""
     wanted = compiler or (NO_COMPILER if masked_dense else default_compiler(trace))
     if wanted == XLA:
         try:
@@ -537,7 +537,7 @@ def _build_random_part(
     *,
     xla: bool = False,
 ) -> RandomPart:
-    """Build `Plan.random_part`; without `masked_dense` it repeats the shared tensors of an example for each pass."""
+    """Build `Plan.random_part`; repeat shared tensors for each pass without `masked_dense`."""
     repeats = 1 if masked_dense else passes
     start: Sequence[tf.Tensor] = (masked_dense.product,) if masked_dense else trace.boundary
     requests = [request for request in trace.requests if not masked_dense or request != masked_dense.request]
@@ -569,7 +569,7 @@ def _build_random_part(
 
 
 def _make_eager_plan(layers: StochasticLayers, call: Call, shape: tuple[int, ...], dtype: str) -> Plan:
-    """Make the plan of a model that cannot become a graph: its layers are switched during each call."""
+    """Plan a model without a graph: switch its layers in each call."""
 
     def random_part(shared: list[np.ndarray], numbers: list[np.ndarray]) -> np.ndarray:
         source = SuppliedNumbers(PASSES_PER_BLOCK, lambda request: as_tensor(numbers[request.number]))
@@ -610,6 +610,5 @@ def _make_eager_plan(layers: StochasticLayers, call: Call, shape: tuple[int, ...
 
 
 def _input(inputs: Inputs) -> tf.Tensor:
-    """Return the only input of a model as a tensor."""
     (examples,) = inputs.values()
     return tf.constant(examples)
