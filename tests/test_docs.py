@@ -34,7 +34,6 @@ from mcviz.app.wording import as_markdown
 from mcviz.cli import commands, main
 from mcviz.cli.usage import review
 from mcviz.manifest import COLUMNS, Manifest
-from mcviz.measures import REGRESSION_SCORES, SCORES
 from mcviz.runs.decisions import FILE as DECISIONS
 from mcviz.runs.derived import FILE as ADDED_SCORES
 from mcviz.sampling.base import Network, Plan
@@ -430,15 +429,6 @@ def test_the_navigation_of_the_site_has_every_page() -> None:
     listed = re.findall(r'"([\w/-]+\.md)"', (ROOT / CONFIGURATION).read_text())
     pages = {path.relative_to(ROOT / "docs") for path in [*(ROOT / "docs").rglob("*.md"), *GENERATED]}
     assert sorted(listed) == sorted(page.as_posix() for page in pages if page.suffix == ".md")
-
-
-def test_the_glossary_s_scores_are_those_of_the_registry() -> None:
-    known = {score.label.lower(): score.uncertain_when for score in SCORES.values()}
-    for label, uncertain_when, _ in cells(DOCS["docs/reference/glossary.md"], "score"):
-        assert known[label.lower()] == uncertain_when
-    of_regression = {score.label.lower(): score.unit for score in REGRESSION_SCORES.values()}
-    rows = cells(DOCS["docs/reference/glossary.md"], "score of a regression")
-    assert {label.lower(): unit.replace("of the ", "") for label, unit, _ in rows} == of_regression
 
 
 def test_the_format_s_tables_are_those_of_the_run_that_ships() -> None:

@@ -18,12 +18,20 @@ from typing import Any
 import click
 
 from mcviz.cli import commands, main
+from mcviz.tasks import TASKS
 from tests.documents import ROOT
 
 CONFIGURATION = "zensical.toml"
 COMMANDS = Path("reference", "commands")  # the folder of their pages
 NOTEBOOK = Path("tutorial", "first-look.md")
+SCORES = Path("reference", "scores.md")
 SHARED_RUN = "mnist-cnn.html"
+TITLES = {
+    "classification": "Classes",
+    "multilabel": "Several labels",
+    "segmentation": "Segmentation",
+    "regression": "Regression",
+}
 
 
 def named_commands(group: click.Group = commands, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -38,7 +46,7 @@ def named_commands(group: click.Group = commands, prefix: str = "") -> Iterator[
 def generated_pages() -> set[Path]:
     """Return the pages that `build_site` writes, relative to docs/."""
     pages = {COMMANDS / f"{name.replace(' ', '-')}.md" for name, _ in named_commands()}
-    return {*pages, COMMANDS / "index.md", NOTEBOOK, Path(SHARED_RUN)}
+    return {*pages, COMMANDS / "index.md", NOTEBOOK, SCORES, Path(SHARED_RUN)}
 
 
 def write_command_pages(folder: Path) -> None:
@@ -60,6 +68,19 @@ def describe_command(name: str, command: click.Command) -> str:
     records = [each.get_help_record(context) for each in command.get_params(context) if isinstance(each, click.Option)]
     options = [f"`{option}`\n:   {as_text(words)}" for option, words in filter(None, records)]
     return "\n\n".join([*parts, "## Options", *options]) + "\n"
+
+
+def scores_page() -> str:
+    """Describe every score in Markdown: its definition is the first line of its docstring."""
+    parts = ["# Scores", "A score is one number for each example, computed from the passes. Entropies are in nats."]
+    for task, title in TITLES.items():
+        parts.append(f"## {title}")
+        for score in TASKS[task].scores.values():
+            unit = score.unit.replace("target", "unit of the target") or "no unit"
+            definition = as_text(cleandoc(score.function.__doc__ or "").partition("\n")[0])
+            parts.append(f"**{score.label}** ({unit}, uncertain if {score.uncertain_when})\n:   {definition}")
+            parts.append(f"    {as_text(score.meaning)}")
+    return "\n\n".join(parts) + "\n"
 
 
 def as_text(words: str) -> str:
@@ -101,6 +122,7 @@ def build_site(folder: Path) -> None:
         shutil.copy(ROOT / CONFIGURATION, source)
         write_command_pages(docs / COMMANDS)
         notebook = json.loads((docs / "first-look.ipynb").read_text(encoding="utf-8"))
+        (docs / SCORES).write_text(scores_page(), encoding="utf-8")
         (docs / NOTEBOOK).write_text(notebook_page(notebook), encoding="utf-8")
         if main(["share", str(ROOT / "cache" / "mnist-cnn"), "--to", str(docs / SHARED_RUN)]):
             raise SystemExit("The run is not shared.")

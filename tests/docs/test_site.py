@@ -5,7 +5,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from mcviz.cli import commands
-from tests.docs.site import as_text, describe_command, named_commands, notebook_page
+from mcviz.tasks import TASKS
+from tests.docs.site import TITLES, as_text, describe_command, named_commands, notebook_page, scores_page
 
 
 @pytest.mark.parametrize(("name", "command"), list(named_commands()))
@@ -19,6 +20,16 @@ def test_the_page_of_a_command_has_its_options_and_their_help(name: str, command
 
 def test_every_command_has_a_page() -> None:
     assert {name.split()[0] for name, _ in named_commands()} == set(commands.commands)
+
+
+def test_the_page_of_scores_has_each_with_its_definition_and_its_uncertain_end() -> None:
+    page = scores_page()
+    assert {*TITLES} == {*TASKS}
+    for score in [score for task in TASKS.values() for score in task.scores.values()]:
+        _, _, after = page.partition(f"**{score.label}** (")
+        assert f"uncertain if {score.uncertain_when})" in after.partition("\n")[0]
+        assert as_text(score.meaning) in page
+        assert as_text(score.function.__doc__.partition("\n")[0]) in page
 
 
 def test_words_that_look_like_markup_are_shown_as_they_are() -> None:
