@@ -1,4 +1,4 @@
-"""A run of passes that were made elsewhere: by another framework, an ensemble, test-time augmentation."""
+"""A run of passes from another framework, an ensemble or test-time augmentation."""
 
 import errno
 import hashlib

@@ -1,4 +1,4 @@
-"""The types of a run's manifest: its examples, its model, how its numbers were made, and its files."""
+"""The types of a manifest: examples, model, origin of numbers, files."""
 
 import hashlib
 import json

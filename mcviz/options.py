@@ -1,7 +1,6 @@
-"""The options of `mcviz sample`, `check` and `import`, in groups that these commands share.
+"""The options of `mcviz sample`, `check` and `import`, in shared groups.
 
-An option is one field: its name, its type, an `Option` and its default. The command line, the arguments that a job may
-have and is given, and its field on the page Runs follow from it.
+A field holds name, type, `Option` and default. The command line, job arguments and the form on Runs derive from it.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -1,7 +1,4 @@
-"""Comparison of two runs: is the second one better, and for which examples does it predict something else?
-
-Nothing here needs TensorFlow.
-"""
+"""Compare two runs: which is better, and which predictions changed. No TensorFlow."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

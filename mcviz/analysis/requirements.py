@@ -1,4 +1,4 @@
-"""Requirements on a run's figures, as a pipeline asks for them, and whether they are met."""
+"""Requirements on figures of a run, as a pipeline states them."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""How far a run of segmentation can be trusted: Dice, each class, the calibration of its pixels, and its scores."""
+"""Trust in a segmentation: Dice, classes, calibration of pixels, and scores."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields

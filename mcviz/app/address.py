@@ -1,7 +1,6 @@
-"""Fields of a dataclass as an address: the type of a field says how its text is read and written.
+"""Fields of a dataclass as an address: the type of a field defines its text.
 
-What the type cannot say, such as a bound that depends on the run, stands beside it: `Annotated[type, InRun(…)]`, or
-`Annotated[type, OwnText(…)]` where the text is of a form of its own.
+`Annotated[type, InRun(…)]` adds a bound by the run, `Annotated[type, OwnText(…)]` a text form.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Explanations of a prediction: the nearest examples in the model's own features, and the evidence in the input.
+"""Explanations: nearest examples by the model's features, and evidence in the input.
 
 Both ask the model, so they are computed on demand.
 """

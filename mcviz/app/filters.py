@@ -1,7 +1,7 @@
-"""Filters: which examples of a run are selected, in a form that fits into an address.
+"""Filters of examples, in a form that fits into an address.
 
-A filter is one field of `Filters`. Its type says how it is read and written (`app/address.py`) and which control it
-has; the `Filter` beside the type, which examples it keeps and what it is called.
+A filter is a field of `Filters`. Its type defines its text and its control, the `Filter` beside it its examples and
+words.
 """
 
 import json

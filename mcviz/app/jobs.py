@@ -1,7 +1,4 @@
-"""Jobs on a page: state, progress and first findings of each; and whether a ranking holds that was sampled again.
-
-Here too what this server offers to them: models and data that its operator has put in place.
-"""
+"""Jobs on a page: state, progress and findings; and models and data for them."""
 
 import hashlib
 import os

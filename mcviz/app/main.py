@@ -1,7 +1,6 @@
-"""The dashboard, run by Streamlit from top to bottom at each rerun: a page, and above it the bar.
+"""The dashboard's script: the bar above a page. Streamlit reruns it from top to bottom.
 
-The bar is the same on every page: the pages, the run and what it is, a link to copy, the presentation, and a login.
-Below 1000 pixels the style of the page turns its two groups, the pages and the rest, into menus.
+Below 1000 pixels the style turns both groups of the bar into menus.
 """
 
 from base64 import b64encode

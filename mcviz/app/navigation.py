@@ -1,4 +1,4 @@
-"""The pages: their titles and needs of a run, how one is opened, and what several of them have: a head, and choices."""
+"""The pages: titles, needs, links, and the head and choices that they share."""
 
 import shlex
 from collections.abc import Callable, Collection

@@ -1,4 +1,4 @@
-"""A new run: of which model and data, with which options; a run that is sampled again; and what starts them."""
+"""The form of a new run, and of a run that is sampled again."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

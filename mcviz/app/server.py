@@ -1,8 +1,7 @@
-"""The server of the dashboard: its start, what it lets a visitor take, and the one that `mcviz dashboard` runs.
+"""The server of the dashboard: its start, and limits on visitors.
 
-Below stands all that this app takes of Streamlit beside what it offers in `st`. Tried with Streamlit 1.67.0; after an
-update, tests/app and tests/browser say what is left of it. What the browser's scripts take stands in
-components/internals.js.
+The only file that uses Streamlit beyond `st`, tried with 1.67.0. tests/app and tests/browser show breakage after an
+update. Internals of its scripts are in components/internals.js.
 """
 
 import asyncio

@@ -1,10 +1,7 @@
-"""The state of a page, all of it in its address: a link opens what its sender saw, and back and forward work.
+"""The state of a page, held in its address, so that links, back and forward work.
 
-`st.session_state` must not be used in a callback: where something newer was clicked meanwhile, it ends the callback at
-once, and what was clicked before is lost. A copy of it does not.
-
-The address is read and written in this file and nowhere else. What Streamlit says it is, is what the browser had when
-somebody clicked: where clicks come fast, one that is out of date.
+Do not use `st.session_state` in a callback: after a newer click it ends the callback, and the older click is lost. A
+copy is safe. Only this file reads and writes the address. Streamlit's copy of the address can be out of date.
 """
 
 import dataclasses

@@ -1,7 +1,6 @@
-"""The end of a command that may be a gate in a pipeline: print, write a summary, fail where it is not good enough.
+"""The end of a command that gates a pipeline: print, write a summary, fail.
 
-A summary is Markdown with one picture, and a web page that holds everything in one file. Names of runs, classes and
-examples are others' text: in Markdown and HTML they are shown as they were typed.
+Names of runs, classes and examples come from others, so Markdown and HTML show them as typed.
 """
 
 import base64

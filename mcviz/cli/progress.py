@@ -1,4 +1,4 @@
-"""Bars of progress on standard error; lines now and then where that is no terminal."""
+"""Progress bars on standard error; single lines without a terminal."""
 
 import sys
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""A job's own process: `mcviz sample` at low priority, which tells how far it is."""
+"""The process of a job: `mcviz sample` at low priority, with progress."""
 
 import faulthandler
 import math

@@ -1,4 +1,4 @@
-"""A data set: the examples that a model is asked about, with all that is known of them."""
+"""A data set: examples with labels, ids and columns."""
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence

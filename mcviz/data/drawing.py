@@ -1,4 +1,4 @@
-"""Drawings as images, and parts of an example that are hidden one after the other."""
+"""Drawings as images, and parts of an example that are hidden in turn."""
 
 import re
 from collections.abc import Sequence

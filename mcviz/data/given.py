@@ -1,7 +1,4 @@
-"""Data sets from arrays, tables and lists in Python, and from what people hold for PyTorch.
-
-Known by what they are like: torch is not imported.
-"""
+"""Data sets from arrays, tables and lists, and from data for PyTorch, without importing torch."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence

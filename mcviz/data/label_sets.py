@@ -1,4 +1,4 @@
-"""Several labels an example, in the forms in which people keep them: columns of 0 and 1, or lists of names."""
+"""Several labels an example: columns of 0 and 1, or lists of names."""
 
 from collections.abc import Collection, Sequence
 from typing import Any

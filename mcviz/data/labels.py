@@ -1,4 +1,4 @@
-"""Labels in the forms in which people keep them: class indices, or the targets of a regression."""
+"""Labels: class indices, or targets of a regression."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Folders of masks: beside the images of a segmentation, as nnU-Net has them, or of the label maps of each pass."""
+"""Folders of masks, as nnU-Net has them, or of label maps of each pass."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Masks of a segmentation in picture files: the classes that they hold, turned, cropped and resized as their images."""
+"""Masks in picture files, turned, cropped and resized like their images."""
 
 import io
 from collections.abc import Callable, Sequence

@@ -1,7 +1,6 @@
-"""Arrays from `.npz` files of unknown origin: the memory that an array takes is known before it is unpacked.
+"""Arrays from `.npz` files of unknown origin, whose memory is known before unpacking.
 
-A few kilobytes can be packed so that they claim, or unpack to, any number of gigabytes. Each array's own header says
-its shape and dtype; it is held against the size that the archive gives, and no more than that is unpacked.
+A few kilobytes can claim gigabytes. The header's shape and dtype must match the size in the archive.
 """
 
 import math

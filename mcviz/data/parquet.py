@@ -1,4 +1,4 @@
-"""Tables of Arrow: Parquet files, with pictures in a column too, and folders that Hugging Face datasets saved."""
+"""Arrow tables: Parquet files, also with pictures, and saved Hugging Face datasets."""
 
 import json
 import threading

@@ -1,7 +1,7 @@
-"""Pictures in files: checked before they are decoded, fitted to a size, and read as one array.
+"""Picture files: checked before decoding, fitted to a size, read as one array.
 
-A photograph of 50 megapixels takes 300 MB and more to decode as it is. A JPEG is therefore decoded at a fraction of its
-size, a PNG made small strip by strip, and one file at a time, whoever sends it.
+A photograph of 50 megapixels takes 300 MB to decode. JPEG is decoded at a fraction of its size, PNG strip by strip, and
+one file at a time.
 """
 
 import io

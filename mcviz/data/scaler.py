@@ -1,4 +1,4 @@
-"""Files with the mean and std by which the columns of rows, or the targets of a regression, were scaled."""
+"""Files with the mean and std of scaled rows or targets."""
 
 from collections.abc import Sequence
 from pathlib import Path

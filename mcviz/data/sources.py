@@ -1,4 +1,4 @@
-"""Examples from wherever people keep them: what a path holds is found out from the thing itself."""
+"""Examples from any path, recognised by their content."""
 
 import gzip
 import math

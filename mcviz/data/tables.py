@@ -1,4 +1,4 @@
-"""Tables of examples: CSV, TSV, Parquet or JSON lines, with a row an example."""
+"""Tables of examples: CSV, TSV, Parquet or JSON lines, one row an example."""
 
 import json
 from collections.abc import Iterable, Sequence

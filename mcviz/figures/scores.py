@@ -1,4 +1,4 @@
-"""Scores of many examples against each other, against the classes, on a map, and as the cells of a grid."""
+"""Scores of many examples: scatter charts, classes, maps and grids."""
 
 import base64
 import io

@@ -1,9 +1,8 @@
-"""Colours, layout and parts that figures share, and images as picture files.
+"""Colours and layout of figures, and images as picture files.
 
-A colour means one thing in all figures, and in the dashboard's own components, whose colours stand in `app/page.css`.
-Those of ensemble, label, wrong predictions and deterministic model are of Okabe & Ito (2008). Classes have none of
-them; any two lie as far apart as two of Okabe & Ito's do, also to people with any of the common kinds of colour
-blindness. All have a contrast of 3:1 on a light and on a dark page.
+A colour means the same in all figures and in `app/page.css`. Ensemble, label, wrong predictions and deterministic model
+use Okabe & Ito (2008). Classes use other colours, as far apart as theirs, also for colour-blind people. All have a
+contrast of 3:1 on light and dark pages.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""Small charts as SVG, for pages that bring no script that draws: functions of arrays that return markup."""
+"""Small SVG charts for pages without scripts: functions of arrays to markup."""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Predictions along a slider or a column, and the scores of many inputs beside those of this run's examples."""
+"""Predictions along a slider or column, and scores of many inputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

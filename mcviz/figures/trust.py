@@ -1,4 +1,4 @@
-"""Trust: reliability, referrals, measures by passes and along distortions, and the quality of OOD detectors."""
+"""Trust: reliability, referrals, passes, distortions and OOD detectors."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The options of `mcviz sample` by which a run is sampled again: its model and its examples."""
+"""The options of `mcviz sample` that repeat a run: its model and examples."""
 
 from pathlib import Path
 

@@ -1,8 +1,8 @@
-"""The jobs of a folder of runs: added, started one at a time, paused, stopped, found again.
+"""The queue of jobs of a folder: add, start, pause, stop, find.
 
-A process holds the lock of its job as long as it lives; whoever starts it hands the lock over, so that there is no
-moment in between. So any server sees which job is at work, and none is started twice, whatever was killed. A job that
-ends starts the next one. What a person decides and how far a job is are two files, each with one kind of writer.
+A process holds the lock of its job while it lives, and takes it over from its starter without a gap. So a job never
+starts twice, whatever is killed. A job that ends starts the next one. Decisions and progress are separate files, each
+with one kind of writer.
 """
 
 import os

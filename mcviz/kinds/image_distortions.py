@@ -1,10 +1,7 @@
-"""Noise images, and images changed a little or a lot: does the model notice?
+"""Noise images and distortions.
 
-Every noise takes a strength, the contrast: at 0 all of an image is mid-grey, at 1 it has its full range. Image `i` of a
-seed is the same however many are drawn.
-
-Every distortion takes `images`, (N, height, width, channels) float32 in 0..1, and returns as many of the same shape and
-range. What is not covered by the image any more becomes black.
+The strength of noise is its contrast: 0 is mid-grey, 1 the full range. A distortion maps (N, height, width, channels)
+float32 in 0..1 to the same form; uncovered pixels are black. Image `i` of a seed does not depend on their number.
 """
 
 from collections.abc import Callable

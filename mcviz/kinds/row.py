@@ -1,4 +1,4 @@
-"""Rows of numbers: the numeric columns of a table, or an array of two axes."""
+"""Rows of numbers: numeric columns of a table, or a 2-d array."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,7 @@
-"""Texts changed a little or a lot, and noise among texts.
+"""Distortions of texts, and noise.
 
-Every distortion takes `texts`, (n,) of dtype object, all `str`, and returns as many. A word stands between white
-space. Text `i` of a seed is the same however many are given.
+A distortion maps (n,) objects, all `str`, to as many. White space separates words. Text `i` of a seed does not depend
+on their number.
 """
 
 import re

@@ -1,11 +1,8 @@
-"""Intervals of figures over examples, and tests of whether two sets of predictions differ.
+"""Intervals of figures over examples, and tests of differences between predictions.
 
-Groups are independent of each other; of the examples within one, nothing is assumed. Everywhere in the measures,
-`groups` is (N,) integers, the group of each example, or None: then each example is a group of its own. Where examples
-of a group depend on each other, whole groups are drawn (the cluster bootstrap, Davison & Hinkley 1997), and Student's t
-is of the sums over groups.
-
-A mean of bounded numbers has the interval of `bounded_interval`, however few there are; a count has the exact one.
+`groups` is (N,) integers, or None if each example is its own group. Groups are independent; examples within a group may
+depend on each other. Then whole groups are drawn (cluster bootstrap, Davison & Hinkley 1997), and Student's t uses
+their sums. A bounded mean has the interval of `bounded_interval`, a count the exact one.
 """
 
 import math

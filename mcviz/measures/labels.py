@@ -1,7 +1,6 @@
-"""Labels: how many are wrong, and active learning, which chooses the examples to label next.
+"""Wrong labels, and active learning.
 
-`bald` and `entropy` take the highest scores, which may all be of the same doubt. `power_bald` draws by them, and
-`batch_bald` takes the batch that would tell most together.
+`bald` and `entropy` take the highest scores, `power_bald` draws by them, `batch_bald` maximises joint information.
 """
 
 import heapq

@@ -1,8 +1,7 @@
-"""Several labels an example: each of C classes is one of its labels or not, whatever the others are.
+"""Several labels an example: C classes, each present or not.
 
-A pass gives the probability of each class by itself, so that a row need not sum to one, and the class is predicted
-where the mean over the passes is above 0.5. A label is 1 or 0, or -1 where nobody knows it, which counts nowhere.
-Uncertainties are those of C coins: of a class with the probability p the entropy is −p log p − (1 − p) log(1 − p).
+Rows of probabilities need not sum to one. A class is predicted if its mean over passes is above 0.5. Labels are 1, 0,
+or -1 for unknown, which never counts. Uncertainties are those of C coins: the entropy is −p log p − (1 − p) log(1 − p).
 """
 
 import math

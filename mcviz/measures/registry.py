@@ -1,4 +1,4 @@
-"""Scores, the predictions that they are computed from, their registries, and numbers as text with their unit."""
+"""Scores, their predictions, registries, and numbers as text with units."""
 
 import inspect
 import re

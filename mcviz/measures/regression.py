@@ -1,12 +1,8 @@
-"""Regression: a score an example, and the errors of each way to predict, with intervals.
+"""Regression: scores of examples, and errors with intervals.
 
-A new score is one function here with `@score(…)` above it. Its parameters are fields of
-`RegressionPredictions`, the arrays that it needs: `outputs`, (T, N, D) floating point, are the means that T passes
-predict for N examples and D targets, `variances` the variances, where the model predicts them. Of several targets
-variances are summed, and an error is a Euclidean norm. Sums run in float64, and (N,) float64 comes back.
-
-Every measure is a mean over examples and targets, or the root of one: intervals, also of differences, come from numbers
-of each example.
+A score is a function with `@score(…)`. Its parameters are fields of `RegressionPredictions`: `outputs`, (T, N, D)
+floating point means, and `variances`, if the model predicts them. It returns (N,) float64. Variances of several targets
+are summed, and an error is a Euclidean norm. Every measure is a mean over examples and targets, or its root.
 """
 
 import math

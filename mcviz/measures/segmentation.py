@@ -1,8 +1,7 @@
-"""Dice, its kin and the scores of segmentation: a class for every pixel of an image, in each of T passes.
+"""Dice and the scores of segmentation.
 
-Shapes: T passes, N images of H × W pixels, C classes. Label maps are uint8 indices of classes; in the labels a pixel of
-the value C is ignored, and counts in neither map. `background` is the class that Dice leaves out, or -1 for none.
-Counts of pixels are exact in any order, so no number here depends on threads or on how images are cut into blocks.
+Shapes: T passes, N images of H × W pixels, C classes. Label maps are uint8 class indices; C in labels is ignored.
+`background` is left out of Dice; -1 is none. Counts are exact, so nothing depends on threads or blocks.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence

@@ -1,14 +1,8 @@
-"""Selective prediction: how good the rest is when uncertain examples are referred to a person.
+"""Selective prediction: quality of the rest after referring uncertain examples.
 
-Examples are kept from the most certain to the least. Where uncertainties tie, a figure is its expected value over all
-orders of the ties, which is exact: losses add up evenly over the ties.
-
-The loss of an example is whether its prediction is a mistake, or how wrong it is, from 0 to 1. Bounds of the loss of
-the rest are exact for mistakes (Clopper & Pearson 1934), and hold for any other loss by betting (Waudby-Smith & Ramdas
-2024): given which examples are kept, their losses are independent.
-
-A referral is a rule that also applies to new examples: all whose uncertainty reaches a threshold are referred. Examples
-that tie are therefore referred together.
+Examples are kept from the most certain on. Ties give the exact expectation over all their orders. A loss is 0 or 1, or
+between. Bounds are exact for mistakes (Clopper & Pearson 1934), and by betting otherwise (Waudby-Smith & Ramdas 2024).
+A referral is a threshold, so that it applies to new examples; ties are referred together.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,6 +1,6 @@
-"""Similarity of examples: components, nearest neighbours, and a map by t-SNE.
+"""Similarity of examples: components, nearest neighbours and t-SNE.
 
-Images are read in blocks and never held all at once, so that memory does not grow with their size.
+Images are read in blocks, so memory does not grow with their size.
 """
 
 import re

@@ -1,9 +1,8 @@
-"""Slices of the examples that a model is worse on than chance explains.
+"""Slices on which a model is worse than chance explains.
 
-A slice holds the examples of one value of a column, or of one value of each of two columns. Each is compared with all
-other examples. Of the many that are compared some differ by chance, so the largest difference is compared with the
-largest one of examples whose results were permuted: where results do not depend on the columns, any slice at all is
-named with a chance of at most the given one (Westfall & Young 1993; as a scan statistic, Kulldorff 1997).
+A slice has one value of a column, or of each of two columns, and is compared with all other examples. The largest
+difference is compared with that of permuted results. If results do not depend on columns, any slice is named with at
+most the given chance (Westfall & Young 1993; as a scan statistic, Kulldorff 1997).
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The user's own columns of a run: the kind of each, and the groups of examples that it makes."""
+"""The user's columns of a run: their kinds, and groups of examples."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The examples of a run as a data set, which can be sampled again."""
+"""The examples of a run as a data set to sample again."""
 
 import os
 from collections.abc import Iterator

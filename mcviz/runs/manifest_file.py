@@ -1,4 +1,4 @@
-"""The manifest of a run as a file: written, read, and checked against its own checksum."""
+"""The manifest file: write, read, and check its checksum."""
 
 import hashlib
 import json

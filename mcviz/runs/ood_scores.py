@@ -1,4 +1,4 @@
-"""The OOD scores of sets of examples, and how well a run's model tells them from its own, kept beside the run."""
+"""OOD scores of sets of examples, kept beside the run."""
 
 import json
 import math

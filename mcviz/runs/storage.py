@@ -1,10 +1,7 @@
-"""Folders of files, the lock of their one writer, and the place of the shipped runs.
+"""Folders of files, the lock of their writer, and the shipped runs.
 
-A file is written whole or not at all. On this machine: under a temporary name beside its own, synced, then renamed. In
-object storage a write is one request, and other readers see the old object or the new one.
-
-The folder itself may be reached by a symbolic link. Within it no link is followed: neither to read nor to write, and
-above all not to remove.
+A write is atomic: a temporary file, synced and renamed, or one request to object storage. The folder itself may be a
+link. Links within it are never followed, neither to read, nor to write, nor to remove.
 """
 
 import errno

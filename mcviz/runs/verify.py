@@ -1,4 +1,4 @@
-"""Verify checksums, recompute every number from the passes, and export a run to a file for other tools."""
+"""Verify checksums, recompute all numbers from the passes, and export a run."""
 
 import os
 import secrets

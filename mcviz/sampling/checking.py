@@ -1,4 +1,4 @@
-"""A check of a model on a data set before hours are spent on passes, and its calibration along a distortion."""
+"""A check of a model on data before sampling, and calibration along distortions."""
 
 import time
 from collections.abc import Callable, Sequence

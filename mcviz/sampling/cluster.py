@@ -1,9 +1,7 @@
-"""Shards of a run, made by the workers of a Dask cluster.
+"""Shards of a run by the workers of a Dask cluster.
 
-The model is loaded once and kept. A worker makes one shard at a time, in as many threads as it has.
-
-One process, the one that holds the run's lock, asks every worker whether it can take part, and submits the shards to
-those that can, a few at a time. Which of them makes a shard, and who makes it when a worker is lost, is up to Dask.
+Each worker loads the model once and makes one shard at a time with all its threads. The process with the run's lock
+checks workers and submits a few shards at a time. Dask chooses the worker, and repeats lost shards.
 """
 
 import hashlib

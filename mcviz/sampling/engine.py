@@ -1,7 +1,7 @@
-"""The engine: one call of a sampler, cut into pieces of work that threads share.
+"""The engine: cut one call of a sampler into pieces for threads.
 
-Examples come in blocks of one size, the last one filled up: a part of a model always computes that many rows. Matrix
-products round differently for other sizes, and the same example must give the same bits in any company.
+Blocks have one size, padded at the end: matrix products round differently for other sizes, and an example must give the
+same bits in any company.
 """
 
 import math

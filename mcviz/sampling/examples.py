@@ -1,4 +1,4 @@
-"""Examples as a model takes them: its shape, its dtype, and their scale unless it is given."""
+"""Examples in the form of a model: shape, dtype and scale."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,41 +1,26 @@
-"""Masks drawn and multiplied in machine code: the loops that take most of the time of sampling.
+"""Masks drawn and multiplied in machine code: the slowest loops of sampling.
 
-Two things of sampling take most of its time: adding up rows of a table (`SubsetSums`), and drawing masks
-(`bernoulli`). Both are loops that numba compiles. Of most loops it makes the vector instructions of the processor
-by itself, which work on 16 or more numbers at once. Here it cannot: it would first have to know that no two arrays
-overlap, and that rows are wide. The same loops over tiles of fixed width, without this file, take 1.75 times as long.
-Nor does numba have whole numbers of 128 bits, which the random generator multiplies.
+numba compiles adding up rows (`SubsetSums`) and drawing masks (`bernoulli`), but cannot vectorise them, because arrays
+could overlap and rows could be narrow. Without this file they take 1.75 times as long. numba also lacks integers of 128
+bits. So some functions exist twice:
 
-So a few functions are there twice:
+- In plain Python, with NumPy: the specification, bit for bit, which runs without numba's compiler.
+- As `machine_code`, below its name: instructions for LLVM, which compiled functions get instead.
 
-- In plain Python, with NumPy. This is the specification of the result, bit for bit. Callers import it by its name, type
-  checkers know it, and without numba's compiler it runs itself.
-- As `machine_code` of it, below its name: how LLVM, the compiler behind numba, is told to do the same. A function that
-  numba compiles gets this wherever it calls the other.
+`tests/sampling/test_vector_code.py` compares both. `load(table, at) * factor` is LANES float32 in registers.
 
-`tests/sampling/test_vector_code.py` holds one against the other. With them the loops can be written as NumPy would have
-them: `load(table, at) * factor` is LANES float32 in one or two registers of the processor, times a number, and nothing
-of it ever becomes an array.
+To read machine code: `builder` appends an instruction and returns its result. `values` are the arguments. An array and
+then its position give an address by `_vector_pointer`. Rows follow each other. The type holds the width of a vector.
+Functions of 32 or 64 values take a word of bits: the lowest bit is the first value, and `bitreverse` makes it the
+highest.
 
-How the machine code reads: `builder` appends one instruction at a time, and gives its result. `values` are the
-arguments, in order, as results of earlier instructions. An array comes first among them and its position second, from
-which `_vector_pointer` makes the address of so many elements in a row; rows of an array lie one after the other. The
-width of a vector is part of its type, and where the processor's registers are narrower, LLVM takes several. Functions
-of 32 or 64 values at once give or take a word with a bit for each: the lowest bit is the first value, and `bitreverse`
-makes it the highest.
+numba checks only the file of a compiled function for changes. After a change here, also change the calling files, or
+delete `__pycache__`.
 
-numba keeps compiled functions and looks only at the file of a function to see whether it is out of date. After a
-change in this file, change the files that call it too, or delete `__pycache__`.
-
-Each number of a PCG64 waits for a product of 128 bits with the state before it. The state four steps further is such a
-product as well, so four numbers are under way at once, each from its own state (F. Brown, 1994, "Random number
-generation with arbitrary strides").
-
-A mask is zeros and ones, so a pass is the sum of a subset of the scaled rows, as `sum_kept_rows` has it in plain
-Python. Four rows have 16 subsets. Their sums are made once an example, and a pass adds one of them for every four
-activations (the "method of four Russians", Arlazarov, Dinic, Kronrod and Faradzhev, 1970).
-
-Every sum is added up in one order, whatever the passes and the processor, so that its bits are always the same.
+A PCG64 state waits for a product of 128 bits. Four states, each four steps apart, run at once (F. Brown, 1994, "Random
+number generation with arbitrary strides"). A pass sums a subset of scaled rows (`sum_kept_rows`). The 16 sums of four
+rows are made once an example (the "method of four Russians", Arlazarov, Dinic, Kronrod and Faradzhev, 1970), always in
+one order, so that bits are the same.
 """
 
 import inspect

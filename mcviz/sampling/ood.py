@@ -1,4 +1,4 @@
-"""The activations of a run's model, its nearest examples by them, and the OOD scores of examples and sets."""
+"""Activations of a run's model, nearest examples, and OOD scores."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Monte Carlo dropout passes of a model of any framework, which is imported when a model of it is met."""
+"""Monte Carlo dropout passes of a model; its framework is imported when needed."""
 
 import copy
 import threading

@@ -1,4 +1,4 @@
-"""Segmentation: one of C classes for every pixel of an image, kept as label maps and what these do not give."""
+"""Segmentation: one of C classes for each pixel, kept as label maps and more."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -1,6 +1,6 @@
-"""Examples as tiles that can be clicked, the gallery of a selection, and the panel that shows one beside a view.
+"""Tiles of examples, the gallery, and the panel beside a view.
 
-Tiles are one picture for all, cut into tiles by the browser, or words on each.
+The browser cuts one picture into all tiles.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""List all runs; manage one that is ticked, compare two; show jobs, and sample new runs."""
+"""List, manage and compare runs; show jobs, and sample new runs."""
 
 import hashlib
 import html

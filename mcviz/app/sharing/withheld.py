@@ -1,4 +1,4 @@
-"""A run without some of its parts, for people who may not see these: every reader finds it as if it never had them."""
+"""A run without withheld parts: readers find it as if it never had them."""
 
 from collections.abc import Collection
 from functools import cached_property

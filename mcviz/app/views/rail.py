@@ -1,8 +1,4 @@
-"""The rail beside the views: the ranking, its distribution, and the filters, each choice with its count.
-
-Distributions are slim histograms on which a brush filters: of the score of the ranking, and over the views of up to two
-more columns.
-"""
+"""The rail beside the views: ranking, distributions and filters with counts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace

@@ -1,12 +1,9 @@
-"""Keras models from and to `.keras` files: a file is checked before Keras or HDF5 builds anything of it.
+"""Keras models from and to `.keras` files, checked before Keras or HDF5 builds anything.
 
-Keras's own safe mode holds Python code back, but builds whatever else a file names: layers that load other models from
-disk, any public function of Keras, modules from the working directory. Here a file may name the classes below, which
-ordinary saved models hold, and what the running program has registered itself.
-
-None of these classes loads a file, takes a function, or wraps code that is not Keras's. Those with a vocabulary could,
-so their options are checked too. Any other class is refused, so that a class which a later Keras brings is looked at
-before a file may ask for it.
+Keras's safe mode blocks Python code, but builds layers that load other models, any public function, and modules of the
+working directory. Here a file may name only the classes below and those that the program has registered. None of them
+loads files, takes functions, or wraps foreign code; options of vocabularies are checked. Classes of later versions of
+Keras are refused until reviewed.
 """
 
 import io

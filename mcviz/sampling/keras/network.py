@@ -1,4 +1,4 @@
-"""A Keras model behind the engine's protocol: its inputs, its activations and its plan."""
+"""A Keras model behind the engine's protocol: inputs, activations and plan."""
 
 import copy
 import hashlib

@@ -1,11 +1,8 @@
-"""The plan of a Keras model: the part computed once an example, the part computed in every pass, and their blocks.
+"""The plan of a Keras model: shared part, random part and blocks.
 
-They are found in a model's graph. A dense layer behind a dropout, with at most reshaping between them, is computed as
-a `Product` of masks with the scaled kernel.
-
-A spatial dropout drops whole channels, and a convolution is a sum over channels. So each channel of an example is
-convolved once, and its passes are the product of their masks, zeros and ones for each channel, with the result.
-A kernel of 3 × 3 then takes a ninth of the multiplications. Nothing is approximated.
+A dense layer behind a dropout, with at most reshaping between, is a `Product` of masks with the scaled kernel. A
+convolution behind a spatial dropout is a sum over channels: each channel is convolved once, and masks weigh the
+results. A 3 × 3 kernel takes a ninth of the multiplications. Both are exact.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Models that take texts: the layer that makes numbers of a text, its vocabulary, and the network behind it."""
+"""Models of texts: the layer that makes numbers, its vocabulary, and the network behind."""
 
 import json
 import threading

@@ -1,8 +1,7 @@
-"""A model as a graph whose random numbers are inputs, cut where its passes begin to differ.
+"""A model as a graph whose random numbers are inputs, cut where passes differ.
 
-Whether XLA compiles the part behind the cut follows from the operations in it and from nothing else. XLA makes one loop
-of many small operations, but its convolutions are slower than TensorFlow's, those of single channels several times:
-`python benchmarks/sampling.py --parts compiling` measures the networks that the rule is from.
+The operations behind the cut decide whether XLA compiles it: its loops are fast, its convolutions slower than
+TensorFlow's. `python benchmarks/sampling.py --parts compiling` measures the networks behind this rule.
 """
 
 import math

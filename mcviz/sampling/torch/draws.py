@@ -1,7 +1,6 @@
-"""What is random in a model: the operations that draw numbers, found while it runs, and their numbers supplied.
+"""The random operations of a model, found while it runs, and their numbers.
 
-Classes of layers would not do: dropout is a function as often as a module, and recurrent and attention layers have
-their own inside. What all have in common is an operation that draws.
+Classes of layers are not enough: dropout can be a function, and recurrent and attention layers have their own.
 """
 
 import random

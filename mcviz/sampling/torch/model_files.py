@@ -1,7 +1,7 @@
-"""PyTorch models from and to files: weights alone, since what builds the module is code.
+"""PyTorch weights from and to files; functions build the modules.
 
-A function is imported where the user has typed its name. A run is a file, and files are copied: what it names is
-imported only from packages that the operator has named.
+A name that the user types is imported. A run is a file that can be copied, so its names are imported only from packages
+that the operator names.
 """
 
 import json
