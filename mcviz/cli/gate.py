@@ -78,7 +78,7 @@ def check_summary_folder(folder: Path) -> None:
 
 
 def finish(findings: Findings, judgements: Sequence[Judgement], *, as_json: bool, folder: Path | None) -> None:
-    """Print findings, write the summary if a folder is given, and exit.
+    """Print findings, and write the summary if a folder is given.
 
     Args:
         findings: of the command.

@@ -92,7 +92,7 @@ def read_examples(options: DataOptions, task: str = "classification", complete: 
 def name_classes(
     examples: DataSet, options: DataOptions, task: str = "classification", of_passes: Sequence[str] = ()
 ) -> DataSet:
-    """Give the classes the names of the options, in the passes' order.
+    """Apply the options' class names; classes of passes keep their order.
 
     Raises:
         InvalidInputError: names that differ from those of the data or passes, and are not given as new ones.
@@ -544,7 +544,7 @@ def train(out: Path, data: Path | None, seed: int, epochs: int, activation: str)
 
 
 def _check_writable(out: Path) -> None:
-    """Check before minutes of training."""
+    """Check before training that the file can be written."""
     if out.is_dir():
         raise InvalidInputError(f"{out} is a folder. Give --out the path of a file.")
     try:

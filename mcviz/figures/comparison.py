@@ -1,4 +1,4 @@
-"""One example in several runs: stacked histograms on the same axes."""
+"""One example in several runs: histograms above each other, on the same axes."""
 
 from collections.abc import Sequence
 

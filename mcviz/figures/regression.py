@@ -226,7 +226,7 @@ def _scatter_in_one_colour(
 
 
 def _set_hover(figure: go.Figure, x: str, y: str) -> go.Figure:
-    """Show an example's coordinates beside its number on hover."""
+    """Show an example's coordinates on hover."""
     for trace in figure.data:
         if trace.customdata is not None and trace.hovertemplate:
             trace.hovertemplate = f"example %{{customdata}}: {x} %{{x:{NUMBER}}}, {y} %{{y:{NUMBER}}}<extra></extra>"

@@ -1,6 +1,6 @@
 """Single-file web pages of text and charts that make no network request.
 
-Their content security policy also stops names that contain HTML.
+Their content security policy blocks requests, even by a name that contains HTML.
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Scores of many examples: scatter charts, maps, grids of cells, and charts by class."""
+"""Scores of many examples: scatter charts, maps and charts by class."""
 
 import base64
 import io

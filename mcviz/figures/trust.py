@@ -224,7 +224,6 @@ def class_reliability_diagram(name: str, bins: Bins, gaps: Sequence[Interval]) -
 
 
 def _class_bin_texts(name: str, bins: Bins, gaps: Sequence[Interval]) -> list[str]:
-    """Write the hover text of each bin of a class."""
     points = [Interval(100 * gap.value, 100 * gap.low, 100 * gap.high) for gap in gaps]
     columns = zip(bins.edges, bins.edges[1:], bins.count, bins.confidence, bins.accuracy, points, strict=False)
     return [
@@ -244,7 +243,6 @@ def _nines(confidence: ArrayLike) -> Array:
 
 
 def _bin_texts(name: str, bins: Bins, gaps: Sequence[Interval]) -> list[str]:
-    """Write the hover text of each bin."""
     points = [Interval(100 * gap.value, 100 * gap.low, 100 * gap.high) for gap in gaps]
     columns = zip(bins.edges, bins.edges[1:], bins.count, bins.confidence, bins.accuracy, points, strict=False)
     return [
@@ -371,7 +369,7 @@ def accuracy_against_referred(
 
 
 def mark_share(figure: go.Figure, share: float) -> go.Figure:
-    """Mark a share in a copy of `accuracy_against_referred`, zoomed in."""
+    """Mark a share in a copy of an `accuracy_against_referred` figure, zoomed in."""
     marked = go.Figure(figure).add_shape(**position_line(share))
     return marked.update_xaxes(range=[0, min(1.0, max(LEAST_SHOWN, 3 * share))])
 

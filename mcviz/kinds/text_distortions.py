@@ -54,7 +54,7 @@ def drop_words(texts: Texts, share: float, seed: int = 0) -> Texts:
 def random_words(texts: Texts, others: Texts, share: float = 1.0, seed: int = 0) -> Texts:
     """Replace a random share of each text's words by words of others.
 
-    Their frequencies are kept.
+    They are drawn by their frequency there.
 
     Args:
         texts: (n,) `str`.

@@ -427,7 +427,6 @@ def measure_class(terms: Terms, number: int, *, groups: Array | None = None, con
 
 
 def _known_of_class(terms: Terms, number: int, groups: Array | None) -> tuple[dict[str, Array], Array | None]:
-    """Select the known examples of a class and its columns, (n, 1)."""
     is_known = terms["labels"][:, number] != UNKNOWN
     some = {name: values[is_known][:, [number]] for name, values in terms.items()}
     return some, None if groups is None else groups[is_known]
@@ -477,7 +476,6 @@ def _ranked_statistic(terms: Terms) -> Statistic:
 
 
 def _has_positives(terms: Terms) -> bool:
-    """Whether every labelled class has enough examples with and without it."""
     labels = terms["labels"]
     counts = np.stack([(labels == 1).sum(axis=0), (labels == 0).sum(axis=0)])
     return bool((counts[:, (counts > 0).any(axis=0)] >= FEWEST_RANKED).all())

@@ -204,7 +204,6 @@ class OODDetector:
         return float((ranks / len(combined) <= OOD_P_VALUE).mean())
 
     def _classify_block(self, uncertainty: Array, unexplained: Array) -> tuple[Array, ...]:
-        """Return the five arrays of `OODPrediction` for n examples."""
         count = len(self.uncertainty) + 1
         own, ranks = [], []
         pairs = (self.uncertainty, uncertainty), (self.unexplained, unexplained)

@@ -146,7 +146,6 @@ class MeasureComparison:
 
 
 def _decimals(value: float, significant_digits: int) -> int:
-    """Return the decimals that show so many significant digits of a value ≥ 0."""
     return max(0, significant_digits - 1 - math.floor(math.log10(value))) if value > 0 else 0
 
 
@@ -226,8 +225,9 @@ def difference_intervals(
 ) -> dict[str, Interval]:
     """Compute differences of measures (second − first) with intervals.
 
-    AURC and AUROC have the farther bootstrap percentile on both sides, and none if rare cases may be unseen. An ECE
-    never has one: chance raises it, and most for a calibrated model.
+    Bounded means have the interval of `accuracy_difference` or `bounded_interval`, other losses and sizes that of
+    `mean_intervals`, the RMSE that of its square. AURC and AUROC have the farther bootstrap percentile on both sides,
+    and none if rare cases may be unseen. An ECE never has one: chance raises it, and most for a calibrated model.
 
     Args:
         quality: the measures of the task.

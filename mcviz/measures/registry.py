@@ -266,14 +266,14 @@ class Score:
 
     @property
     def needs_labels(self) -> bool:
-        """Whether the score needs labels; new examples lack it then."""
+        """Whether the score needs labels; new examples have no such score."""
         return "labels" in self.needs
 
     @property
     def from_passes(self) -> bool:
         """Whether the score needs nothing but the passes.
 
-        If so, it also exists for some passes, and for a new example.
+        It then also exists for some passes, and for new examples.
         """
         return NOT_FROM_PASSES.isdisjoint((*self.needs, *self.uses))
 

@@ -1,6 +1,6 @@
 """Selective prediction: the quality of the rest if uncertain examples are referred.
 
-Examples are kept from the most certain to the least; ties count by their exact expected value.
+Examples are kept from the most certain to the least; with ties, a figure is its exact mean over their orders.
 
 The loss of an example is 0 or 1 for a mistake, or a number from 0 to 1. Bounds of the loss of the rest are exact for
 mistakes (Clopper & Pearson 1934), and hold for other losses by betting (Waudby-Smith & Ramdas 2024): given the kept
@@ -155,8 +155,8 @@ def selective_figures(
     """Compare orders of the same examples, with the intervals of `area_intervals`.
 
     The best of several orders is partly the best by chance. So differences of AUGRC are compared with the range, over
-    all orders, of each bootstrap draw's deviations. Among equally good orders, any seems worse in 1 - `confidence` of
-    cases (like Tukey's studentized range).
+    all orders, of each bootstrap draw's deviations. Among equally good orders, one or more seem worse in 1 -
+    `confidence` of cases (like Tukey's studentized range).
 
     Args:
         rankings: by name, such as that of a score. The predictions may be others: those of the deterministic model are.
@@ -409,7 +409,7 @@ def _threshold_steps(ranking: Ranking) -> tuple[Array, Array, Array]:
 
 @dataclass(frozen=True)
 class Guarantee:
-    """A threshold with a guarantee for new examples drawn like the labelled.
+    """A threshold with a guarantee for new examples drawn alike.
 
     Attributes:
         threshold: as in `Referral`.

@@ -1,6 +1,6 @@
 """Similarity of examples: components, nearest neighbours, and a map by t-SNE.
 
-Images are read in blocks, so memory does not grow with their number.
+Images are read in blocks, so memory does not grow with their size.
 """
 
 import re
