@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImportTrial:
-    """A look at passes and labels before a run of them is written.
+    """A check of passes and labels before writing a run.
 
     Attributes:
         passes: a description of how passes are taken whose axes could be others; or "".
@@ -222,7 +222,7 @@ def write_run(
 
 
 class _Passes:
-    """Passes as a run keeps them, (T, N, K), a block of examples at a time."""
+    """Passes in a run's form, (T, N, K), by blocks of examples."""
 
     def __init__(self, array: np.ndarray, order: tuple[int, ...], form: PassFormat) -> None:
         self._array, self._order, self.form = array, order, form
@@ -256,7 +256,7 @@ class _Passes:
         return self.form.convert(block)
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """All of them, (T, n, K) float32 of some examples after the other."""
+        """Yield all blocks, (T, n, K) float32."""
         rows = max(1, BLOCK_VALUES // (self.passes * self.width))
         for start in range(0, self.count, rows):
             yield self.block(start, min(start + rows, self.count), 0, self.passes)

@@ -18,7 +18,7 @@ Handler = Callable[[int, FrameType | None], object]
 
 
 class HeldInterrupt:
-    """A Ctrl-C that is held back, with the handler that it would have called."""
+    """A held Ctrl-C, with its handler."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
@@ -29,7 +29,7 @@ class HeldInterrupt:
         self._pressed = True
 
     def check(self) -> None:
-        """Let a held Ctrl-C through, if there was one.
+        """Raise a held Ctrl-C, if any.
 
         Raises:
             KeyboardInterrupt: there was.
@@ -76,13 +76,13 @@ def raise_interrupts() -> Iterator[None]:
 
 @contextmanager
 def end_at_interrupt(message: str, stream: int) -> Iterator[None]:
-    """End the process at Ctrl-C, as `install_exit_handler` does, instead of raising `KeyboardInterrupt`."""
+    """End the process at Ctrl-C instead of raising `KeyboardInterrupt`."""
     with _install_handler(_EndProcess(message, stream), signal.getsignal(signal.SIGINT) is signal.default_int_handler):
         yield
 
 
 def install_exit_handler(message: str) -> None:
-    """From now on end the process at Ctrl-C with one line, as long as there is nothing to clean up.
+    """End the process at Ctrl-C with one line while there is nothing to clean up.
 
     Args:
         message: the line, after `mcviz: `.
@@ -92,7 +92,7 @@ def install_exit_handler(message: str) -> None:
 
 
 def is_command() -> bool:
-    """Whether this process was started as `mcviz` or `python -m mcviz`, and begins to import mcviz."""
+    """Return whether this process is `mcviz` or `python -m mcviz`, before the import."""
     if sys.argv[0] == "-m":
         return ("-m", "mcviz") in pairwise(sys.orig_argv)
     return os.path.basename(sys.argv[0]) in ("mcviz", "mcviz.exe")  # noqa: PTH119 (pathlib takes longer to load)

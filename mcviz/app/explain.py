@@ -56,7 +56,7 @@ class InputContext:
 
 
 def render_neighbours(context: InputContext) -> None:
-    """Render the examples of the run that the model sees as most alike."""
+    """Render the examples that are most alike to the model."""
     run = context.run
     if not has(run, "examples"):
         st.caption("This run was kept without its examples, so there is none to compare with.")
@@ -79,7 +79,7 @@ def render_neighbours(context: InputContext) -> None:
 
 
 def render_evidence(context: InputContext) -> None:
-    """Render how much each part of the input adds to the prediction, over the passes."""
+    """Render the effect of each part of the input, over the passes."""
     run, content = context.run, context.content
     parts = kind_renderer(run).parts(run, content)
     if parts.count == 0:
@@ -114,7 +114,7 @@ def explanations(run: Run) -> dict[str, tuple[str, Callable[[InputContext], None
 
 
 def explanations_for(run: Run) -> dict[str, CloserLook]:
-    """Return the explanations as closer looks at an example, by name."""
+    """Return explanations as closer looks, by name."""
 
     def render_for_example(render: Callable[[InputContext], None], context: ExampleContext) -> None:
         content = kind_renderer(run).contents(run, np.array([context.example]))[0]

@@ -59,7 +59,7 @@ _copy_link = st.components.v2.component(
 
 
 def main() -> None:
-    """Draw the page that the address names; Streamlit calls it at each rerun."""
+    """Render the page of the address at each rerun."""
     try:
         prepare_server()
     except InvalidInputError as error:
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def render_bar(paths: dict[str, Path]) -> DeltaGenerator | None:
-    """Render the bar; and below it a warning about an unknown run.
+    """Render the bar and a warning about an unknown run.
 
     Args:
         paths: of all runs that can be opened, by their names.

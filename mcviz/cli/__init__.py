@@ -18,7 +18,7 @@ REFUSED = 2
 
 
 def run() -> NoReturn:
-    """Run the command that this process was started for, and exit."""
+    """Run the command of this process and exit."""
     # Python's, of a step of Zarr that Ctrl-C came before; it is printed after the line that the command ends with.
     warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     code = main()

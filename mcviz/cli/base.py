@@ -25,7 +25,7 @@ def tell(message: str) -> None:
 
 
 def say(line: str, *, err: bool = False) -> None:
-    """Print one line, indented as it is; control characters in it are shown and not obeyed."""
+    """Print one line, with control characters escaped."""
     click.echo(" " * (len(line) - len(line.lstrip(" "))) + one_line(line), err=err)
 
 
@@ -83,7 +83,7 @@ def loading() -> Iterator[None]:
 def call_lazily(
     function: str, stopped: Callable[..., str] = lambda **_: "stopped."
 ) -> Callable[[Callable[[], None]], Callable[..., None]]:
-    """Have a command call a function whose module is imported then: its help and its refusals need no libraries.
+    """Import a command's function when called: help needs no libraries.
 
     Args:
         function: as `module:function`; it takes the values of the command's arguments and options.

@@ -38,7 +38,7 @@ def compare(
     summary: Path | None,
     as_json: bool,
 ) -> None:
-    """Print the comparison of two runs; fail where a requirement is not met."""
+    """Print a comparison; fail if a requirement is not met."""
     required = [parse_non_inferiority(text) for text in requirements]
     if summary is not None:
         check_summary_folder(summary)

@@ -68,7 +68,7 @@ class Findings:
 
 
 def check_summary_folder(folder: Path) -> None:
-    """Check before the work that a summary can go into a folder.
+    """Check in advance that the summary's folder is writable.
 
     Raises:
         InvalidInputError: it is a file.
@@ -78,7 +78,7 @@ def check_summary_folder(folder: Path) -> None:
 
 
 def finish(findings: Findings, judgements: Sequence[Judgement], *, as_json: bool, folder: Path | None) -> None:
-    """Print what was found, and write the summary where a folder is given.
+    """Print findings, and write a summary if asked.
 
     Args:
         findings: of the command.

@@ -13,7 +13,7 @@ LABEL = "<26.25"  # a column with labels of sets, which are cut
 
 
 def ood(run: str, against: tuple[str, ...], modules: tuple[str, ...], as_json: bool) -> None:
-    """Print how well a run's model tells what it was not made for."""
+    """Print how well a model detects other inputs."""
     opened = open_run(run)
     if opened.model_path is not None and (against or load_ood_scores(opened) is None):
         require_framework(opened.model_path)

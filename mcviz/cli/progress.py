@@ -29,7 +29,7 @@ def sampling_progress(examples: int, stream: TextIO | None = None) -> Iterator[C
 
 @contextmanager
 def count_progress(things: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how many things are done, such as pictures that are read, where it takes more than a moment.
+    """Show progress of things such as read pictures, if slow.
 
     Yields:
         A function of the things that are done, and their total.
@@ -44,7 +44,7 @@ def count_progress(things: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def stage_progress() -> Iterator[Callable[[str, float], None]]:
-    """Show the current stage and the progress of all stages.
+    """Show the stage and the progress of all stages.
 
     Yields:
         A function of the name of the stage, and the share of all that is done, 0 to 1.
@@ -98,7 +98,7 @@ class _SamplingBar(tqdm):
 
 
 class _Lines:
-    """A stream that writes each drawing of a bar as a line."""
+    """A stream that writes each state of a bar as a line."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

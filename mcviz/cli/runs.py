@@ -13,7 +13,7 @@ from mcviz.text import one_line
 
 
 def verify(run: str) -> None:
-    """Print what the check of every byte of a run found."""
+    """Print the result of a full check."""
     for line in str(verify_run(run)).splitlines():
         say(line)
 

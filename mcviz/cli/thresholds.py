@@ -20,7 +20,7 @@ def thresholds(
     group: str | None,
     as_json: bool,
 ) -> None:
-    """Decide on thresholds or tolerances, and print them with the figures by the labels that judge them."""
+    """Set thresholds or tolerances, and print figures of judging labels."""
     opened = open_run(run)
     result = mcviz.thresholds(
         opened,

@@ -35,7 +35,7 @@ LONGEST = 160  # characters of a text that is shown
 
 
 class Stopped(BaseException):
-    """The job is to end where it is; no error, so nothing that handles errors gets hold of it.
+    """A request to end a job; no error, so no handler catches it.
 
     Args:
         ending: how it ends.
@@ -47,7 +47,7 @@ class Stopped(BaseException):
 
 
 class Watcher:
-    """Stands between a command at work and the files of its job."""
+    """The link between a command and the files of its job."""
 
     def __init__(self, jobs: Jobs, name: str) -> None:
         self.jobs, self.name, self.checks_first = jobs, name, False
@@ -58,7 +58,7 @@ class Watcher:
         self.news = JobProgress(process=os.getpid(), started=time.time())
 
     def begin(self, examples: DataSet, out: str) -> None:
-        """Take in what is to be sampled, and what a finished run of fewer passes already says of it."""
+        """Take the data set, and results of fewer finished passes."""
         self.examples = examples
         with suppress(McvizError):
             run = open_run(out)
@@ -68,7 +68,7 @@ class Watcher:
             self.seen(run.manifest, 0, Aggregates({}, {}, values))
 
     def ask(self) -> None:
-        """End the job where that is wanted.
+        """End the job if requested.
 
         Raises:
             Stopped: it is.
@@ -79,7 +79,7 @@ class Watcher:
             self._asked = time.monotonic()
 
     def progress(self, done: int, total: int) -> None:
-        """Tell how many predictions stand, and ask."""
+        """Report finished predictions and check for an end."""
         if self.news.sampling is None:
             self._change(sampling=time.time(), before=done)
         self._change(done=done, total=total)
@@ -88,7 +88,7 @@ class Watcher:
             self.tell()
 
     def seen(self, manifest: Manifest, start: int, summary: Aggregates) -> None:
-        """Take in what the passes of some examples come to."""
+        """Take results of some examples."""
         count = manifest.examples.count
         for name, values in {**summary.columns, "passes": np.full(_length(summary), manifest.passes)}.items():
             whole = self._known.setdefault(name, np.zeros(count, values.dtype))
@@ -104,7 +104,7 @@ class Watcher:
         self._manifest = manifest
 
     def checked(self, check: Check, passes: int) -> None:
-        """Tell what a check found.
+        """Report a check's findings.
 
         Raises:
             Stopped: somebody is to say whether to go on, or another job is sampling.
@@ -172,7 +172,7 @@ class Watcher:
 
 
 def work(folder: Path, lock: int) -> None:
-    """Carry out a job, whatever may become of it, and let go of its lock."""
+    """Run a job and release its lock, whatever happens."""
     faulthandler.enable()  # what crashes says where
     os.nice(LEAST_PRIORITY)  # the dashboard goes first
     jobs = Jobs(folder.parent.parent)

@@ -41,7 +41,7 @@ PARTS = ("images", "texts", "rows", "inputs", "labels", "ids", "columns")  # of 
 
 @dataclass(frozen=True)
 class DataSet:
-    """Examples in one order, checked and brought into one form: images, texts, rows of numbers, or none of these.
+    """Checked examples in one order: images, texts, rows, or none.
 
     Attributes:
         images: (N, height, width, channels), uint8 in 0..255 or finite float32; or what is read when it is indexed, or
@@ -92,12 +92,12 @@ class DataSet:
 
     @property
     def content(self) -> pd.DataFrame | None:
-        """The columns that are the examples themselves: `text` of texts, those of rows; None for all others."""
+        """The columns of examples: `text`, or those of rows; else None."""
         return self.rows if self.texts is None else pd.DataFrame({"text": self.texts})
 
     @property
     def labelled(self) -> int:
-        """The number of examples of which a label is known."""
+        """The number of labelled examples."""
         if not isinstance(self.labels, np.ndarray) or self.labels.ndim > 2:
             return 0 if self.labels is None else len(self.labels)
         if self.labels.dtype.kind == "f":
@@ -108,7 +108,7 @@ class DataSet:
 
     @property
     def label_array(self) -> np.ndarray | None:
-        """The labels as one array in memory, masks in files in their own size.
+        """The labels as one array in memory, masks in file size.
 
         Raises:
             InvalidInputError: a mask cannot be read, or masks differ in size.
@@ -117,7 +117,7 @@ class DataSet:
 
     @property
     def pixels(self) -> np.ndarray:
-        """(N, height, width, channels): the images as one array in memory.
+        """(N, height, width, channels) images in memory.
 
         Raises:
             InvalidInputError: there are none, or a picture cannot be read.
@@ -179,7 +179,7 @@ class DataSet:
         return replace(self, labels=labels[:, places], target_names=names)
 
     def with_names(self, names: Sequence[str], task: str) -> "DataSet":
-        """The same examples with the classes, or the targets of a regression, in the order of some names.
+        """Return the data with classes or targets in the order of names.
 
         Raises:
             InvalidInputError: as `with_class_names` and `with_target_names`.
@@ -187,7 +187,7 @@ class DataSet:
         return find_task(task).name_axis(self, names)
 
     def check_labels(self, task: str = "classification") -> "DataSet":
-        """Return the same examples with their labels checked and brought into the form of this class.
+        """Return the data with labels in this class's form.
 
         Args:
             task: what the labels are for.
@@ -198,7 +198,7 @@ class DataSet:
         return self if self.labels is None else find_task(task).check_labels(self)
 
     def check_class_labels(self) -> "DataSet":
-        """Return the same examples with their labels checked and brought into the form of a classification.
+        """Return the data with labels in the form of a classification.
 
         Raises:
             InvalidInputError: they are no labels, or those of a regression.
@@ -285,7 +285,7 @@ class DataSet:
         return replace(self, labels=labels, class_names=names, matched_by=by)
 
     def with_targets(self, values: Any, names: Sequence[str] | None = None, name: str = "labels") -> "DataSet":
-        """The same examples with what a regression predicts as their labels.
+        """Return the data with targets of a regression as labels.
 
         Args:
             values: (N,) or (N, D) numbers, also as a table or a column of one, whose index is taken as `order_by_ids`
@@ -303,7 +303,7 @@ class DataSet:
         return replace(self, labels=targets, target_names=names, class_names=None)
 
     def with_masks(self, masks: Any, name: str = "labels") -> "DataSet":
-        """The same examples with a label map each, a class for every pixel.
+        """Return the data with a label map each.
 
         Args:
             masks: (N, H, W) whole numbers of 0 to 255 or bool, also with an axis of one channel behind; a mapping from
@@ -327,7 +327,7 @@ class DataSet:
         return replace(self, labels=values.astype(np.uint8, copy=False), target_names=None)
 
     def fit_masks(self, size: Size, *, crop: Size | None, as_images: bool) -> np.ndarray:
-        """Bring all masks to one size, turned, cropped and resized as their images are, each pixel as the nearest one.
+        """Fit masks to one size like their images, by nearest pixels.
 
         Args:
             size: (height, width).
@@ -362,7 +362,7 @@ class DataSet:
         return set() if self.labels is None else {(self.labels.shape[1], self.labels.shape[2])}
 
     def resolve_ignore(self, ignore: Ignore) -> tuple[int | None, bool]:
-        """Resolve what stands in masks for a pixel that counts nowhere.
+        """Return the mask value of ignored pixels.
 
         Args:
             ignore: as it is given; where it is not, it is that of the data, or else 255.
@@ -409,7 +409,7 @@ class DataSet:
         )
 
     def check_classes(self, count: int) -> None:
-        """Check that the names of the classes and the labels are those of as many classes as are predicted.
+        """Check class names and labels against the number of classes.
 
         Raises:
             InvalidInputError: they are not, or belong to a regression.
@@ -426,7 +426,7 @@ class DataSet:
             validate.class_indices("labels", known, len(known), count, f"Are they names? {advice}")
 
     def with_columns(self, columns: "pd.DataFrame | Mapping[str, Any]") -> "DataSet":
-        """The same examples with the user's own columns, a row an example.
+        """Return the data with the user's columns, a row an example.
 
         Args:
             columns: a table, whose index is taken as `order_by_ids` says; or each column by its name.
@@ -490,7 +490,7 @@ class DataSet:
         )
 
     def in_order_of(self, ids: Sequence[str]) -> "DataSet":
-        """The same examples in another order, that of their ids, or of their numbers where they have none.
+        """Return the data in the order of ids or numbers.
 
         Raises:
             InvalidInputError: the ids are not those of the examples.
@@ -516,7 +516,7 @@ class DataSet:
         return alone._map_parts(lambda part: _slice_for_worker(part, start, stop))
 
     def take(self, indices: np.ndarray) -> "DataSet":
-        """Some of the examples, by an array of their numbers."""
+        """Return some examples by number."""
         return self._map_parts(lambda part: _take(part, indices))
 
     def _map_parts(self, change: Callable[[Any], Any]) -> "DataSet":
@@ -556,7 +556,7 @@ def _take(part: Any, indices: np.ndarray) -> Any:
 
 
 def as_model_input(images: np.ndarray) -> np.ndarray:
-    """Images as a model trained on 0..1 takes them: uint8 divided by 255, float32 as it is.
+    """Return float32 images in 0..1: uint8 is divided by 255.
 
     Args:
         images: (N, …) uint8 or floating point.

@@ -52,7 +52,7 @@ def read_mask(path: Path) -> np.ndarray:
 
 
 def inspect_mask(path: Path) -> Upright:
-    """Find out the size of a mask and its own note of a turn.
+    """Return the size of a mask and its orientation.
 
     Raises:
         InvalidInputError: as `read_mask`, as far as the header of the file tells it.
@@ -137,7 +137,7 @@ def find_turn(image: Upright, mask: Upright) -> int | None:
 
 @dataclass(frozen=True)
 class MaskFiles:
-    """Masks in files, read when they are brought to one size.
+    """Masks in files, read when fitted to a size.
 
     Attributes:
         paths: of the files.
@@ -167,7 +167,7 @@ class MaskFiles:
         return replace(self, paths=paths, sizes=sizes, turns=turns)
 
     def fit(self, size: Size, crop: Size | None = None) -> np.ndarray:
-        """Read all masks, turned, cropped and resized as their images are: (N, *size) uint8.
+        """Read masks, oriented, cropped and resized like their images: (N, *size) uint8.
 
         Args:
             size: (height, width).

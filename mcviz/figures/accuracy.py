@@ -48,7 +48,7 @@ FAINT, FAINT_OF_MANY, LOUD = 0.12, 0.4, 0.8  # opacities of cells of few mistake
 
 @dataclass(frozen=True)
 class PassMeasure:
-    """The measure by which passes are compared.
+    """A measure to compare passes.
 
     Attributes:
         title: its name on an axis, with its unit.
@@ -71,7 +71,7 @@ ACCURACY = PassMeasure("accuracy", "{:.2%}".format, ".2%", ".1%", SHARES)
 def accuracy_against_ensemble(
     pass_accuracy: np.ndarray, ensemble: float, deterministic: float | None, name: str = ACCURACY.title
 ) -> go.Figure:
-    """Draw the accuracies of the single passes, of their ensemble and of the deterministic model.
+    """Draw accuracies of passes, ensemble and deterministic model.
 
     Args:
         pass_accuracy: (T,) accuracy of each single pass, as a fraction.
@@ -88,7 +88,7 @@ def accuracy_against_ensemble(
 def rmse_against_ensemble(
     pass_rmse: np.ndarray, ensemble: float, deterministic: float | None, unit: str = ""
 ) -> go.Figure:
-    """Draw the RMSEs of the single passes, of their ensemble and of the deterministic model.
+    """Draw RMSEs of passes, ensemble and deterministic model.
 
     Args:
         pass_rmse: (T,) RMSE of each single pass.
@@ -105,7 +105,7 @@ def rmse_against_ensemble(
 def accuracy_by_ensemble_size(
     ensemble_accuracy: np.ndarray, deterministic: float | None, name: str = ACCURACY.title
 ) -> go.Figure:
-    """Draw the accuracy of the ensemble by its number of passes.
+    """Draw ensemble accuracy by number of passes.
 
     Args:
         ensemble_accuracy: (T,) accuracy of the mean of the first 1, 2, … T passes, as a fraction.
@@ -119,7 +119,7 @@ def accuracy_by_ensemble_size(
 
 
 def rmse_by_ensemble_size(ensemble_rmse: np.ndarray, deterministic: float | None, unit: str = "") -> go.Figure:
-    """Draw the RMSE of the ensemble by its number of passes.
+    """Draw ensemble RMSE by number of passes.
 
     Args:
         ensemble_rmse: (T,) RMSE of the mean of the first 1, 2, … T passes.
@@ -171,7 +171,7 @@ def _draw_by_ensemble_size(ensemble: np.ndarray, deterministic: float | None, me
 
 
 def mistakes_by_reviewed(wrong: np.ndarray, share: float, mistakes: str = "mistakes") -> go.Figure:
-    """Draw the share of the mistakes found by reviewing the most uncertain examples first.
+    """Draw mistakes found by reviewing the most uncertain examples first.
 
     Args:
         wrong: (N,) bool, whether each example's prediction is wrong, the most uncertain example first.
@@ -223,7 +223,7 @@ def confusion_matrix(
     uncertain_when: Literal["low", "high"] = "high",
     selected: tuple[int, int] | None = None,
 ) -> go.Figure:
-    """Draw the confusion matrix, as filled cells that can be clicked.
+    """Draw a clickable confusion matrix.
 
     Args:
         labels: (N,) integer classes.
@@ -324,7 +324,7 @@ def _edge(classes: int, fill: dict[str, Any], *, outlined: bool) -> dict[str, An
 
 @dataclass(frozen=True)
 class _Cells:
-    """The cells that hold an example: their numbers, counts, texts and values."""
+    """Cells with examples: numbers, counts, texts and values."""
 
     numbers: np.ndarray
     counts: np.ndarray
@@ -335,7 +335,7 @@ class _Cells:
     low_is_bright: bool
 
     def is_bright(self, brightness: np.ndarray) -> np.ndarray:
-        """Whether text on cells of this brightness, 0 to 1 along the scale, should be dark."""
+        """Return whether cells of a brightness in 0..1 need dark text."""
         return brightness < 0.45 if self.low_is_bright else brightness > 0.55
 
 

@@ -47,7 +47,7 @@ def class_histograms(
     class_names: Sequence[str],
     label: int | None = None,
 ) -> go.Figure:
-    """Draw the probabilities that the passes of each run give some classes.
+    """Draw class probabilities of both runs' passes.
 
     Args:
         runs: the passes of each of R runs over one example; their number may differ.
@@ -94,7 +94,7 @@ def class_histograms(
 def output_histograms(
     runs: Sequence[np.ndarray], names: Sequence[str], *, unit: str = "", label: float | None = None
 ) -> go.Figure:
-    """Draw what the passes of each run predict for a target.
+    """Draw predictions of a target by both runs' passes.
 
     Args:
         runs: (T,) the mean that each pass predicts of one example, for each of R runs; T may differ.

@@ -37,7 +37,7 @@ def web_page(title: str, parts: Iterable[str], style: str = "") -> str:
 
 
 def draw_in_page(figures: Iterable[go.Figure], height: int | None = None) -> Iterator[str]:
-    """Write charts as HTML, in their order on a page; the first one brings the script that draws all.
+    """Write charts as HTML in order; the first brings the script.
 
     Args:
         figures: the charts.

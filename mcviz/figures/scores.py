@@ -52,7 +52,7 @@ class Window:
 
     @classmethod
     def fit(cls, x: np.ndarray, y: np.ndarray) -> "Window":
-        """Fit a window to (N,) points; those that are not finite are left out."""
+        """Fit a window to finite (N,) points."""
         finite = np.isfinite(x) & np.isfinite(y)
         return cls(_pad_with_margin(x[finite]), _pad_with_margin(y[finite]))
 
@@ -62,14 +62,14 @@ class Window:
         return (x >= left) & (x <= right) & (y >= bottom) & (y <= top)
 
     def intersect(self, other: "Window") -> "Window":
-        """Return the part that both windows show; all of this one where there is none."""
+        """Return the common part, or all of this window without one."""
         pairs = (self.x, other.x), (self.y, other.y)
         (left, right), (bottom, top) = ((max(a[0], b[0]), min(a[1], b[1])) for a, b in pairs)
         return Window((left, right), (bottom, top)) if left < right and bottom < top else self
 
 
 class Cells:
-    """The K cells of a grid over a window that hold at least one point each.
+    """The K nonempty cells of a grid over a window.
 
     Attributes:
         members: (n,) int64, the points that are visible.
@@ -101,11 +101,11 @@ class Cells:
         self.cell = numbers[place]
 
     def sums(self, weights: np.ndarray) -> np.ndarray:
-        """(K,) float64: the sum over each cell of (n,) weights of its members."""
+        """Return (K,) float64 sums of (n,) weights of members."""
         return np.bincount(self.cell, weights, minlength=len(self.counts))
 
     def layout_image(self, colours: np.ndarray, selected: np.ndarray | None) -> dict[str, object]:
-        """Draw the cells as an image behind a chart: the more examples a cell holds, the less transparent it is.
+        """Draw cells as an image: more examples are less transparent.
 
         Args:
             colours: (K, 3) uint8.
@@ -132,7 +132,7 @@ class Cells:
         }
 
     def hover_points(self, texts: Sequence[str], **marker: object) -> go.Scattergl:
-        """Return invisible points in the middles of the cells, with a text on hover.
+        """Return invisible points in cells with text on hover.
 
         Args:
             texts: K of them.
@@ -162,7 +162,7 @@ class Cells:
 
 
 def mean_colours(counts: np.ndarray, colours: Sequence[str]) -> np.ndarray:
-    """Compute the mean colour of the examples of each cell, (K, 3) uint8.
+    """Return (K, 3) uint8 mean colours of cells.
 
     Args:
         counts: (K, G) how many examples of each of G groups each cell holds.
@@ -173,20 +173,20 @@ def mean_colours(counts: np.ndarray, colours: Sequence[str]) -> np.ndarray:
 
 
 def scale_colours(values: np.ndarray, low: float, high: float, colours: tuple[str, str]) -> np.ndarray:
-    """Blend the colours of `low` and of `high` for (K,) values, (K, 3) uint8."""
+    """Blend `low` and `high` for (K,) values: (K, 3) uint8."""
     first, last = (np.array(ImageColor.getrgb(colour)[:3]) for colour in colours)
     at = np.clip((values - low) / (high - low), 0, 1)[:, None]
     return np.round(first + at * (last - first)).astype(np.uint8)
 
 
 def usual_range(values: np.ndarray) -> tuple[float, float]:
-    """The range of (N,) values, without a few extreme ones, which would wash out all others."""
+    """Return the range of (N,) values without a few extremes."""
     low, high = map(float, np.percentile(values, [1, 99])) if len(values) else (0.0, 0.0)
     return low, high if high > low else low + 1e-6
 
 
 def measure_doubt(values: np.ndarray, uncertain_when: Literal["low", "high"]) -> np.ndarray:
-    """Place (N,) finite values of a score between the most confident and the most uncertain ones, (N,) in 0..1."""
+    """Map (N,) finite scores to 0..1 from confident to uncertain."""
     low, high = usual_range(values)
     at = np.clip((values - low) / (high - low), 0, 1)
     return 1 - at if uncertain_when == "low" else at
@@ -215,7 +215,7 @@ def scatter(
     doubt: np.ndarray | None = None,
     classes: tuple[np.ndarray, Sequence[str]] | None = None,
 ) -> go.Figure:
-    """Draw one point an example, in the colour of its group; where more than 20,000 are visible, cells of a grid.
+    """Draw a point an example by group; cells above 20,000 visible.
 
     Args:
         x: (N,) floating point.
@@ -386,7 +386,7 @@ def coloured_map(
     classes: tuple[np.ndarray, Sequence[str]] | None = None,
     number: str = ".3f",
 ) -> go.Figure:
-    """Draw examples on a plane, coloured by a score; where more than 20,000 are visible, cells of a grid by its mean.
+    """Draw a map coloured by a score; cells above 20,000 visible.
 
     Args:
         x: (N,) position.
@@ -450,7 +450,7 @@ def coloured_map(
 
 
 def score_distributions(values: np.ndarray, correct: np.ndarray | None, title: str) -> go.Figure:
-    """Draw the distribution of a score, correct and wrong predictions side by side.
+    """Draw distributions of a score for correct and wrong predictions.
 
     Args:
         values: (N,) the score.
@@ -516,7 +516,7 @@ def class_counts(predictions: np.ndarray, class_names: Sequence[str]) -> go.Figu
 def class_accuracies(
     accuracy: np.ndarray, uncertainty: np.ndarray, class_names: Sequence[str], title: str
 ) -> go.Figure:
-    """Draw the share of mistakes of each class against its mean uncertainty.
+    """Draw mistakes of classes against mean uncertainty.
 
     Args:
         accuracy: (C,) accuracy over the examples of each label, as a fraction.

@@ -50,7 +50,7 @@ JPEG_QUALITY = 85
 
 
 def escape_label(text: str) -> str:
-    """Escape a text that others wrote, such as the name of a class, so that plotly shows it as it was typed."""
+    """Escape a text of others for plotly."""
     return one_line(text).translate(ENTITIES)
 
 
@@ -60,17 +60,17 @@ def escape_labels(texts: Sequence[str]) -> list[str]:
 
 
 def shorten_name(name: str) -> str:
-    """Shorten a long name to both its ends, since names often begin alike."""
+    """Shorten a long name to both ends, since names often begin alike."""
     return name if len(name) <= LONGEST_CLASS_NAME else f"{name[:5]}…{name[6 - LONGEST_CLASS_NAME :]}"
 
 
 def class_colour(index: int) -> str:
-    """The colour of a class; above ten classes, colours repeat."""
+    """Return the colour of a class; colours repeat above ten."""
     return CLASSES[index % len(CLASSES)]
 
 
 def uncertainty_scale(uncertain_when: Literal["low", "high"]) -> str:
-    """The colour scale on which uncertain values are bright."""
+    """Return the colour scale, bright for uncertain values."""
     return "Cividis_r" if uncertain_when == "low" else "Cividis"
 
 
@@ -85,7 +85,7 @@ def value_colours(uncertain_when: Literal["low", "high"] | None) -> tuple[str, s
 
 
 def veil(colour: str, opacity: float) -> str:
-    """A colour through which what lies below is seen, as plotly writes it."""
+    """Return a translucent colour in plotly's form."""
     red, green, blue = ImageColor.getrgb(colour)[:3]
     return f"rgba({red}, {green}, {blue}, {opacity})"
 
@@ -114,7 +114,7 @@ def apply_layout(figure: go.Figure, height: int) -> go.Figure:
 
 
 def enlarge_letters(figure: go.Figure) -> go.Figure:
-    """Enlarge the letters of a figure for an audience, and let it fill the height of its container.
+    """Enlarge letters for an audience and fill the container's height.
 
     Args:
         figure: the figure, which is changed.
@@ -130,12 +130,12 @@ def enlarge_letters(figure: go.Figure) -> go.Figure:
 
 
 def axis_title(name: str, unit: str) -> str:
-    """The title of an axis, such as "RMSE, mg/dl"; the unit, which others wrote, is shown as it was typed."""
+    """Return an axis title such as "RMSE, mg/dl", with the unit escaped."""
     return f"{name}, {escape_label(unit)}" if unit else name
 
 
 def pass_bins(values: np.ndarray) -> int:
-    """Return how many bins a histogram of (T,) passes has: 10 to 40."""
+    """Return 10 to 40 bins for (T,) passes."""
     # Of passes that are all alike, one of an odd number of bins is centred on their value.
     return min(40, max(10, len(values) // 12)) if np.ptp(values) > 0 else 11
 
@@ -204,7 +204,7 @@ def add_line(
 def label_lines(
     figure: go.Figure, points: Mapping[str, tuple[float, float]], *, apart: bool = False, log: bool = False
 ) -> go.Figure:
-    """Name two lines beside them, in place of a legend: the higher one above it, the lower one below.
+    """Label two lines directly, the higher above and the lower below.
 
     Args:
         figure: the figure, which is changed.
@@ -232,7 +232,7 @@ def label_lines(
 
 
 def pad_range(values: np.ndarray) -> list[float]:
-    """The range of an axis with a margin around all values, so that a line at its end is not cut in half."""
+    """Return an axis range with a margin around all values."""
     margin = 0.03 * np.ptp(values) or 0.5
     return [float(values.min() - margin), float(values.max() + margin)]
 
@@ -266,13 +266,13 @@ def band(x: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str) -> go.Sc
 
 
 def diagonal(low: float, high: float) -> dict[str, object]:
-    """The diagonal, on which two axes agree."""
+    """Return the diagonal as a line."""
     line = {"color": NEUTRAL, "width": 2, "dash": "dot"}
     return {"type": "line", "x0": low, "y0": low, "x1": high, "y1": high, "line": line}
 
 
 def position_line(x: float) -> dict[str, object]:
-    """A vertical line over the whole height, at the current position."""
+    """Return a vertical line at the current position."""
     line = {"color": SPREAD, "width": 2, "dash": "dot"}
     return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line}
 
@@ -291,7 +291,7 @@ def to_pixels(images: np.ndarray) -> np.ndarray:
 
 
 def contact_sheet(images: np.ndarray, columns: int) -> np.ndarray:
-    """Compose images into one picture, row by row; the last row is filled up with black.
+    """Compose images into rows; fill the last with black.
 
     Args:
         images: (N, height, width, channels) uint8, or floating point in 0..1.
@@ -310,7 +310,7 @@ def contact_sheet(images: np.ndarray, columns: int) -> np.ndarray:
 
 
 def png(image: np.ndarray, scale: int = 1) -> bytes:
-    """Encode one image as a PNG file, each pixel enlarged to a crisp square.
+    """Encode an image as PNG, each pixel enlarged to a square.
 
     Args:
         image: (height, width, channels) uint8, or floating point in 0..1, as `to_pixels` takes it.
@@ -331,12 +331,12 @@ def png(image: np.ndarray, scale: int = 1) -> bytes:
 
 
 def png_url(image: np.ndarray, scale: int = 1) -> str:
-    """Encode one image as `png` does, in a `data:` address."""
+    """Encode an image as PNG in a `data:` address."""
     return "data:image/png;base64," + base64.b64encode(png(image, scale)).decode()
 
 
 def picture_url(image: np.ndarray, side: int) -> str:
-    """Encode one image at a size to be looked at, in a `data:` address.
+    """Encode an enlarged image in a `data:` address.
 
     Args:
         image: (height, width, channels) uint8, or floating point in 0..1.
@@ -353,7 +353,7 @@ def picture_url(image: np.ndarray, side: int) -> str:
 
 
 def sheet_url(images: np.ndarray, columns: int, side: int) -> str:
-    """Compose images into one picture, and encode it in a `data:` address.
+    """Compose images into a `data:` address.
 
     Args:
         images: (n, height, width, channels) uint8, or floating point in 0..1.
@@ -373,7 +373,7 @@ def sheet_url(images: np.ndarray, columns: int, side: int) -> str:
 
 
 def thumbnails(images: Iterable[np.ndarray], side: int) -> np.ndarray:
-    """Scale images of one shape, at least one, to thumbnails, one after the other.
+    """Scale images of one shape to thumbnails.
 
     Args:
         images: (height, width, channels) uint8 each, or floating point in 0..1.

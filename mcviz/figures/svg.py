@@ -22,7 +22,7 @@ def value_histogram(
     unit: str,
     format_value: Callable[[float], str],
 ) -> str:
-    """Draw a histogram with a vertical line for each of some values.
+    """Draw a histogram with vertical lines at values.
 
     Args:
         values: (n,) what is counted, at least one.
@@ -61,7 +61,7 @@ DASHED = ' stroke-dasharray="6 4"'
 
 
 def reliability_chart(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> str:
-    """Draw how far the accuracy of predictions is from their confidence, in points, by their confidence.
+    """Draw accuracy − confidence in points, by confidence.
 
     Args:
         bins: for each model, by its name, what `measures.calibration.reliability_near_one` returns.

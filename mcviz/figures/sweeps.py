@@ -43,7 +43,7 @@ def predictions_along(
     tick_format: str,
     current: float,
 ) -> go.Figure:
-    """Draw the ensemble's predictions along a distortion of an image.
+    """Draw ensemble predictions along a distortion.
 
     Args:
         amounts: (P,) positions of the slider, ascending.
@@ -111,7 +111,7 @@ class Curve:
 
 
 def class_curves(probs: np.ndarray, class_names: Sequence[str]) -> list[Curve]:
-    """Compute the predictive mean of each class, with one standard deviation over the passes to either side.
+    """Return predictive means of classes ± one standard deviation over passes.
 
     Args:
         probs: (T, P, C) probabilities at P values of a column.
@@ -137,7 +137,7 @@ def curves_along(
     tick_format: str = "",
     low: bool = False,
 ) -> go.Figure:
-    """Draw predictions of an input at all positions of a slider, such as other values of a row's column.
+    """Draw predictions at all positions of a slider.
 
     Args:
         amounts: (P,) positions, ascending.
@@ -166,7 +166,7 @@ def curves_along(
 
 
 def score_comparison(run_values: np.ndarray, input_values: np.ndarray, title: str, name: str) -> go.Figure:
-    """Draw the distribution of a score over many inputs beside that over this run's examples.
+    """Draw a score of many inputs beside that of the run.
 
     Args:
         run_values: (N,) the score of the run's examples.

@@ -169,7 +169,7 @@ def precision_recall_curve(recall: np.ndarray, precision: np.ndarray, thresholds
 
 
 def class_reliability_diagram(name: str, bins: Bins, gaps: Sequence[Interval]) -> go.Figure:
-    """Draw a reliability diagram of one class: how many examples have it, by the probability that a model gives it.
+    """Draw reliability of one class: frequency by probability.
 
     Args:
         name: of the class.
@@ -336,7 +336,7 @@ def accuracy_against_referred(
     bands: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
     quality: str = "accuracy",
 ) -> go.Figure:
-    """Draw the accuracy of the rest by the share of examples that is referred to a person.
+    """Draw accuracy of the rest by referred share.
 
     Args:
         curves: for each score, by its label, (M,) accuracy of the rest after the share m / (M - 1) was referred.
@@ -365,7 +365,7 @@ def accuracy_against_referred(
 
 
 def mark_share(figure: go.Figure, share: float) -> go.Figure:
-    """Return a copy of a figure of `accuracy_against_referred` with a line at a share, and the shares around it."""
+    """Copy a figure of `accuracy_against_referred` with a line at a share."""
     marked = go.Figure(figure).add_shape(**position_line(share))
     return marked.update_xaxes(range=[0, min(1.0, max(LEAST_SHOWN, 3 * share))])
 
@@ -373,7 +373,7 @@ def mark_share(figure: go.Figure, share: float) -> go.Figure:
 def measures_by_passes(
     passes: np.ndarray, values: Mapping[str, np.ndarray], formats: Mapping[str, str], enough: int | None = None
 ) -> go.Figure:
-    """Draw figures by the number of passes, one below the other.
+    """Draw figures by number of passes, one below the other.
 
     Args:
         passes: (P,) numbers of passes.
@@ -453,7 +453,7 @@ def _colour(name: str, curves: Mapping[str, np.ndarray]) -> str:
 
 
 def shade_cells(shares: np.ndarray) -> np.ndarray:
-    """Colour the cells of a table, the better the stronger, on a logarithmic scale of the distance from 1.
+    """Colour table cells by the logarithmic distance from 1.
 
     Args:
         shares: (D, S) fractions; NaN has no colour.
@@ -470,7 +470,7 @@ def shade_cells(shares: np.ndarray) -> np.ndarray:
 
 
 def stopped_of_sets(names: Sequence[str], shares: np.ndarray, pictures: Sequence[str] = ()) -> go.Figure:
-    """Draw the share of each set that a verdict stops, as bars with intervals; of the last, it should stop few.
+    """Draw the stopped share of each set with intervals; few of the last should be stopped.
 
     Args:
         names: S + 1, of S sets from top to bottom, and of the examples that are in distribution.
@@ -524,7 +524,7 @@ def _error_bars(intervals: Array, colour: str) -> dict[str, Any]:
 
 
 def auroc_of_sets(sets: Sequence[str], values: Mapping[str, np.ndarray]) -> go.Figure:
-    """Draw the AUROC of some detectors on each set, as dots with intervals.
+    """Draw AUROCs of detectors on each set, with intervals.
 
     Args:
         sets: S names, from top to bottom.
@@ -577,7 +577,7 @@ def roc_curve(
     compared_with: str,
     in_distribution: str = "test images",
 ) -> go.Figure:
-    """Draw a detector's ROC curve beside another detector's.
+    """Draw two detectors' ROC curves.
 
     Args:
         false_positive_rates: (P,) shares of the in-distribution examples that are flagged, ascending.
@@ -622,7 +622,7 @@ def roc_curve(
 def ood_score_distributions(
     edges: np.ndarray, in_distribution: np.ndarray, out_of_distribution: np.ndarray, names: Sequence[str]
 ) -> go.Figure:
-    """Draw the distributions of a detector's OOD score in and out of distribution.
+    """Draw distributions of an OOD score in and out of distribution.
 
     Args:
         edges: (B + 1,) of the bins, ascending.

@@ -17,7 +17,7 @@ from mcviz.runs import Manifest, Run
 
 
 def can_be_sampled(run: Run) -> bool:
-    """Whether a run has its model and its examples, so that it can be sampled again; neither is read."""
+    """Return whether a run has its model and examples; reads neither."""
     return run.manifest.has_model and run.manifest.has_examples and "://" not in run.path
 
 
@@ -44,7 +44,7 @@ def options_of_model(run: Run, *, preprocessing: bool = True) -> tuple[ModelOpti
 
 
 def check_kept_model(run: Run) -> None:
-    """Hold the model that a run has kept against its checksum.
+    """Compare a run's model file with its checksum.
 
     Raises:
         CorruptRunError: the file is not what was written.
@@ -54,7 +54,7 @@ def check_kept_model(run: Run) -> None:
 
 
 def options_of_data(run: Run) -> DataOptions:
-    """The options of `mcviz sample` by which the examples of a run are read.
+    """Return the options of `mcviz sample` for a run's examples.
 
     Raises:
         McvizError: the run was kept without its examples.
@@ -65,7 +65,7 @@ def options_of_data(run: Run) -> DataOptions:
 
 
 def options_of_more(run: Run, *, seed: int, passes: int, keep: bool = True) -> SampleOptions:
-    """The options of `mcviz sample` by which a run's own model and examples are sampled again.
+    """Return the options of `mcviz sample` to sample a run again.
 
     Args:
         run: whose they are.

@@ -63,7 +63,7 @@ SILENT = (
 
 @contextmanager
 def locked(path: Path) -> Iterator[int]:
-    """Hold the lock of a file, waiting for it, and give the descriptor, whose copies in other processes hold it too.
+    """Wait for a file lock; yield its descriptor, whose copies hold it too.
 
     Raises:
         StorageError: this system has no locks.
@@ -98,7 +98,7 @@ def is_locked(path: Path) -> bool:
 
 
 class FilePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of a file, every field checked against its type when it is read."""
+    """A part of a file, checked by type when read."""
 
 
 class Job(FilePart, frozen=True, kw_only=True):
@@ -223,7 +223,7 @@ class JobProgress(FilePart, frozen=True, kw_only=True):
     bytes: Amount = 0.0
 
     def check(self) -> None:
-        """Check that its most uncertain examples have a score and classes that there are.
+        """Check the scores and classes of its most uncertain examples.
 
         Raises:
             InvalidInputError: they do not.
@@ -236,14 +236,14 @@ class JobProgress(FilePart, frozen=True, kw_only=True):
             raise invalid("top", "of classes that there are", f"{len(self.names)} names and the classes {classes}")
 
     def seconds_left(self) -> float | None:
-        """How long it will take from when this was written, in seconds; None while that is not known."""
+        """Return the seconds left when this was written, or None."""
         if self.sampling is None or self.done <= self.before or self.updated <= self.sampling:
             return None
         return (self.total - self.done) * (self.updated - self.sampling) / (self.done - self.before)
 
 
 def check_name(name: str) -> None:
-    """Check that a name is that of a folder beside the others: one, and not hidden.
+    """Check for a plain, visible folder name.
 
     Raises:
         InvalidInputError: it may not.
@@ -253,7 +253,7 @@ def check_name(name: str) -> None:
 
 
 def write(folder: Folder, name: str, content: Job | JobProgress) -> None:
-    """Put one of a job's two files in place.
+    """Write one of a job's two files.
 
     Raises:
         StorageError: it cannot be written.
@@ -262,7 +262,7 @@ def write(folder: Folder, name: str, content: Job | JobProgress) -> None:
 
 
 def read_job(folder: Folder) -> Job | None:
-    """Read a job; return None where there is none.
+    """Return a job or None.
 
     Raises:
         InvalidInputError: the file is not what was written, or asks for what no job does.
@@ -280,7 +280,7 @@ def read_job(folder: Folder) -> Job | None:
 
 
 def read_progress(folder: Folder) -> JobProgress | None:
-    """How far a job is, or None where it has not begun, or where that cannot be read."""
+    """Return a job's progress; None if it has not begun or is unreadable."""
     try:
         progress: JobProgress | None = _read(folder, PROGRESS, JobProgress)
         if progress is not None:
@@ -324,7 +324,7 @@ class FoundJob:
 
     @property
     def is_checking(self) -> bool:
-        """Whether its model and data are still to be checked, which waits for no sampling."""
+        """Return whether a check is pending, which waits for no sampling."""
         return self.job.check_first and not (self.progress and self.progress.found)
 
 
@@ -340,7 +340,7 @@ class Jobs:
         self.folder = self.cache / FOLDER
 
     def found(self, looked_for: Callable[[Job], bool] | None = None) -> list[FoundJob]:
-        """The jobs, the earliest first; one whose files are damaged is left out.
+        """Return readable jobs, the earliest first.
 
         Args:
             looked_for: which of them; all without it. How far the others are is not read.
@@ -355,7 +355,7 @@ class Jobs:
         return jobs
 
     def damaged(self) -> list[str]:
-        """Describe each job that cannot be used in a sentence. Such a job is left alone."""
+        """Return a sentence for each damaged job, which is left alone."""
         problems = []
         for name in self._names():
             try:
@@ -395,7 +395,7 @@ class Jobs:
         about: Mapping[str, Any] | None = None,
         address: Mapping[str, str] | None = None,
     ) -> Job:
-        """Put a job into the queue, and start it where none of its sort is at work.
+        """Add a job, and start it if none of its sort runs.
 
         Args:
             kind: of the job.
@@ -447,15 +447,15 @@ class Jobs:
         return job
 
     def pause(self, name: str) -> None:
-        """Let a job end where it is; it can be resumed later."""
+        """Stop a job's process so that it can be resumed."""
         self._want(name, "pause")
 
     def go_on(self, name: str) -> None:
-        """Put a job that was paused, failed or died back into the queue."""
+        """Queue a paused, failed or dead job again."""
         self._want(name, "run")
 
     def stop(self, name: str) -> None:
-        """End a job and forget it, with what it did not finish; passes that are finished for all examples stay."""
+        """End and forget a job; complete passes stay."""
         require_permission("No job can be changed")
         with self._locked():
             job = self.find(name)
@@ -465,7 +465,7 @@ class Jobs:
         self.tend()
 
     def forget(self, name: str) -> None:
-        """Take a job that has ended off the list; the run that it made stays.
+        """Remove an ended job from the list; its run stays.
 
         Raises:
             InvalidInputError: it has not ended.
@@ -480,7 +480,7 @@ class Jobs:
             self._remove(name)
 
     def tend(self) -> None:
-        """Clear away what was stopped, and start the next job where none is at work; nothing for who may not write."""
+        """Clean up and start the next job, with permission to write."""
         if not may_write():
             return
         jobs = self.found()
@@ -498,16 +498,16 @@ class Jobs:
         return self.folder / job.id / OWN_RUN if job.kind == "again" else self.cache / job.run
 
     def wanted(self, name: str) -> JobRequest:
-        """Return the request to a job, which its process reads now and then: "stop" where the job is gone."""
+        """Return the request to a job, "stop" if it is gone."""
         job = read_job(folder_at(self.folder / name))
         return "stop" if job is None else job.wanted
 
     def is_sampling(self, other_than: str) -> bool:
-        """Return whether a job is sampling, other than that of an id."""
+        """Return whether another job is sampling."""
         return any(job.alive and not job.is_checking and job.job.id != other_than for job in self.found())
 
     def tell(self, name: str, progress: JobProgress) -> None:
-        """Write down how far a job is, which its process does; nothing where its folder was removed or moved."""
+        """Write a job's progress; nothing if its folder is gone."""
         if (self.folder / name).is_dir():
             write(folder_at(self.folder / name), PROGRESS, progress)
 

@@ -24,7 +24,7 @@ def kind_of(manifest: Manifest) -> Kind:
 
 
 def find_kind(examples: "DataSet") -> Kind:
-    """Return the kind that a data set was given where it holds the examples, or else the first that does.
+    """Return the given kind of a data set, or the first that holds its examples.
 
     Raises:
         InvalidInputError: it was given a name that no kind has.

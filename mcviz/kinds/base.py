@@ -28,7 +28,7 @@ NAMED = 5  # of the broken files, in a message
 
 @dataclass(frozen=True)
 class Files:
-    """How examples are read that are in files or in rows of a table.
+    """Options to read examples from files or table rows.
 
     Attributes:
         folder: from which on they are named; None where names are not followed, since a table from elsewhere could name
@@ -48,7 +48,7 @@ class Files:
 
 @dataclass(frozen=True)
 class OODRecipe:
-    """How examples that belong to no class are made of examples that do.
+    """A recipe for examples of no class.
 
     Attributes:
         label: what they are, for people.
@@ -61,7 +61,7 @@ class OODRecipe:
 
 @dataclass(frozen=True)
 class Distortion:
-    """A distortion of examples of one kind that a person can pick, with one slider.
+    """A distortion of examples with one slider.
 
     Attributes:
         label: its name for people.
@@ -94,18 +94,18 @@ class Distortion:
 
 
 def drawn_share(label: str, unit: str, apply: Distort) -> Distortion:
-    """A distortion of none, some or all of an example, drawn at random; arguments are the attributes of the result."""
+    """A random distortion of none, some or all of an example."""
     return Distortion(label, unit, 0, 1, 0.05, apply, is_share=True, seeded=True)
 
 
 def join_halves(contents: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Join the first half of each, along the axis behind the first, with the second half of another."""
+    """Join first halves with other examples' second halves."""
     middle = contents.shape[1] // 2
     return np.concatenate([contents[:, :middle], others[:, middle:]], axis=1)
 
 
 class Kind(ABC):
-    """A kind of examples; a subclass says only where it differs from examples that have no content.
+    """A kind of examples; subclasses define differences from examples without content.
 
     Attributes:
         name: as a run's manifest has it.
@@ -136,7 +136,7 @@ class Kind(ABC):
         """Whether the examples are of this kind."""
 
     def check(self, examples: "DataSet") -> "DataSet":
-        """Return the examples with their content in the one form of `DataSet`.
+        """Return the data in the form of `DataSet`.
 
         Raises:
             InvalidInputError: it cannot be brought into it.
@@ -144,15 +144,15 @@ class Kind(ABC):
         return examples
 
     def read_content(self, examples: "DataSet", content: "pd.DataFrame") -> "DataSet":
-        """Return the examples with their content from the columns of a run that hold it."""
+        """Return the data with content from a run's columns."""
         raise NotImplementedError
 
     def takes(self, array: np.ndarray) -> bool:
-        """Whether an array is of such examples, by its shape and dtype alone."""
+        """Return whether an array fits by shape and dtype."""
         return False
 
     def check_form(self, name: str, array: np.ndarray) -> None:
-        """Check the shape of an array that is called `plural`, before it is read.
+        """Check the shape of an array called `plural` before reading.
 
         Raises:
             InvalidInputError: it cannot be of such examples.
@@ -160,7 +160,7 @@ class Kind(ABC):
         raise NotImplementedError
 
     def read_array(self, examples: "DataSet", name: str, array: np.ndarray) -> "DataSet":
-        """Return the examples with the content of an array that this kind takes; `name` is what an error calls it.
+        """Return the data with an array's content; errors use `name`.
 
         Raises:
             InvalidInputError: it cannot be used.
@@ -168,7 +168,7 @@ class Kind(ABC):
         raise NotImplementedError
 
     def read_table(self, examples: "DataSet", names: "ColumnNames", files: Files) -> "DataSet | None":
-        """Return the examples with the content that their columns hold, which is taken out of these; None without.
+        """Return the data with content taken from its columns; None without any.
 
         Raises:
             InvalidInputError: it is there and cannot be used.
@@ -176,7 +176,7 @@ class Kind(ABC):
         return None
 
     def read_files(self, examples: "DataSet", paths: Sequence[Path], files: Files) -> "DataSet":
-        """Return the examples with the content of files, which lie in the folder of `files`.
+        """Return the data with the content of files.
 
         Raises:
             InvalidInputError: one cannot be read.
@@ -191,7 +191,7 @@ class Kind(ABC):
         raise NotImplementedError
 
     def compute_components(self, content: Any, progress: Progress | None) -> np.ndarray:
-        """Return (N, K) float32 by which examples are alike.
+        """Return (N, K) float32 components of similarity.
 
         Args:
             content: the images of a run, read as they are sliced, or its columns that are the examples.
@@ -200,14 +200,14 @@ class Kind(ABC):
         raise NotImplementedError
 
     def shrink(self, contents: np.ndarray) -> np.ndarray:
-        """Return (n, …) uint8, float32 or texts: examples as they are shown, small enough to be kept beside a run."""
+        """Return (n, …) small displayed examples: uint8, float32 or texts."""
         return contents
 
 
 def drop_broken(
     examples: "DataSet", plural: str, names: Sequence[str], broken: dict[int, str], files: Files
 ) -> "DataSet":
-    """Return examples from files without the broken ones; the names are the ids where they have none.
+    """Drop broken files; their names become ids by default.
 
     Args:
         examples: with a place for each file.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Content:
-    """Examples of which a run stores nothing; a subclass for each way to store them.
+    """Examples that a run does not store; subclasses store them.
 
     Attributes:
         of_images: whether they are images, which have an array of their own.
@@ -29,13 +29,13 @@ class Content:
     tag: ClassVar[tuple[str, str]] = "Text", "id"
 
     def claims(self, manifest: "Manifest") -> Iterator[tuple[bool, str]]:
-        """Yield what has to hold of a manifest of such examples, each with what is said where it does not."""
+        """Yield conditions on a manifest, each with its error."""
         kind = manifest.examples.kind
         yield self.of_images == (manifest.images is not None), f"examples are {kind!r}"
         yield self.in_columns == bool(manifest.examples.content), f"examples are {kind!r}"
 
     def check(self, columns: "pd.DataFrame") -> "pd.DataFrame":
-        """Return the columns that are the examples, as a run gives them.
+        """Return the example columns of a run.
 
         Raises:
             ValueError: they hold something else.
@@ -43,11 +43,11 @@ class Content:
         raise NotImplementedError
 
     def encode(self, block: Any) -> Iterator[Any]:
-        """Yield each example of a block of images or rows of columns, as bytes or an array."""
+        """Yield each example of a block as bytes or an array."""
         raise NotImplementedError
 
     def label_studio_value(self, row: "pd.Series") -> Any:
-        """Return one example, a row of its columns, as the field of `tag` has it."""
+        """Return an example as the field of `tag`."""
         raise NotImplementedError
 
 

@@ -50,7 +50,7 @@ OOD_SETS = {
 
 
 class Image(Kind):
-    """Images, (N, height, width, channels), uint8 or float32, in memory or read when they are indexed."""
+    """Images, (N, height, width, channels) uint8 or float32, in memory or lazy."""
 
     name = "image"
     plural = "images"
@@ -167,7 +167,7 @@ def _read_rows(name: str, rows: NpyRows, places: Places) -> np.ndarray:
 
 
 def as_images(name: str, array: np.ndarray) -> np.ndarray:
-    """(N, height, width, channels) uint8 or float32, of an array of another axis or order of axes, or dtype.
+    """Return (N, height, width, channels) uint8 or float32 from another layout or dtype.
 
     Args:
         name: what an error calls the array.

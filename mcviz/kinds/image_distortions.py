@@ -21,7 +21,7 @@ ImageArray = np.ndarray
 
 
 def uniform_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
-    """Draw images whose every value is uniform on [0, 1), independently.
+    """Draw images of independent uniform values in [0, 1).
 
     Args:
         count: how many images, N.
@@ -135,7 +135,7 @@ def _set_contrast(noise: np.ndarray, strength: float) -> np.ndarray:
 
 
 def rotate(images: ImageArray, degrees: float) -> ImageArray:
-    """Turn images about their centre, counter-clockwise. Quarter turns of square images move pixels, exactly."""
+    """Turn counter-clockwise about the centre; quarter turns of squares are exact."""
     quarters, rest = divmod(degrees, 90)
     if rest == 0 and (images.shape[1] == images.shape[2] or quarters % 2 == 0):
         return np.rot90(images, int(quarters), axes=(1, 2)).copy()
@@ -144,12 +144,12 @@ def rotate(images: ImageArray, degrees: float) -> ImageArray:
 
 
 def shift(images: ImageArray, right: float = 0.0, down: float = 0.0) -> ImageArray:
-    """Move images by pixels, or parts of them; a negative number is left or up."""
+    """Move by pixels or fractions; negative is left or up."""
     return np.clip(scipy.ndimage.shift(images, (0, down, right, 0), order=1, mode="constant"), 0, 1)
 
 
 def scale(images: ImageArray, factor: float) -> ImageArray:
-    """Enlarge (above 1) or shrink (below 1) images about their centre.
+    """Scale about the centre; above 1 enlarges.
 
     Raises:
         InvalidInputError: a factor of 0 or less.
@@ -160,7 +160,7 @@ def scale(images: ImageArray, factor: float) -> ImageArray:
 
 
 def blur(images: ImageArray, pixels: float) -> ImageArray:
-    """Blur images by a Gaussian with that standard deviation in pixels.
+    """Blur by a Gaussian with a standard deviation in pixels.
 
     Raises:
         InvalidInputError: fewer than 0 pixels.
@@ -170,7 +170,7 @@ def blur(images: ImageArray, pixels: float) -> ImageArray:
 
 
 def invert(images: ImageArray, amount: float = 1.0) -> ImageArray:
-    """Fade images into their negatives: 0 leaves them, 0.5 is mid-grey all over, 1 is the negative.
+    """Fade to the negative: 0 none, 0.5 mid-grey, 1 negative.
 
     Raises:
         InvalidInputError: an amount that is not from 0 to 1.
@@ -180,7 +180,7 @@ def invert(images: ImageArray, amount: float = 1.0) -> ImageArray:
 
 
 def erase(images: ImageArray, side: int, seed: int = 0) -> ImageArray:
-    """Blacken one square of `side` × `side` pixels at a random place within each image.
+    """Blacken a random square of `side` × `side` pixels.
 
     Raises:
         InvalidInputError: a square that does not fit in.
@@ -196,7 +196,7 @@ def erase(images: ImageArray, side: int, seed: int = 0) -> ImageArray:
 
 
 def mix(images: ImageArray, others: ImageArray, weight: float = 0.5) -> ImageArray:
-    """Lay other images over these, pixel by pixel: 0 leaves them, 0.5 is half of each, 1 is the others.
+    """Blend with others: 0 none, 0.5 half of each, 1 the others.
 
     Args:
         images: (N, height, width, channels) float32 in 0..1.
@@ -211,7 +211,7 @@ def mix(images: ImageArray, others: ImageArray, weight: float = 0.5) -> ImageArr
 
 
 def shuffle_pixels(images: ImageArray, share: float = 1.0, seed: int = 0) -> ImageArray:
-    """Let a random share of each image's pixels change places with each other; 1 keeps nothing but the histogram.
+    """Shuffle a random share of pixels; 1 keeps only the histogram.
 
     Raises:
         InvalidInputError: a share that is not from 0 to 1.

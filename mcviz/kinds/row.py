@@ -41,7 +41,7 @@ OOD_SETS = {
 
 
 class Row(Kind):
-    """Rows of numbers, N × D float32 and finite, in columns that are named as the model's inputs, in their order."""
+    """Rows, N × D float32, finite, in the order of the model's inputs."""
 
     name = "row"
     plural = "rows"
@@ -84,7 +84,7 @@ class Row(Kind):
         return np.clip(column_stats(others).z(contents), -FARTHEST, FARTHEST).astype(np.float32)
 
     def compute_components(self, content: Any, progress: Progress | None) -> np.ndarray:
-        """Return principal components of standardised columns; no value far away makes one outweigh the others."""
+        """Return principal components of standardised, bounded columns."""
         from mcviz.measures.similarity import (
             principal_components,  # here, because scikit-learn takes most of a second to import
         )

@@ -16,7 +16,7 @@ RowArray = np.ndarray
 
 
 def shuffle_columns(rows: RowArray, others: RowArray, share: float = 1.0, seed: int = 0) -> RowArray:
-    """Give columns the values of other rows, each column shuffled on its own: what ties it to the others is lost.
+    """Shuffle each column on its own, which breaks dependence.
 
     Args:
         rows: (n, D) float32.
@@ -57,7 +57,7 @@ def out_of_range(rows: RowArray, others: RowArray, ranges: float, column: int) -
 
 
 def add_noise(rows: RowArray, others: RowArray, share: float, seed: int = 0) -> RowArray:
-    """Add Gaussian noise whose standard deviation is a share of each column's own.
+    """Add Gaussian noise relative to each column's standard deviation.
 
     Args:
         rows: (n, D) float32.
@@ -87,7 +87,7 @@ class ColumnStats:
     spread: np.ndarray
 
     def z(self, some: RowArray) -> np.ndarray:
-        """How far values lie from the median of their column, in standard deviations.
+        """Return distances from column medians in standard deviations.
 
         Args:
             some: (n, D), or (D,) of one row.
@@ -102,7 +102,7 @@ class ColumnStats:
 
 
 def column_stats(rows: RowArray) -> ColumnStats:
-    """Return the usual values of each column of rows (N, D)."""
+    """Return usual values of each column of (N, D) rows."""
     rows = rows.astype(np.float64)
     median = np.median(rows, axis=0)
     spread = MAD_TO_STD * np.median(np.abs(rows - median), axis=0)
@@ -110,7 +110,7 @@ def column_stats(rows: RowArray) -> ColumnStats:
 
 
 def most_unusual(z: np.ndarray) -> np.ndarray:
-    """(D,) int64: the columns of a row, the most unusual first, by (D,) z as `Usual.z` gives them."""
+    """Return (D,) int64 columns, the most unusual first, by (D,) z."""
     return np.argsort(-np.abs(z), kind="stable")
 
 

@@ -20,7 +20,7 @@ Change = Callable[[list[str], np.ndarray, np.random.Generator], None]
 
 
 def shuffle_words(texts: Texts, share: float = 1.0, seed: int = 0) -> Texts:
-    """Let a random share of each text's words change places with each other; 1 keeps nothing but which words there are.
+    """Shuffle a random share of words; 1 keeps only the set of words.
 
     Raises:
         InvalidInputError: a share that is not from 0 to 1.
@@ -35,7 +35,7 @@ def shuffle_words(texts: Texts, share: float = 1.0, seed: int = 0) -> Texts:
 
 
 def drop_words(texts: Texts, share: float, seed: int = 0) -> Texts:
-    """Leave out a random share of each text's words.
+    """Drop a random share of words.
 
     Raises:
         InvalidInputError: a share that is not from 0 to 1.
@@ -52,7 +52,7 @@ def drop_words(texts: Texts, share: float, seed: int = 0) -> Texts:
 
 
 def random_words(texts: Texts, others: Texts, share: float = 1.0, seed: int = 0) -> Texts:
-    """Replace a random share of each text's words by words of other texts, as frequent as they are there.
+    """Replace a random share of words by frequency.
 
     Args:
         texts: (n,) `str`.
@@ -75,7 +75,7 @@ def random_words(texts: Texts, others: Texts, share: float = 1.0, seed: int = 0)
 
 
 def random_characters(texts: Texts, share: float = 1.0, seed: int = 0) -> Texts:
-    """Replace a random share of each text's characters that are no white space by letters from a to z.
+    """Replace a random share of visible characters by letters a to z.
 
     Raises:
         InvalidInputError: a share that is not from 0 to 1.
@@ -126,7 +126,7 @@ def _drawn(random: np.random.Generator, places: list[int], share: float) -> np.n
 
 
 def noise_of_words(count: int, others: Texts, seed: int) -> Texts:
-    """Draw texts of random words: each has the length of one of some texts, whose words are as frequent as in these.
+    """Draw texts of random words with usual lengths and frequencies.
 
     Args:
         count: how many texts.
@@ -153,7 +153,7 @@ def noise_of_characters(count: int, others: Texts, seed: int) -> Texts:
 
 @dataclass(frozen=True)
 class TextNoise:
-    """A kind of noise among texts that a person can pick.
+    """A kind of noise among texts.
 
     Attributes:
         label: its name for people.

@@ -50,7 +50,7 @@ def count_groups(examples: int, groups: Array | None) -> int:
 
 
 def sum_by_group(values: Array, groups: Array | None) -> Array:
-    """Sum (N, K) numbers over each group: (G, K) float64, or the numbers themselves without groups."""
+    """Return (G, K) float64 sums by group, or the numbers without groups."""
     if groups is None:
         return values
     numbers, sizes = number_groups(groups)
@@ -58,7 +58,7 @@ def sum_by_group(values: Array, groups: Array | None) -> Array:
 
 
 def split_in_halves(examples: int, groups: Array | None, seed: int) -> tuple[Array, Array]:
-    """Split examples in two at random, or their groups, which stay whole.
+    """Split examples or whole groups in two at random.
 
     Returns:
         The numbers of the examples of each half, in a random order.
@@ -75,7 +75,7 @@ def split_in_halves(examples: int, groups: Array | None, seed: int) -> tuple[Arr
 
 
 def largest_design_effect(groups: Array | None) -> float:
-    """Return the design effect where all examples of a group are alike: the mean size of the group of an example."""
+    """Return the design effect of identical examples within groups: the mean size."""
     if groups is None:
         return 1.0
     _, sizes = number_groups(groups)
@@ -112,7 +112,7 @@ def design_effect(outcomes: Array, expected: Array | float, groups: Array | None
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure and the ends of its interval of confidence, all in the same unit; NaN ends where there is none."""
+    """A figure and its interval in one unit; NaN ends without one."""
 
     value: float
     low: float = math.nan
@@ -120,23 +120,23 @@ class Interval:
 
     @property
     def magnitude(self) -> "Interval":
-        """The distance from 0, of a difference whose ends are both on one side."""
+        """The distance of a difference's interval from 0."""
         low, high = sorted((abs(self.low), abs(self.high)))
         return Interval(abs(self.value), low, high)
 
     @property
     def root(self) -> "Interval":
-        """The interval of the root of the figure, which is 0 or more."""
+        """The interval of the root of a figure ≥ 0."""
         return Interval(*(math.sqrt(max(end, 0)) for end in (self.value, self.low, self.high)))
 
     def clip(self, least: float, most: float) -> "Interval":
-        """The interval of a figure that is known to be within bounds."""
+        """The interval clipped to bounds."""
         if math.isnan(self.low) or math.isnan(self.high):
             return self
         return Interval(self.value, max(least, self.low), min(most, self.high))
 
     def minus(self, other: "Interval", correlation: float = 0.0) -> "Interval":
-        """The difference of two figures, by their intervals (method 10 of Newcombe 1998; Zou & Donner 2008)."""
+        """The interval of a difference (method 10 of Newcombe 1998; Zou & Donner 2008)."""
 
         def reach(one: float, two: float) -> float:
             return math.sqrt(max(one**2 + two**2 - 2 * correlation * one * two, 0.0))
@@ -146,11 +146,11 @@ class Interval:
         return Interval(value, low, value + reach(self.high - self.value, other.value - other.low))
 
     def is_noise(self, most: float = math.inf) -> bool:
-        """Whether a difference may be 0, and is not beyond `most`."""
+        """Whether a difference may be 0 and is within `most`."""
         return self.low <= 0 <= self.high and max(-self.low, self.high) <= most
 
     def format(self, number: Callable[[float], str], unit: str = "") -> str:
-        """The figure with its unit and the ends, such as "98.21% (97.95 to 98.44)"; `number` formats each of them."""
+        """Format figure and ends, such as "98.21% (97.95 to 98.44)"; `number` formats each."""
         if math.isnan(self.low) or math.isnan(self.high):
             return f"{number(self.value)}{unit}"
         return f"{number(self.value)}{unit} ({number(self.low)} to {number(self.high)})"
@@ -164,12 +164,12 @@ class Unsettled(Interval):
     """
 
     def is_noise(self, most: float = math.inf) -> bool:  # noqa: ARG002
-        """Never: more examples may tell that there is a difference."""
+        """Never: more examples may show a difference."""
         return False
 
 
 def subtract(second: Any, first: Any) -> Any:
-    """Subtract in float64, to 0 if numbers differ by rounding alone."""
+    """Subtract in float64; rounding differences become 0."""
     reduction = np.where(
         np.isclose(first, second, rtol=RELATIVE_ROUNDING, atol=0), 0.0, np.subtract(second, first, dtype=np.float64)
     )
@@ -177,7 +177,7 @@ def subtract(second: Any, first: Any) -> Any:
 
 
 def find_biased(excess: Mapping[str, Interval]) -> dict[str, list[str]]:
-    """Find which probabilities are too high or too low on average, beyond chance.
+    """Find probabilities that are too high or low beyond chance.
 
     Args:
         excess: of each name, how far probabilities are above what happened.
@@ -257,7 +257,7 @@ def bootstrap_intervals(
     resamples: int = 1000,
     seed: int = 0,
 ) -> list[Interval]:
-    """Compute percentile intervals of any figures that can be computed for many draws at once.
+    """Return bootstrap percentile intervals of figures over many draws.
 
     Args:
         build_statistic: as for `resample`.
@@ -324,7 +324,7 @@ def resample(
 
 
 def percentile_intervals(value: Array, draws: Array, confidence: float) -> list[Interval]:
-    """Compute percentile intervals of (M,) figures with (R, M) draws; none leaves out its figure, whatever its bias."""
+    """Return percentile intervals of (M,) figures from (R, M) draws, each containing its figure."""
     ends = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     ends = np.minimum(ends[0], value), np.maximum(ends[1], value)
     return [Interval(*map(float, interval)) for interval in zip(value, *ends, strict=True)]
@@ -336,12 +336,12 @@ def _require_examples(examples: int) -> None:
 
 
 def subsample_share(examples: int) -> float:
-    """Return the share of the examples to subsample, 0 to 1; the spread of draws falls with its root."""
+    """Return the share to subsample, 0 to 1; spread falls with its root."""
     return min(1.0, MOST_DRAWN / examples)
 
 
 def draw_examples(examples: int, share: float, random: np.random.Generator, groups: Array | None = None) -> Array:
-    """Draw a share of the examples at random, or of their groups, at least one: their numbers, ascending."""
+    """Draw a share of examples or groups, at least one, ascending."""
     if groups is not None:
         numbers, sizes = number_groups(groups)
         return np.flatnonzero(np.isin(numbers, draw_examples(len(sizes), share, random)))
@@ -367,7 +367,7 @@ def _draw_counts(examples: int, resamples: int, seed: int) -> Array:
 
 
 def proportion(successes: int, trials: int, confidence: float = 0.95) -> Interval:
-    """Compute the share of successes with its exact interval (Clopper & Pearson 1934).
+    """Return a share with its exact interval (Clopper & Pearson 1934).
 
     Args:
         successes: 0 to `trials`, a whole number. It is proven for these alone: a mean of parts takes `share_interval`.
@@ -459,7 +459,7 @@ def _lowest_mean(sums: Array, sizes: Array, tail: float) -> float:
     chance = min(tail, float(scipy.special.ndtr(-WEAKEST)))
 
     def find_slope(weight: float) -> float:
-        """Solve Σ shape / (1 + weight·above − slope·size) = Σ shape, by Newton from the right."""
+        """Solve Σ shape / (1 + weight·above − slope·size) = Σ shape by Newton from the right."""
         start, total = 1 + weight * above, shape.sum()
         slope, step = float(((start - shape / total) / size).min()), math.inf
         while step > RELATIVE_ROUNDING * abs(slope):
@@ -625,7 +625,7 @@ def excess_mistakes(chances: Array, mistakes: float, confidence: float = 0.95, e
 
 
 def expected_mistakes(chances: Array, confidence: float = 0.95) -> Interval:
-    """Compute the share of mistakes to be expected, with the interval that holds the share that there will be.
+    """Return the expected share of mistakes with its prediction interval.
 
     Args:
         chances: as for `excess_mistakes`.
@@ -640,7 +640,7 @@ def expected_mistakes(chances: Array, confidence: float = 0.95) -> Interval:
 
 
 def can_reject(chances: Array, confidence: float = 0.95, effect: float = 1.0) -> bool:
-    """Whether there are enough examples to reject calibration: for no mistakes at all, or for nothing but mistakes.
+    """Return whether calibration could be rejected: for no mistakes or only mistakes.
 
     Args:
         chances: as for `excess_mistakes`.

@@ -50,7 +50,7 @@ def estimate_label_errors(probs: Array, labels: Array, *, confidence: float = 0.
 
 
 def count_confident_mistakes(probs: Array, labels: Array) -> tuple[int, int]:
-    """Count the predictions that are not the label, and those of them that are `CONFIDENT_ODDS` times as probable.
+    """Count mistakes, and those `CONFIDENT_ODDS` times as probable as the label.
 
     Args:
         probs: as for `estimate_label_errors`.
@@ -130,27 +130,27 @@ def _by_label(labels: Array, classes: int, values: Array | float = 1.0) -> "scip
 
 
 def random(examples: int, batch: int, seed: int = 0) -> Array:
-    """(batch,) int64 numbers of examples, each as likely as any other."""
+    """Return (batch,) int64 random examples."""
     return np.random.default_rng(seed).permutation(examples)[:batch]
 
 
 def entropy(probs: Array, batch: int) -> Array:
-    """(batch,) int64, the highest predictive entropies of (T, N, C) probabilities, the highest first."""
+    """Return (batch,) int64 examples of the highest predictive entropies of (T, N, C)."""
     return select_highest(predictive_entropy(probs), batch)
 
 
 def bald(probs: Array, batch: int) -> Array:
-    """(batch,) int64, the highest mutual information (Houlsby et al. 2011) of (T, N, C), the highest first."""
+    """Return (batch,) int64 examples of the highest mutual information (Houlsby et al. 2011)."""
     return select_highest(mutual_information(probs), batch)
 
 
 def select_highest(scores: Array, batch: int) -> Array:
-    """(batch,) int64, the examples with the highest of (N,) scores, the highest first; ties in their own order."""
+    """Return (batch,) int64 examples of the highest (N,) scores; ties stay in order."""
     return np.argsort(-scores, kind="stable")[:batch]
 
 
 def power_bald(information: Array, batch: int, seed: int = 0) -> Array:
-    """Draw examples without replacement, in proportion to their mutual information (Kirsch et al. 2023, β = 1).
+    """Draw examples in proportion to mutual information (Kirsch et al. 2023, β = 1).
 
     Args:
         information: (N,) floating point, 0 or more.

@@ -42,25 +42,25 @@ class Measure:
 
     @property
     def heading(self) -> str:
-        """The label with the unit that values below it do not repeat, such as "NLL, nats"."""
+        """The label with the unit that values omit, such as "NLL, nats"."""
         return f"{self.label}, nats" if self.unit == "nats" else self.label
 
     @property
     def takes_percent(self) -> bool:
-        """Whether a bound on it may be in percent: it is a share, or a score from 0 to 1."""
+        """Whether a bound may be in percent: a share, or a score from 0 to 1."""
         return self.unit in SCALE or (self.better == "high" and self.bounds == (0, 1))
 
     @property
     def is_signed(self) -> bool:
-        """Whether it is a difference itself, which is shown with its sign around 0."""
+        """Whether it is a difference, shown with its sign."""
         return -np.inf < self.bounds[0] < 0
 
     def format(self, value: float, target_unit: str = "", *, sign: str = "") -> str:
-        """Format a value with its unit, such as "98.21%", or with `sign` "+" a difference, such as "+0.21 points"."""
+        """Format a value, such as "98.21%"; `sign` "+" formats a difference."""
         return f"{self.format_number(value, sign=sign)}{self._unit(target_unit, sign)}"
 
     def format_number(self, value: float, *, sign: str = "", digits: int | None = None) -> str:
-        """Format a value without its unit, with so many `digits` after the point or the usual ones; "–" for NaN."""
+        """Format a value without unit, with `digits` or the usual ones; "–" for NaN."""
         if np.isnan(value):
             return "–"
         if digits is not None:
@@ -84,7 +84,7 @@ class Measure:
         return interval.format(partial(self.format_number, sign=sign, digits=digits), self._unit(target_unit, sign))
 
     def format_below_heading(self, interval: Interval, sign: str = "") -> str:
-        """Format a value with the ends of its interval, where there is one, below `heading`."""
+        """Format a value and its interval below `heading`."""
         sign = "+" if self.is_signed else sign
         unit = "" if self.unit == "nats" else self._unit("", sign)
         return interval.format(partial(self.format_number, sign=sign), unit)

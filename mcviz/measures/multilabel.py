@@ -57,7 +57,7 @@ RANKED = ("map", "auroc", "f1")  # measures that are no mean over examples
     "The share of the example's labels that the ensemble expects to be wrong. High: many classes are near 50%.",
 )
 def expected_error(mean_probs: Array) -> Array:
-    """The mean over the classes of the lesser of p and 1 − p of the predictive mean, 0 to 0.5."""
+    """The mean over classes of the smaller of p and 1 − p, 0 to 0.5."""
     return np.minimum(mean_probs, 1 - mean_probs).mean(axis=1)
 
 
@@ -68,7 +68,7 @@ def expected_error(mean_probs: Array) -> Array:
     "The whole uncertainty, summed over the classes. High: several classes are doubtful.",
 )
 def predictive_entropy(mean_probs: Array) -> Array:
-    """The entropies of the classes' predictive means, summed, in nats, 0 to C log 2."""
+    """The summed entropies of predictive means, in nats, 0 to C log 2."""
     return binary_entropy(mean_probs).sum(axis=1)
 
 
@@ -79,7 +79,7 @@ def predictive_entropy(mean_probs: Array) -> Array:
     "The whole uncertainty of the most doubtful class. High: one class at least is near 50%.",
 )
 def largest_entropy(mean_probs: Array) -> Array:
-    """The largest entropy of a class's predictive mean, in nats, 0 to log 2."""
+    """The largest entropy of a predictive mean, in nats, 0 to log 2."""
     return binary_entropy(mean_probs).max(axis=1)
 
 
@@ -90,7 +90,7 @@ def largest_entropy(mean_probs: Array) -> Array:
     "Uncertainty in the data, summed over the classes. High: every single pass is uncertain.",
 )
 def expected_entropy(probs: Array) -> Array:
-    """The mean over the passes of each pass's entropies, summed over the classes, in nats, 0 to C log 2."""
+    """The mean over passes of summed entropies, in nats, 0 to C log 2."""
     return binary_entropy(probs).mean(axis=0).sum(axis=1)
 
 
@@ -101,7 +101,7 @@ def expected_entropy(probs: Array) -> Array:
     "Uncertainty of the model, summed over the classes. High: passes are confident, but differ.",
 )
 def mutual_information(probs: Array) -> Array:
-    """The mutual information of each class and the model, summed, in nats, 0 to C log 2."""
+    """The summed mutual information of classes and model, in nats, 0 to C log 2."""
     return class_information(probs).sum(axis=1)
 
 
@@ -123,7 +123,7 @@ def largest_information(probs: Array) -> Array:
     "How well the given labels fit the ensemble, of which the least likely one counts most. Low: check the labels.",
 )
 def label_quality(mean_probs: Array, labels: Array) -> Array:
-    """A moving average over the probabilities of an example's known labels, the lowest last (Thyagarajan et al. 2022).
+    """A moving average of known labels' probabilities, the lowest last (Thyagarajan et al. 2022).
 
     Returns:
         (N,) 0 to 1; 1 of an example of which no label is known.
@@ -139,13 +139,13 @@ def label_quality(mean_probs: Array, labels: Array) -> Array:
 
 
 def binary_entropy(probs: Array) -> Array:
-    """The entropy of a coin with each probability, in nats, float64 of the same shape, 0 to log 2."""
+    """Return binary entropies in nats, float64, 0 to log 2."""
     probs = probs.astype(np.float64)
     return scipy.special.entr(probs) + scipy.special.entr(1 - probs)
 
 
 def class_information(probs: Array) -> Array:
-    """The mutual information of each class of each example, in nats.
+    """Return mutual information of each class and example, in nats.
 
     Args:
         probs: (T, N, C) floating point.
@@ -158,7 +158,7 @@ def class_information(probs: Array) -> Array:
 
 
 def class_label_quality(mean_probs: Array, labels: Array) -> Array:
-    """The probability of each given label, (N, C) 0 to 1; of one that is not known that of 0."""
+    """Return (N, C) probabilities of the given labels; unknown ones count as 0."""
     return np.where(labels == 1, mean_probs, 1 - mean_probs)
 
 
@@ -176,12 +176,12 @@ def is_wrong(predicted: Array, labels: Array) -> Array:
 
 
 def count_wrong(predicted: Array, labels: Array) -> Array:
-    """Count the known labels that are predicted wrongly, (…, N) int64, of what `is_wrong` takes."""
+    """Count wrong known labels, (…, N) int64, for `is_wrong`'s arguments."""
     return is_wrong(predicted, labels).sum(axis=-1)
 
 
 def label_losses(predicted: Array, labels: Array) -> Array:
-    """Compute the loss of examples: the share of their known labels that is predicted wrongly.
+    """Return shares of wrong known labels.
 
     Args:
         predicted: as for `is_wrong`.
@@ -215,7 +215,7 @@ def _means(terms: Terms) -> dict[str, Array]:
 
 
 def label_means(terms: Terms, *, groups: Array | None = None, confidence: float = 0.95) -> dict[str, Interval]:
-    """Compute the measures that are means over examples, with the intervals of `bounded_interval`.
+    """Return means over examples, with `bounded_interval`.
 
     Args:
         terms: of N examples, each with a known label.
@@ -248,7 +248,7 @@ def _intervals(terms: Terms, *, groups: Array | None, confidence: float, **optio
 
 
 def class_ece(terms: Terms, number: int | None = None) -> float:
-    """Compute the ECE of the probability of a class, in bins of one width; of all classes together without a number.
+    """Return the ECE of a class in equal bins, or of all classes.
 
     Returns:
         0 to 1; NaN where no label is known.
@@ -331,7 +331,7 @@ def class_measures(probs: Array, labels: Array, predicted: Array, weights: Array
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """The figures of one class, NaN ends where there is no interval.
+    """The figures of one class; NaN ends without an interval.
 
     Attributes:
         examples: how many have the class.
@@ -357,7 +357,7 @@ class ClassFigures:
     precision: Interval
 
     def as_row(self) -> dict[str, float]:
-        """Each figure by its name, followed by its ends, such as `f1_low` and `f1_high`."""
+        """Return figures and ends by name, such as `f1_low` and `f1_high`."""
         row: dict[str, float] = {"examples": self.examples, "known": self.known, "ece": self.ece}
         for name in (*RANKED, "recall", "precision", "excess"):
             interval = getattr(self, name)
@@ -366,7 +366,7 @@ class ClassFigures:
 
 
 def class_figures(terms: Terms, *, groups: Array | None = None, confidence: float = 0.95) -> list[ClassFigures]:
-    """Compute the figures of each class, with intervals that resample examples.
+    """Compute figures of each class; intervals resample examples.
 
     Args:
         terms: of N examples, as `MULTILABEL.terms` gives them.
@@ -389,7 +389,7 @@ def class_figures(terms: Terms, *, groups: Array | None = None, confidence: floa
 
 
 def measure_class(terms: Terms, number: int, *, groups: Array | None = None, confidence: float = 0.95) -> ClassFigures:
-    """Compute the figures of one class; each interval holds by itself.
+    """Compute figures of one class; each interval holds by itself.
 
     Args:
         terms: as for `class_figures`.

@@ -58,7 +58,7 @@ class ClassSubspaces:
 
     @classmethod
     def fit(cls, activations: Array, labels: Array, classes: int) -> "ClassSubspaces":
-        """Fit each class's subspace: up to 200 directions, at most half its examples and a quarter of the dimensions.
+        """Fit up to 200 directions a class, at most half its examples and a quarter of the dimensions.
 
         Args:
             activations: (N, D) float32 of in-distribution examples.
@@ -71,7 +71,7 @@ class ClassSubspaces:
         return cls(centre, tuple(_principal_directions(scaled[labels == c] - centre, most) for c in range(classes)))
 
     def unexplained(self, activations: Array) -> Array:
-        """The share of each example's squared deviation from the average that lies outside of each class's subspace.
+        """Return shares of squared deviation from the average outside each class's subspace.
 
         Args:
             activations: (N, D) float32.
@@ -110,12 +110,12 @@ class OODPrediction:
 
     @property
     def is_ood(self) -> Array:
-        """(N,) bool, whether the p-value is at most 5%, as it is for at most 5% of new in-distribution examples."""
+        """(N,) bool, p-values of at most 5%, as for at most 5% of in-distribution examples."""
         return self.p_value <= OOD_P_VALUE
 
     @property
     def ood_score(self) -> Array:
-        """(N,) float64, minus the decimal logarithm of the combined value: high is out of distribution."""
+        """(N,) float64, −log10 of the combined value: high is out of distribution."""
         return -np.log10(self.combined)
 
 
@@ -135,7 +135,7 @@ class OODDetector:
 
     @classmethod
     def calibrate(cls, subspaces: ClassSubspaces, mean_probs: Array, unexplained: Array) -> "OODDetector":
-        """Calibrate on in-distribution examples that the subspaces were not fitted on.
+        """Calibrate on in-distribution examples that the subspaces have not seen.
 
         Args:
             subspaces: of the activations of each class.
@@ -186,12 +186,12 @@ class OODDetector:
 
     @property
     def calibration_combined(self) -> Array:
-        """(M,) float64, the combined value of each calibration example among the others."""
+        """(M,) float64 combined values of calibration examples among the others."""
         return harmonic_mean_p(self._own_ranks / len(self.uncertainty))
 
     @property
     def calibration_share(self) -> float:
-        """The share of the calibration examples that are taken for out of distribution among the others, at most 5%."""
+        """The share of calibration examples flagged among the others, at most 5%."""
         combined = self.calibration_combined
         ranks = np.searchsorted(np.sort(combined), combined, side="right")
         return float((ranks / len(combined) <= OOD_P_VALUE).mean())
@@ -211,12 +211,12 @@ class OODDetector:
 
 
 def uncertainty_from_means(mean_probs: Array) -> Array:
-    """(N,) float64, one minus the max probability of (N, C) predictive means."""
+    """Return (N,) float64, 1 − max probability of (N, C) predictive means."""
     return 1 - mean_probs.max(axis=1).astype(np.float64)
 
 
 def unexplained_share(subspaces: ClassSubspaces, mean_probs: Array, activations: Array) -> Array:
-    """Average the unexplained share over the classes by their predictive mean. High: unlike the predicted class.
+    """Average unexplained shares by the predictive mean; high is unlike the prediction.
 
     Args:
         subspaces: fitted on in-distribution examples.
@@ -230,14 +230,14 @@ def unexplained_share(subspaces: ClassSubspaces, mean_probs: Array, activations:
 
 
 def scale_to_unit_length(vectors: Array) -> Array:
-    """Scale (N, D) float32 vectors to length 1; those that are 0 stay so."""
+    """Scale (N, D) float32 vectors to length 1, except zeros."""
     vectors = vectors.astype(np.float32, copy=False)
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.maximum(length, np.finfo(np.float32).tiny)
 
 
 def harmonic_mean_p(values: Array) -> Array:
-    """Compute the harmonic mean of p-values (Wilson 2019): one very small one is enough, the others hardly dilute it.
+    """Return harmonic mean p-values (Wilson 2019), ruled by the smallest.
 
     Args:
         values: (K, N) p-values of K detectors.
@@ -263,7 +263,7 @@ def _principal_directions(deviations: Array, most: int) -> Array:
 
 @dataclass(frozen=True)
 class Detection:
-    """A detector's figures for one pair of sets, as fractions.
+    """A detector's figures for two sets, as fractions.
 
     Attributes:
         auroc: the chance that an example out of distribution has a higher OOD score than one in it (0.5 is guessing).
@@ -290,7 +290,7 @@ def detection(in_distribution: Array, out_of_distribution: Array) -> Detection:
 def detection_intervals(
     in_distribution: Array, out_of_distribution: Array, *, resamples: int = 200, seed: int = 0
 ) -> tuple[Detection, Detection]:
-    """Compute 95% bootstrap intervals of a detector's figures (Efron 1979), resampling both sets.
+    """Return 95% bootstrap intervals of figures (Efron 1979), resampling both sets.
 
     Args:
         in_distribution: (N,) OOD scores, finite.
@@ -313,7 +313,7 @@ def detection_intervals(
 
 
 def roc_points(in_distribution: Array, out_of_distribution: Array, false_positive_rates: Array) -> Array:
-    """Compute the ROC curve at given false positive rates, out of distribution being the positive class.
+    """Return the ROC curve at false positive rates; out of distribution is positive.
 
     Args:
         in_distribution: (N,) OOD scores.
@@ -394,7 +394,7 @@ DETECTORS: dict[str, Detector] = {
 
 
 def nearest_neighbours(known: Array, vectors: Array, count: int = NEIGHBOUR_COUNT) -> Array:
-    """Compute the mean distance to the nearest `count` vectors (Sun et al. 2022).
+    """Return mean distances to the `count` nearest vectors (Sun et al. 2022).
 
     Args:
         known: (M, D); where there are fewer than `count`, all of them are neighbours.
@@ -412,7 +412,7 @@ def nearest_neighbours(known: Array, vectors: Array, count: int = NEIGHBOUR_COUN
 
 @dataclass(frozen=True)
 class PrincipalSubspace:
-    """The subspace of the first principal components of in-distribution vectors.
+    """The subspace of first principal components of in-distribution vectors.
 
     Attributes:
         centre: (D,) the mean of the vectors.
@@ -424,13 +424,13 @@ class PrincipalSubspace:
 
     @classmethod
     def fit(cls, known: Array) -> "PrincipalSubspace":
-        """Fit it to (M, D) vectors that are not all the same."""
+        """Fit to (M, D) vectors that differ."""
         from sklearn.decomposition import PCA
 
         fitted = PCA(VARIANCE, svd_solver="full").fit(known)
         return cls(fitted.mean_, fitted.components_)
 
     def distance(self, vectors: Array) -> Array:
-        """(N,) Euclidean distances of (N, D) vectors from the subspace."""
+        """Return (N,) Euclidean distances of (N, D) vectors from the subspace."""
         deviations = vectors - self.centre
         return np.linalg.norm(deviations - deviations @ self.components.T @ self.components, axis=1)

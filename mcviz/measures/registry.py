@@ -20,7 +20,7 @@ NOT_FROM_PASSES = frozenset(  # inputs of scores that are known beside the passe
 
 
 def percent(fraction: float, digits: int = 1) -> str:
-    """Format a fraction as a percentage that never rounds up to certainty.
+    """Format a percentage that never rounds up to certainty.
 
     Args:
         fraction: 0 to 1.
@@ -38,7 +38,7 @@ def percent(fraction: float, digits: int = 1) -> str:
 
 
 def fixed(value: float, digits: int, sign: str = "") -> str:
-    """Format a number with so many digits after the point; how it was computed does not show where it ends in a 5.
+    """Format with fixed digits, independent of rounding in a final 5.
 
     Args:
         value: such as 3.875, of which 3.8749999999999996 is another way to compute it.
@@ -53,7 +53,7 @@ def fixed(value: float, digits: int, sign: str = "") -> str:
 
 
 def percent_at_least(fraction: float, digits: int = 1) -> str:
-    """Format a lower bound as a percentage that is rounded down, so that it holds as printed.
+    """Format a lower bound as a percentage, rounded down.
 
     Args:
         fraction: 0 to 1.
@@ -63,18 +63,18 @@ def percent_at_least(fraction: float, digits: int = 1) -> str:
 
 
 def significant(value: float) -> str:
-    """Format a number of any size with four significant digits, such as "3.21", "−0.05" or "452,300"."""
+    """Format four significant digits, such as "3.21", "−0.05" or "452,300"."""
     return true_minus(f"{float(f'{value:.4g}'):z,.15g}")
 
 
 def format_with_unit(value: float, unit: str) -> str:
-    """Format a number of any size with a unit that others wrote, which may be "", such as "452,300 mg/dl"."""
+    """Format a number with a unit of others, possibly "", such as "452,300 mg/dl"."""
     return f"{significant(value)} {one_line(unit)}".rstrip()
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """The arrays from which scores of classification are computed, of N examples in the same order.
+    """Arrays for scores of classification, of N examples.
 
     Attributes:
         probs: (T, N, C) floating point, the probabilities of each pass.
@@ -99,7 +99,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class RegressionPredictions:
-    """The arrays from which scores of regression are computed, of N examples in the same order and D targets.
+    """Arrays for scores of regression, of N examples and D targets.
 
     Attributes:
         outputs: (T, N, D) floating point, the mean that each pass predicts, in the unit of the targets.
@@ -128,7 +128,7 @@ class RegressionPredictions:
 
 @dataclass(frozen=True)
 class MultilabelPredictions:
-    """The arrays from which scores of several labels an example are computed, of N examples and C classes.
+    """Arrays for scores of several labels, of N examples and C classes.
 
     Attributes:
         probs: (T, N, C) floating point, the probability that each pass gives each class, whatever the others.
@@ -153,7 +153,7 @@ class MultilabelPredictions:
 
 @dataclass(frozen=True)
 class SegmentationPredictions:
-    """The arrays from which scores of segmentation are computed, of N images of H × W pixels.
+    """Arrays for scores of segmentation, of N images of H × W pixels.
 
     Attributes:
         classes: (T, N, H, W) uint8, the label map of each pass.
@@ -198,12 +198,12 @@ AnyPredictions = Predictions | RegressionPredictions | MultilabelPredictions | S
 
 
 def select_terms(terms: Terms, chosen: Array | slice) -> dict[str, Array]:
-    """Return the terms of some examples, by a slice, their numbers or a mask."""
+    """Return terms of examples by slice, numbers or mask."""
     return {name: values[chosen] for name, values in terms.items()}
 
 
 def join_terms(blocks: Sequence[Terms]) -> dict[str, Array]:
-    """Concatenate the terms of blocks of examples, in their order."""
+    """Concatenate terms of blocks in order."""
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
@@ -262,21 +262,21 @@ class Score:
 
     @property
     def inline_label(self) -> str:
-        """The label as it stands within a sentence: in lower case, unless it begins with an abbreviation."""
+        """The label within a sentence: lower case, except abbreviations."""
         return f"{self.label[:1].lower()}{self.label[1:]}" if self.label[1:2].islower() else self.label
 
     @property
     def needs_labels(self) -> bool:
-        """Whether the score needs labels, so that a new example has none."""
+        """Whether it needs labels, so that new examples lack it."""
         return "labels" in self.needs
 
     @property
     def from_passes(self) -> bool:
-        """Whether the passes alone are enough, so that some of them or those of a new example have the score."""
+        """Whether passes alone suffice, so that new examples have it."""
         return NOT_FROM_PASSES.isdisjoint((*self.needs, *self.uses))
 
     def missing(self, predictions: AnyPredictions) -> list[str]:
-        """List the arrays that the score needs and the predictions lack."""
+        """List the needed arrays that predictions lack."""
         return [need for need in self.needs if getattr(predictions, need) is None]
 
     def compute(self, predictions: AnyPredictions) -> Array:
@@ -300,20 +300,20 @@ class Score:
         return self.function(*arrays).astype(np.float64, copy=False)
 
     def uncertainty(self, values: Array) -> Array:
-        """Flip the sign of values, of any shape, where low means uncertain; applied twice it gives them back."""
+        """Flip the sign where low means uncertain; its own inverse."""
         return -values if self.uncertain_when == "low" else values
 
     def resolve_unit(self, target_unit: str) -> str:
-        """Return the score's unit in a run whose targets have the unit `target_unit`, which may be ""."""
+        """Return the unit, given the targets' `target_unit`, possibly ""."""
         return target_unit if self.unit == "target" else self.unit
 
     @property
     def number_format(self) -> str:
-        """The format of values in a table, as printf has it: any size in the unit of targets, else about 1."""
+        """The printf format in tables: any size in target units, else about 1."""
         return "%.4g" if self.unit == "target" else "%.4f"
 
     def format(self, value: float, target_unit: str = "") -> str:
-        """Format a value with its unit, such as "97.1%", "0.322 nats" or "3.21 mg/dl"."""
+        """Format a value, such as "97.1%", "0.322 nats" or "3.21 mg/dl"."""
         if self.unit in ("probability", "share of passes"):
             return percent(value)
         if self.unit == "nats":
@@ -334,17 +334,17 @@ class Scores(dict[str, Score]):
         self.predictions, self.other_columns = predictions, other_columns
 
     def copy(self) -> "Scores":
-        """Copy the registry, so that scores can be added to it alone."""
+        """Copy the registry, to add scores to the copy."""
         copied = Scores(self.predictions, self.other_columns)
         copied.update(self)
         return copied
 
     def is_name(self, name: str) -> bool:
-        """Whether a score may have that name: an identifier that is no other column of its table."""
+        """Return whether a score may have the name: a free identifier."""
         return name.isidentifier() and not re.fullmatch(self.other_columns, name)
 
     def compute(self, predictions: AnyPredictions) -> dict[str, Array]:
-        """Compute every score whose arrays are there, by name, (N,) float32 each."""
+        """Compute every possible score, (N,) float32 each, by name."""
         return {
             score.name: score.compute(predictions).astype(np.float32)
             for score in self.values()
@@ -368,7 +368,7 @@ def register(
     *,
     scores: Scores = SCORES,
 ) -> Callable[[ScoreFunction], ScoreFunction]:
-    """Register a function as a score: it is then in every table, ranking and chart, under the function's name.
+    """Register a function as a score under its name.
 
     Args:
         label: as in `Score`.

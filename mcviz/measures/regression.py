@@ -44,7 +44,7 @@ BLOCK_EXAMPLES = 512  # examples that are in memory as float64 at a time
     "Uncertainty of the model: how far the prediction varies from pass to pass. High: the passes disagree.",
 )
 def predictive_std(outputs: Array) -> Array:
-    """The standard deviation over the passes of the predicted mean (Gal & Ghahramani 2016)."""
+    """The standard deviation over passes of predicted means (Gal & Ghahramani 2016)."""
     return np.sqrt(predictive_variance(outputs).sum(axis=-1))
 
 
@@ -55,7 +55,7 @@ def predictive_std(outputs: Array) -> Array:
     "Uncertainty in the data, as the model predicts it. High: every single pass expects values far from its mean.",
 )
 def aleatoric_std(variances: Array) -> Array:
-    """The root of the mean over the passes of the predicted variance (Kendall & Gal 2017)."""
+    """The root of the mean predicted variance (Kendall & Gal 2017)."""
     return np.sqrt(variances.mean(axis=0, dtype=np.float64).sum(axis=-1))
 
 
@@ -66,7 +66,7 @@ def aleatoric_std(variances: Array) -> Array:
     "The whole uncertainty, of the model and in the data. High: the true value may be far from the prediction.",
 )
 def total_std(outputs: Array, variances: Array) -> Array:
-    """The root of the variance of the mixture of all passes: that over the passes and the mean predicted one."""
+    """The root of the mixture's variance: over passes plus mean predicted."""
     return np.sqrt(predictive_variance(outputs, variances).sum(axis=-1))
 
 
@@ -114,7 +114,7 @@ def crps(outputs: Array, labels: Array, variances: Array | None = None) -> Array
 
 
 def predictive_variance(outputs: Array, variances: Array | None = None) -> Array:
-    """Compute the variance of the predictive distribution, target by target: of the means, plus the mean variance.
+    """Return variances of targets: of the means, plus the mean variance.
 
     Args:
         outputs: (T, N, D) floating point, the mean that each pass predicts.
@@ -128,14 +128,14 @@ def predictive_variance(outputs: Array, variances: Array | None = None) -> Array
 
 
 def gaussian_nll(mean: Array, variance: Array, labels: Array) -> Array:
-    """Compute the negative log density of a Gaussian in nats: (…) float64, the arguments' common shape."""
+    """Return Gaussian negative log densities in nats, (…) float64."""
     rounding = np.spacing(np.maximum(np.abs(mean), np.abs(labels)).astype(np.float32)).astype(np.float64)
     variance = np.maximum(variance, rounding**2)
     return (LOG_2PI + np.log(variance) + (labels - mean) ** 2 / variance) / 2
 
 
 def empirical_crps(outputs: Array, labels: Array) -> Array:
-    """Compute the CRPS of the empirical distribution of T values: E|X - y| - E|X - X'| / 2.
+    """Return the CRPS of T values: E|X - y| - E|X - X'| / 2.
 
     Args:
         outputs: (T, …) floating point.
@@ -151,13 +151,13 @@ def empirical_crps(outputs: Array, labels: Array) -> Array:
 
 
 def gaussian_crps(mean: Array, variance: Array, labels: Array) -> Array:
-    """Compute the CRPS of a Gaussian (Gneiting et al. 2005): (…) float64, the arguments' common shape."""
+    """Return the CRPS of a Gaussian (Gneiting et al. 2005), (…) float64."""
     variance = variance.astype(np.float64)
     return _expected_size(mean - labels.astype(np.float64), variance) - np.sqrt(variance / np.pi)
 
 
 def mixture_crps(means: Array, variances: Array, labels: Array) -> Array:
-    """Compute the CRPS of a mixture of T Gaussians of equal weight (Grimit et al. 2006).
+    """Return the CRPS of an equal mixture of T Gaussians (Grimit et al. 2006).
 
     Args:
         means: (T, …) floating point.
@@ -226,7 +226,7 @@ def regression_scores(predictions: RegressionPredictions) -> dict[str, Array]:
 
 
 def regression_means(terms: Terms) -> dict[str, Array]:
-    """Return (N,) numbers whose means are measures, by the name of the measure; that of the RMSE is its square.
+    """Return (N,) numbers whose means are measures; the RMSE's are squares.
 
     Args:
         terms: of a predictor, as `regression_terms` has them; those of the ensemble may also have `held` and `width`.
@@ -235,7 +235,7 @@ def regression_means(terms: Terms) -> dict[str, Array]:
 
 
 def with_rmse_difference(intervals: Mapping[str, Interval], one: Terms, other: Terms) -> dict[str, Interval]:
-    """Return differences with that of the RMSE, if it is among them, in the place of that of its square."""
+    """Replace the difference of squares by that of the RMSE."""
     if "rmse" not in intervals:
         return dict(intervals)
     # Of squares a² − b² = (a − b)(a + b).
@@ -302,7 +302,7 @@ def regression_terms(predictions: RegressionPredictions) -> dict[str, dict[str, 
 
 
 def ensemble_terms(predictions: RegressionPredictions) -> dict[str, Array]:
-    """Compute the terms of the ensemble alone, which takes less time; all examples are in memory."""
+    """Compute the ensemble's terms alone, of examples in memory."""
     labels = require_labels(predictions).astype(np.float64)
     variances = None if predictions.variances is None else predictions.variances.astype(np.float64)
     terms = _ensemble_terms(predictions.outputs.astype(np.float64), variances, labels)
@@ -310,12 +310,12 @@ def ensemble_terms(predictions: RegressionPredictions) -> dict[str, Array]:
 
 
 def single_pass_rmse(pass_rmse: Array) -> float:
-    """Compute the RMSE of a random pass: the root of the mean square of the (T,) RMSEs of all passes."""
+    """Return the RMSE of a random pass: the root of the mean square of (T,) RMSEs."""
     return float(np.sqrt(np.square(pass_rmse).mean()))
 
 
 def squared_error_per_pass(outputs: Array, labels: Array) -> Array:
-    """Sum the squared errors of each single pass over examples and targets, so that blocks of examples add up.
+    """Return summed squared errors of single passes, additive over blocks.
 
     Args:
         outputs: (T, N, D) floating point.
@@ -328,7 +328,7 @@ def squared_error_per_pass(outputs: Array, labels: Array) -> Array:
 
 
 def squared_error_by_ensemble_size(outputs: Array, labels: Array) -> Array:
-    """Sum the squared errors of the mean of the first 1, 2, … T passes, so that blocks of examples add up.
+    """Return summed squared errors of the first 1, 2, … T passes, additive over blocks.
 
     Args:
         outputs: (T, N, D) floating point.

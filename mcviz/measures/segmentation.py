@@ -35,7 +35,7 @@ WINDOW = 10  # pixels a side, over which the largest mean entropy is looked for
 
 @dataclass(frozen=True)
 class Overlaps:
-    """Pixels that two label maps give each class, image by image.
+    """Pixels of each class in two label maps, by image.
 
     Attributes:
         both: (N, C) int64, pixels of the class in both maps.
@@ -53,12 +53,12 @@ class Overlaps:
 
     @property
     def dice(self) -> Array:
-        """(N, C) float64 Dice of each class (Dice 1945; Sørensen 1948), 0 to 1; NaN where it is in neither map."""
+        """(N, C) float64 Dice (Dice 1945; Sørensen 1948), 0 to 1; NaN in neither map."""
         return _divide(2 * self.both, self.either)
 
     @property
     def iou(self) -> Array:
-        """(N, C) float64 intersection over union (Jaccard 1912), 0 to 1; NaN where the class is in neither map."""
+        """(N, C) float64 intersection over union (Jaccard 1912), 0 to 1; NaN in neither map."""
         return _divide(self.both, self.either - self.both)
 
     @property
@@ -80,13 +80,13 @@ class Overlaps:
 
     @property
     def pooled_dice(self) -> Array:
-        """(N,) float64 Dice of the pixels of all foreground classes together (micro average); 1 where there is none."""
+        """(N,) float64 Dice of all foreground pixels (micro average); 1 without any."""
         both, either = (self._foreground(counts).sum(axis=1) for counts in (self.both, self.either))
         return self._known(np.where(either > 0, _divide(2 * both, either), 1.0))
 
     @property
     def loss_of_surplus(self) -> Array:
-        """(N,) float64 part of 1 - `mean_dice` that is foreground classes of the first map which the second lacks."""
+        """(N,) float64 part of 1 - `mean_dice` by foreground classes only in the first map."""
         there = self._foreground(self.either) > 0
         surplus = there & (self._foreground(self.second) == 0)
         return self._known(surplus.sum(axis=1) / np.maximum(there.sum(axis=1), 1))
@@ -141,7 +141,7 @@ def dice_per_pass(classes: Iterable[Array], labels: Array, class_count: int, bac
 
 @dataclass(frozen=True)
 class Reduced:
-    """What is kept of the passes over N images.
+    """The stored reduction of passes over N images.
 
     Attributes:
         classes: (T, N, H, W) uint8, the most probable class of each pass; the lowest of equal ones.
@@ -162,7 +162,7 @@ class Reduced:
 
 
 def reduce_probabilities(probs: Array, labels: Array | None, background: int) -> Reduced:
-    """Reduce the probabilities of a few images, pass by pass: beside them, it takes memory for the sums of one pass.
+    """Reduce probabilities pass by pass, with memory for one pass's sums.
 
     Args:
         probs: (T, N, H, W, C) float32.
@@ -192,7 +192,7 @@ def reduce_probabilities(probs: Array, labels: Array | None, background: int) ->
 
 
 def reduce_label_maps(classes: Array, labels: Array | None, class_count: int, background: int) -> Reduced:
-    """Reduce passes of which only the label maps are known: what most of them say stands for their mean.
+    """Reduce label maps: the majority stands for their mean.
 
     Args:
         classes: (T, N, H, W) uint8.
@@ -208,7 +208,7 @@ def reduce_label_maps(classes: Array, labels: Array | None, class_count: int, ba
 
 
 def majority(classes: Array, class_count: int) -> tuple[Array, Array]:
-    """The class of the most passes, the lowest of equal ones, and its share of the passes.
+    """Return the most frequent class, the lowest of ties, and its share.
 
     Args:
         classes: (T, N, H, W) uint8.
@@ -235,12 +235,12 @@ def _majorities(classes: Array, class_count: int) -> Iterator[Array]:
 
 
 def areas(classes: Array, class_count: int) -> Array:
-    """(T, N, C) int64 pixels of each class in each of (T, N, H, W) uint8 label maps."""
+    """Return (T, N, C) int64 pixels of classes in (T, N, H, W) uint8 label maps."""
     return np.stack([(classes == number).sum(axis=(-2, -1)) for number in range(class_count)], axis=-1)
 
 
 def pairwise_dice_by_class(classes: Array, class_count: int) -> Array:
-    """Mean over the pairs of passes of the Dice of each class, by one product of the stacked masks a class.
+    """Return mean Dice of each class over pairs of passes, by matrix products.
 
     Args:
         classes: (T, N, H, W) uint8.
@@ -307,7 +307,7 @@ def window_entropy(predictive_entropy: Array) -> Array:
     "The uncertainty of a pixel, over the whole image. High: the ensemble hesitates in much of it.",
 )
 def mean_entropy(predictive_entropy: Array) -> Array:
-    """The mean over the pixels of the predictive entropy, in nats."""
+    """The mean predictive entropy of a pixel, in nats."""
     return np.asarray(predictive_entropy.mean(axis=(1, 2), dtype=np.float64))
 
 
@@ -318,7 +318,7 @@ def mean_entropy(predictive_entropy: Array) -> Array:
     "The uncertainty of a pixel where the ensemble sees something; of the whole image where it sees nothing.",
 )
 def foreground_entropy(predictive_entropy: Array, mean_class: Array, background: int) -> Array:
-    """The mean predictive entropy of the pixels whose prediction is not the background, in nats."""
+    """The mean predictive entropy of foreground predictions, in nats."""
     foreground = mean_class != background
     count = foreground.sum(axis=(1, 2))
     total = np.where(foreground, predictive_entropy, 0).sum(axis=(1, 2), dtype=np.float64)
@@ -332,7 +332,7 @@ def foreground_entropy(predictive_entropy: Array, mean_class: Array, background:
     "Uncertainty of the model. High: each pass is confident, but of different classes, in much of the image.",
 )
 def mean_mutual_information(mutual_information: Array) -> Array:
-    """The mean over the pixels of the mutual information of class and pass, in nats (Houlsby et al. 2011)."""
+    """The mean mutual information of class and pass, in nats (Houlsby et al. 2011)."""
     return np.asarray(mutual_information.mean(axis=(1, 2), dtype=np.float64))
 
 
@@ -397,7 +397,7 @@ def _divide(numerator: Array, denominator: Array) -> Array:
 
 
 def loss_terms(overlaps: Overlaps) -> dict[str, Array]:
-    """The terms of `SEGMENTATION`, (N,) float64 each, of a prediction and its label; NaN where one has no value."""
+    """Return terms of `SEGMENTATION`, (N,) float64 each; NaN without a value."""
     return {
         "dice": overlaps.mean_dice,
         "dice_of_label": overlaps.mean_dice_of_second,
@@ -423,7 +423,7 @@ def _differences(
 
 
 def mean_of_known(values: Array, groups: Array | None, confidence: float, *, least: float = 0) -> Interval:
-    """Compute the mean over the images that have a value, with the interval of `bounded_interval`.
+    """Return the mean over images with a value, with `bounded_interval`.
 
     Args:
         values: (N,) from `least` to 1; NaN of an image that has none.
@@ -439,7 +439,7 @@ def mean_of_known(values: Array, groups: Array | None, confidence: float, *, lea
 
 @dataclass(frozen=True)
 class PixelSums:
-    """Sums over the pixels of images that are not ignored, from which their calibration is computed.
+    """Sums over counted pixels, for their calibration.
 
     Attributes:
         count: (N, C) int64, pixels that are predicted as each class.
@@ -455,12 +455,12 @@ class PixelSums:
 
     @property
     def ece(self) -> float:
-        """The expected calibration error of all pixels (Guo et al. 2017), 0 to 1."""
+        """The expected calibration error of pixels (Guo et al. 2017), 0 to 1."""
         count, correct, confidence = self.bins.T
         return float(np.abs(confidence - correct).sum() / max(count.sum(), 1))
 
     def excess(self, classes: list[int], *, groups: Array | None, confidence: float) -> Interval:
-        """Confidence − accuracy of the pixels that are predicted as some classes, by image or by group of images."""
+        """Confidence − accuracy of pixels predicted as some classes, by image or group."""
         count = self.count[:, classes].sum(axis=1)
         excess = (self.confidence - self.correct)[:, classes].sum(axis=1)
         there = count > 0
@@ -494,7 +494,7 @@ def count_pixels(mean_class: Array, confidence: Array, labels: Array, class_coun
 
 
 def join_pixels(parts: Sequence[PixelSums]) -> PixelSums:
-    """Join the sums of parts, in the order of their images."""
+    """Join sums of parts in order."""
     count, correct, confidence = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("count", "correct", "confidence")
     )

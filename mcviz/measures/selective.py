@@ -34,7 +34,7 @@ SMALLEST = 1e-6  # step of a quality
 
 @dataclass(frozen=True)
 class Ranking:
-    """Predictions of N ≥ 1 examples, ordered by how uncertain they are.
+    """Predictions of N ≥ 1 examples, ordered by uncertainty.
 
     Attributes:
         uncertainty: (N,) floating point, no NaN, high for uncertain.
@@ -51,17 +51,17 @@ class Ranking:
 
     @property
     def counts_mistakes(self) -> bool:
-        """Whether a loss is a mistake or none, so that the sum of losses is a count."""
+        """Whether losses are 0 or 1, so that sums are counts."""
         return self.loss.dtype == bool
 
     def select(self, chosen: Array | slice) -> "Ranking":
-        """Return the ranking of some of the examples, by a slice, their numbers or a mask."""
+        """Return the ranking of examples by slice, numbers or mask."""
         groups = None if self.groups is None else self.groups[chosen]
         return Ranking(self.uncertainty[chosen], self.loss[chosen], groups)
 
 
 def cumulative_loss(ranking: Ranking) -> Array:
-    """(N + 1,) float64, the expected sum of the losses of the 0, 1, … N most certain examples."""
+    """Return (N + 1,) float64 expected losses of the 0, 1, … N most certain examples."""
     counts, losses = _cumulate_groups(ranking, np.ones((1, len(ranking))))
     return np.interp(np.arange(len(ranking) + 1), counts[0], losses[0])
 
@@ -76,7 +76,7 @@ def quality_of_rest(ranking: Ranking) -> Array:
 
 
 def perfect_ranking(ranking: Ranking) -> Ranking:
-    """Return the same predictions in the best order: the larger a loss, the less certain."""
+    """Return the best order: larger losses are less certain."""
     return Ranking(ranking.loss.astype(np.float64), ranking.loss)
 
 
@@ -116,7 +116,7 @@ def risk_bands(
 
 @dataclass(frozen=True)
 class SelectiveFigures:
-    """The quality of an order at finding large losses, over all coverages: low is good.
+    """Quality of an order at finding large losses; low is good.
 
     Attributes:
         aurc: the mean risk over the coverages 1/N, 2/N, … 1 (Geifman & El-Yaniv 2017).
@@ -136,12 +136,12 @@ class SelectiveFigures:
 
     @property
     def beats_random(self) -> bool:
-        """Whether the order finds large losses better than a random one, by more than noise."""
+        """Whether the order beats a random one by more than noise."""
         return self.above_random.high < 0
 
     @property
     def ties_with_best(self) -> bool:
-        """Whether the order is the best, or does not differ from it beyond noise."""
+        """Whether the order is the best, or within its noise."""
         return self.above_best.low <= 0
 
 
@@ -220,7 +220,7 @@ def area_intervals(value: Array, draws: Array, loss: Array, confidence: float) -
 
 
 def find_ties_with_best(figures: Mapping[str, SelectiveFigures]) -> Sequence[str]:
-    """Name the orders that do not differ from the best beyond noise, the best first."""
+    """Name orders within noise of the best, the best first."""
     tied = [name for name, areas_of_score in figures.items() if areas_of_score.ties_with_best]
     return sorted(tied, key=lambda name: figures[name].augrc.value)
 
@@ -249,7 +249,7 @@ def _cumulate_groups(ranking: Ranking, weights: Array) -> tuple[Array, Array]:
 
 
 def compute_areas(ranking: Ranking, weights: Array) -> Array:
-    """Compute AURC, E-AURC and AUGRC of R draws, as `SelectiveFigures` has them.
+    """Return AURC, E-AURC and AUGRC of R draws, as in `SelectiveFigures`.
 
     Args:
         ranking: of N examples.
@@ -321,7 +321,7 @@ class Referral:
 
 
 def select_referred(uncertainty: Array, threshold: float) -> Array:
-    """Select the examples that a threshold refers; no labels are needed.
+    """Select referred examples by a threshold, without labels.
 
     Args:
         uncertainty: (N,) floating point, no NaN, high for uncertain.
@@ -349,7 +349,7 @@ def evaluate_threshold(ranking: Ranking, threshold: float) -> Referral:
 
 
 def referral_for_quality(ranking: Ranking, quality: float) -> Referral:
-    """Refer the fewest examples so that the quality of the rest is high enough.
+    """Refer the fewest examples for a quality of the rest.
 
     Args:
         ranking: labelled examples.
@@ -364,7 +364,7 @@ def referral_for_quality(ranking: Ranking, quality: float) -> Referral:
 
 
 def referral_for_budget(ranking: Ranking, budget: int) -> Referral:
-    """Refer as many of the most uncertain examples as the budget allows, or fewer where the next ones tie.
+    """Refer the most uncertain examples of a budget; ties at its end stay.
 
     Args:
         ranking: labelled examples.
@@ -375,7 +375,7 @@ def referral_for_budget(ranking: Ranking, budget: int) -> Referral:
 
 
 def referral_for_misses(ranking: Ranking, share: float) -> Referral:
-    """Refer the fewest examples so that few mistakes are missed, or little of another loss.
+    """Refer the fewest examples so that little loss is missed.
 
     Args:
         ranking: labelled examples.
@@ -403,7 +403,7 @@ def _threshold_steps(ranking: Ranking) -> tuple[Array, Array, Array]:
 
 @dataclass(frozen=True)
 class Guarantee:
-    """A threshold with a guarantee for new examples that are drawn as the labelled ones were.
+    """A threshold with a guarantee for new examples from the same distribution.
 
     Attributes:
         threshold: as in `Referral`.
@@ -423,7 +423,7 @@ class Guarantee:
 def guarantee_threshold(
     ranking: Ranking, choose: Callable[[Ranking], Referral], *, confidence: float = 0.95, seed: int = 0
 ) -> Guarantee | None:
-    """Choose a threshold on one half of the examples, and bound the quality of the rest by the other.
+    """Choose a threshold on half of the examples, and bound quality on the rest.
 
     Args:
         ranking: N ≥ 2 labelled examples.
@@ -439,7 +439,7 @@ def guarantee_threshold(
 
 
 def guarantee_budget(ranking: Ranking, budget: int, *, confidence: float = 0.95, seed: int = 0) -> Guarantee | None:
-    """Bound the quality of the rest for a budget. All labels test it: the threshold is a rank, chosen by none of them.
+    """Bound the rest's quality for a budget; all labels test this rank.
 
     Args:
         ranking: N ≥ 1 labelled examples.
@@ -571,7 +571,7 @@ def _split_in_halves(ranking: Ranking, seed: int) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class Costs:
-    """What looks and missed mistakes cost by a threshold, on examples whose labels did not choose it.
+    """Costs of reviews and missed mistakes, on examples that chose no threshold.
 
     Attributes:
         threshold: the cheapest on one half of the examples, as in `Referral`.
@@ -622,7 +622,7 @@ def find_cheapest(ranking: Ranking, mistake: float, look: float, *, confidence: 
 
 @dataclass(frozen=True)
 class Shift:
-    """A two-sample Kolmogorov–Smirnov test: are the scores of new examples distributed as those of old ones?
+    """A two-sample Kolmogorov–Smirnov test of old and new scores.
 
     Attributes:
         statistic: the largest difference of the two distribution functions, 0 to 1.
@@ -634,7 +634,7 @@ class Shift:
 
 
 def compare_scores(old: Array, new: Array) -> Shift:
-    """Test whether the scores of two sets of examples have the same distribution.
+    """Test whether two sets of scores have the same distribution.
 
     Args:
         old: (N,) floating point.

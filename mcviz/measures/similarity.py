@@ -29,7 +29,7 @@ REPORTED = 10  # iterations from one report of the progress to the next
 
 
 class ImageSource(Protocol):
-    """An array of images or features, or anything that is sliced like one."""
+    """An array of images or features, or anything sliced like one."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -166,7 +166,7 @@ def _downscale(images: np.ndarray, stride: int) -> np.ndarray:
 
 
 def tsne(components: np.ndarray, progress: Callable[[int, int], object] | None = None) -> np.ndarray:
-    """Lay out examples by t-SNE (van der Maaten & Hinton 2008) with openTSNE; it takes minutes.
+    """Lay out examples by t-SNE (van der Maaten & Hinton 2008) with openTSNE, in minutes.
 
     Args:
         components: (N, K) floating point, K numbers an example, such as `principal_components` gives.

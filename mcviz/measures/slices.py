@@ -29,7 +29,7 @@ SMALLEST = np.finfo(np.float64).tiny
 
 @dataclass(frozen=True, eq=False)
 class Partition:
-    """Slices by the values of one column or of two; they share examples only where these have several values of one.
+    """Slices by values of one or two columns; they overlap if examples have several values.
 
     Attributes:
         keys: of the S slices that are large enough and hold at most half of the examples.
@@ -46,7 +46,7 @@ class Partition:
     whole: int
 
     def sums(self, terms: Array) -> Array:
-        """(S, K) sums over each slice of (N, K) numbers."""
+        """Return (S, K) sums of (N, K) numbers over slices."""
         one, shape = np.ones(len(self.members), terms.dtype), (len(self.keys), self.whole)
         sums: Array = scipy.sparse.csc_array((one, self.members, self.starts), shape=shape) @ terms
         return sums
@@ -54,7 +54,7 @@ class Partition:
 
 @dataclass(frozen=True)
 class Scan:
-    """What is looked for in all slices.
+    """A search over all slices.
 
     Attributes:
         statistic: takes the sums of a slice, and those of it and the other examples together, and returns a z that is
@@ -236,7 +236,7 @@ def permute_groups(groups: Array) -> Redraw:
 
 
 def mistakes_z(inside: Sums, whole: Sums) -> Array:
-    """Compare the share of mistakes: the signed root of the likelihood ratio of two binomial distributions.
+    """Compare shares of mistakes by the signed root of the likelihood ratio.
 
     Args:
         inside: examples and mistakes of a slice.
@@ -268,7 +268,7 @@ def calibration_z(inside: Sums, whole: Sums) -> Array:
 
 
 def excess_z(inside: Sums) -> Array:
-    """Compare the mistakes of a slice with those that its own confidences expect, as `calibration_z` does with others.
+    """Compare mistakes with those expected from own confidences, unlike `calibration_z`.
 
     Args:
         inside: as for `calibration_z`.
@@ -329,7 +329,7 @@ def paired_z(inside: Sums) -> Array:
 
 
 def fewest_mistakes(size: int, examples: int, mistakes: int, threshold: float) -> int | None:
-    """Return the fewest mistakes by which a slice of a size is named, or None where there are not as many.
+    """Return the fewest mistakes of a named slice of a size, or None.
 
     Args:
         size: of the slice.

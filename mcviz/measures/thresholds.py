@@ -13,7 +13,7 @@ FEWEST_POSITIVE = 20  # labels of a class that choose its threshold: of fewer, c
 
 @dataclass(frozen=True)
 class Counts:
-    """The predictions of one class above a threshold, or above several.
+    """Predictions of one class above one or several thresholds.
 
     Attributes:
         predicted: examples that are predicted as the class, integers of any shape.
@@ -29,17 +29,17 @@ class Counts:
 
     @cached_property
     def f1(self) -> Array:
-        """The harmonic mean of precision and recall; 0 where the class is neither there nor predicted."""
+        """The harmonic mean of precision and recall; 0 if undefined."""
         return 2 * self.both / np.maximum(self.positives + self.predicted, 1)
 
     @property
     def recall(self) -> Array:
-        """The share of the examples with the class that are predicted as it; 0 without such."""
+        """The share of the class that is predicted; 0 without any."""
         return self.both / np.maximum(self.positives, 1)
 
     @property
     def precision(self) -> Array:
-        """The share of the examples predicted as the class that have it; NaN where none is."""
+        """The share of predictions that are right; NaN without any."""
         return np.divide(self.both, self.predicted, out=np.full(np.shape(self.both), np.nan), where=self.predicted > 0)
 
     @property
@@ -71,7 +71,7 @@ class Curve:
         self.thresholds = (steps[1:] + steps[:-1]) / 2
 
     def count(self, threshold: float | Array) -> Counts:
-        """Count the predictions above a threshold, or above each of several."""
+        """Count predictions above one or several thresholds."""
         place = np.searchsorted(self._probs, threshold, side="right")
         return Counts(len(self._probs) - place, self._above[place], int(self._above[0]), len(self._probs))
 
@@ -87,6 +87,6 @@ class Curve:
         return float(best[np.abs(best - usual).argmin()])
 
     def find_for_recall(self, share: float) -> float:
-        """Return the highest threshold above which that share of the examples with the class is predicted."""
+        """Return the highest threshold with a recall."""
         reached = self.count(self.thresholds).recall >= share
         return float(self.thresholds[np.flatnonzero(reached)[-1] if reached.any() else 0])

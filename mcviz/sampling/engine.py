@@ -43,7 +43,7 @@ _thread_limit: int | None = None  # of a process that should not use all cores
 
 @cache
 def subset_sums_error() -> str:
-    """Return why this Python cannot compute sums of subsets, or ""."""
+    """Return why sums of subsets are unavailable, or ""."""
     try:
         import_module("mcviz.sampling.machine_code")  # which imports all that they need
     except (ImportError, OSError) as error:
@@ -305,14 +305,14 @@ class SamplerCall:
 
 
 def iterate_blocks(examples: Mapping[str, Rows], size: int) -> Iterator[tuple[slice, Inputs]]:
-    """Yield examples block by block: the slice of those in the block, and the block, each input (size, ...)."""
+    """Yield blocks: the slice of examples, and padded inputs (size, ...)."""
     count = count_examples(examples)
     for start in range(0, count, size):
         yield slice(start, min(start + size, count)), _pad_block(examples, start, size)
 
 
 def check_finite(predictions: np.ndarray, first: int) -> None:
-    """Refuse predictions of examples, (n, ...), of which the first has this number, that are not finite."""
+    """Refuse nonfinite predictions, (n, ...), numbered from the first."""
     if not np.isfinite(predictions).all():
         raise UnsuitableModelError(
             "The model returned numbers that are not finite. "
@@ -327,13 +327,13 @@ def count_examples(examples: Mapping[str, Rows]) -> int:
 
 
 def limit_threads(most: int) -> None:
-    """Limit the threads of this process from now on, since other processes on the machine share its work."""
+    """Limit this process's threads, since others share the machine."""
     global _thread_limit
     _thread_limit = most
 
 
 def thread_count() -> int:
-    """Return how many threads this process may use at a time."""
+    """Return the number of threads for this process."""
     if _thread_limit:
         return _thread_limit
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

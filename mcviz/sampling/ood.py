@@ -124,7 +124,7 @@ class Neighbours:
     features: np.ndarray
 
     def nearest(self, features: np.ndarray, count: int, without: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Find the examples whose features point in the most similar directions.
+        """Find examples with the most similar directions of features.
 
         Args:
             features: (D,) float32 of the input.
@@ -141,7 +141,7 @@ class Neighbours:
 
 
 def find_neighbours(sampler: Sampler, run: Run, progress: Progress | None = None) -> Neighbours:
-    """Compute the features of a run's examples, or load those that are kept beside the run.
+    """Return a run's features, stored or computed.
 
     Args:
         sampler: of the run's model.
@@ -230,7 +230,7 @@ def _calibrate(
 
 
 def split_halves(examples: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Split examples at random into those to fit on and those to calibrate on, each in ascending order.
+    """Split examples at random to fit and to calibrate, ascending.
 
     Args:
         examples: (N,) their numbers, at least 20.
@@ -245,7 +245,7 @@ def split_halves(examples: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.nd
 
 
 def fit_class_subspaces(sampler: Sampler, run: Run, examples: np.ndarray) -> ClassSubspaces:
-    """Fit the subspaces of the classes on some of a run's examples, by their labels, or else by their predictions.
+    """Fit class subspaces on a run's examples by labels, or else predictions.
 
     Args:
         sampler: of the run's model.
@@ -258,12 +258,12 @@ def fit_class_subspaces(sampler: Sampler, run: Run, examples: np.ndarray) -> Cla
 
 
 def model_inputs(sampler: Sampler, run: Run, examples: np.ndarray) -> np.ndarray:
-    """Read some of a run's examples, by their numbers, ascending, in the form of its model."""
+    """Read a run's examples by ascending numbers as model inputs."""
     return adapter_for_run(sampler, run).from_stored(load_stored(run)[examples])
 
 
 def ood_verdict(detector: OODDetector, sampler: Sampler, images: np.ndarray, probs: np.ndarray) -> OODPrediction:
-    """Decide by a fitted detector which images are out of distribution.
+    """Decide with a fitted detector about images.
 
     Args:
         detector: from `fit_ood_detector`.
@@ -374,7 +374,7 @@ def ood(
 
 
 def make_sets(run: Run, examples: np.ndarray) -> list[ExampleSet]:
-    """Make the sets that the run's kind makes of its examples.
+    """Make the sets of the run's kind of examples.
 
     Args:
         run: that keeps its examples.
@@ -391,7 +391,7 @@ def make_sets(run: Run, examples: np.ndarray) -> list[ExampleSet]:
 
 
 def read_set(sampler: Sampler, run: Run, path: str | Path) -> ExampleSet:
-    """Read a set to compare with a run's examples: another run, or any data for `read_data`.
+    """Read a set: another run, or data for `read_data`.
 
     Args:
         sampler: of the run's model.
@@ -471,7 +471,7 @@ def compute_ood_scores(
 
 
 def split_held_out(count: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:
-    """Split the examples of a run at random into held-out ones and those to fit and calibrate on, ascending.
+    """Split a run at random into held-out and fitting examples, ascending.
 
     Args:
         count: of the run's examples, N.
@@ -487,7 +487,7 @@ def split_held_out(count: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray
 
 @dataclass(frozen=True)
 class _Detectors:
-    """The detectors, fitted and calibrated on a run's examples.
+    """The detectors, fitted and calibrated on a run.
 
     Attributes:
         sampler: of the run's model.
@@ -533,7 +533,7 @@ class _Detectors:
         return labels
 
     def score_own(self, examples: np.ndarray) -> OODSet:
-        """Score held-out examples of the run, whose predictions it has."""
+        """Score held-out examples by the run's predictions."""
         run = self.run
         deterministic, scores = run.deterministic_probs, run.scores()
         inputs = model_inputs(self.sampler, run, examples)
@@ -546,7 +546,7 @@ class _Detectors:
         )
 
     def predict(self, given: ExampleSet, report: Stage) -> OODSet:
-        """Sample passes over the examples of a set, and score them."""
+        """Sample a set's examples and score them."""
         examples = adapter_for_run(self.sampler, self.run).from_inputs(given.contents)
         means, blocks = [], []
         for probs in self._sample(examples, partial(report, given.label)):

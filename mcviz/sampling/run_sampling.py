@@ -221,7 +221,7 @@ def sample_run(
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A sampler, and the examples in the form that it takes and a run keeps.
+    """A sampler with examples in its and the run's form.
 
     Attributes:
         sampler: with the product and the compiler of the run that is there.
@@ -251,7 +251,7 @@ class _Prepared:
 
     @property
     def inputs(self) -> np.ndarray | None:
-        """What the model takes, where that is not what is shown."""
+        """The model's inputs, if they differ from the shown examples."""
         return self.examples.inputs if isinstance(self.adapter, InputsAdapter) else None
 
     @property

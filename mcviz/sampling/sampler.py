@@ -74,7 +74,7 @@ def as_network(
     stochastic: "tuple[type[keras.Layer], ...]" = (),
     transform: Callable[[Any], Any] | None = None,
 ) -> Network:
-    """Return a network as it is, or make one of a framework's model.
+    """Return a network as it is, or wrap a framework's model.
 
     Args:
         model: a network, a Keras model or a torch.nn.Module.
@@ -103,7 +103,7 @@ def as_network(
 
 
 def network_for_run(model: Any, run: Run) -> Network:
-    """Return a network as it is, or make one of a run's own model as it was for the run.
+    """Return a network as it is, or wrap a run's model.
 
     Raises:
         UnsuitableModelError: another model, which cannot be sampled.
@@ -311,7 +311,7 @@ class Sampler:
         return sampler.with_target_scaler(run.manifest.target_scaler)
 
     def with_target_scaler(self, scaler: TargetScaler | None) -> "Sampler":
-        """Return a sampler whose predictions are in the unit of targets that were scaled in training.
+        """Return a sampler with predictions in original target units.
 
         Args:
             scaler: of the targets; None leaves the sampler as it is.
@@ -348,12 +348,12 @@ class Sampler:
         return next(iter(self._plans.values())).width
 
     def count_last(self, width: int) -> int:
-        """The classes or outputs that `width` numbers are of, once the model has seen examples."""
+        """Return the number of classes or outputs of `width` numbers."""
         size = self.meaning.size
         return width // (size[0] * size[1]) if size else width
 
     def describe_maps(self, background: int | None = 0, ignore: int | None = 255) -> LabelMaps | None:
-        """Describe the label maps that the model's outputs give, once it has seen examples; None without such.
+        """Describe the label maps of outputs, or None; needs examples.
 
         Args:
             background: the class that Dice leaves out, or None.
@@ -368,12 +368,12 @@ class Sampler:
 
     @property
     def inactive_layers(self) -> tuple[str, ...]:
-        """Names of the layers whose randomness stays off: augmentation such as `RandomFlip`."""
+        """Names of layers that stay off, such as `RandomFlip`."""
         return self._report.inactive
 
     @property
     def product(self) -> str:
-        """The way to compute a layer right behind dropout; "matmul" for a model without such a layer."""
+        """The product behind dropout; "matmul" for models without."""
         products = map(self._product_for, self._plans.values())
         return next((product for product in products if product != MATMUL), MATMUL)
 
@@ -387,12 +387,12 @@ class Sampler:
 
     @property
     def compiler(self) -> str:
-        """The compiler of the part that is repeated in every pass: "xla" or "none"."""
+        """The compiler of the repeated part: "xla" or "none"."""
         compilers = {plan.compiler for plan in self._plans.values()}
         return self.wanted_compiler or (XLA if XLA in compilers else NO_COMPILER)
 
     def match_run(self, manifest: Manifest, *, computes: bool = True) -> "Sampler":
-        """Return this sampler with the product, the compiler and the device of a run, unless others were asked for.
+        """Use a run's product, compiler and device unless others are given.
 
         Args:
             manifest: of the run.
@@ -414,7 +414,7 @@ class Sampler:
         return other
 
     def compute_on(self, device: str, *, prepare: bool) -> None:
-        """Compute on another device from now on; unless that is prepared, its name is all that changes."""
+        """Use another device; before preparation, only its name changes."""
         self.device = device
         if prepare:
             planned = list(self._plans)
@@ -423,7 +423,7 @@ class Sampler:
                 self._prepare(inputs)
 
     def compute_with(self, product: str | None, compiler: str, *, prepare: bool) -> None:
-        """Compute with another product and another compiler from now on.
+        """Use another product and compiler.
 
         Args:
             product: as for a new sampler.
@@ -447,7 +447,7 @@ class Sampler:
         return self.product == CHANNEL_SUMS, self.compiler
 
     def description(self) -> str:
-        """Describe the stochastic, ineffective and inactive layers in one line, and a missing numba in another."""
+        """Describe stochastic, ineffective and inactive layers, and a missing numba."""
         lines = [str(self._report)]
         dense = any(plan.masked_dense for plan in self._plans.values())
         if dense and not self.wanted_product and (error := subset_sums_error()):
@@ -459,7 +459,7 @@ class Sampler:
 
     @property
     def meaning(self) -> OutputMeaning:
-        """What the model's outputs are taken for; of a model of no fixed input size once it has seen examples."""
+        """The meaning of outputs; needs examples if the input size is free."""
         plan = next(iter(self._plans.values()), None)
         return plan.meaning if plan else OutputMeaning()
 
@@ -471,7 +471,7 @@ class Sampler:
 
     @hold_interrupts()
     def deterministic(self, examples: Any) -> np.ndarray:
-        """Run the deterministic model: dropout off, and all other randomness too.
+        """Run the deterministic model: all randomness off.
 
         Args:
             examples: as `sample` takes them.
@@ -538,7 +538,7 @@ class Sampler:
         return self._restore_targets(result)
 
     def plan_for(self, examples: Any) -> tuple[Mapping[str, Rows], Plan]:
-        """Check examples against the model, and prepare it for their shape, once for each.
+        """Check examples and return the plan for their shape, made once.
 
         Args:
             examples: as `sample` takes them.
