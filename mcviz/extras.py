@@ -80,9 +80,9 @@ def _require(need: str, names: Sequence[str], line: str) -> None:
 
 
 def import_without_second_llvm(name: str) -> None:
-    """Import a module that loads Triton where it finds it; while TensorFlow is loaded, it finds none.
+    """Import a module that loads Triton, hidden while TensorFlow is loaded.
 
-    Either brings an LLVM of its own, and Triton's ends the process where TensorFlow's has begun to work before it.
+    Both contain LLVM, and the second one aborts the process.
     """
     hides = "tensorflow" in sys.modules and "triton" not in sys.modules
     if hides:
@@ -166,10 +166,9 @@ def import_function(name: str, modules: Sequence[str] | None = None) -> Callable
 
 
 def keep_runs_from_import(runs: Path) -> None:
-    """Take a folder of runs out of where Python looks for code; others may have written what is in it.
+    """Remove a folder of runs from the import path, and a working directory within it.
 
-    A run with the name of a package and an `__init__.py` would be that package. The working directory goes, too, where
-    it is within that folder.
+    A run named like a package, with `__init__.py`, would be imported.
     """
     here, runs = Path.cwd(), runs.resolve()
     closed = {runs, here} if here.is_relative_to(runs) else {runs}

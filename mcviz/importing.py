@@ -90,9 +90,9 @@ def write_run(
     progress: Progress | None = None,
     tried: Callable[[ImportTrial], None] | None = None,
 ) -> Run:
-    """Write a run of passes that were made elsewhere; memory stays flat, however many there are.
+    """Write a run of given passes in constant memory.
 
-    Everything is checked before anything is written. The same call again opens the run, or goes on with it.
+    All is checked before writing. Repeating the call opens or continues the run.
 
     Args:
         out: the run's folder, or an fsspec address.

@@ -41,10 +41,7 @@ class HeldInterrupt:
 
 @contextmanager
 def hold_interrupts() -> Iterator[HeldInterrupt]:
-    """Raise `KeyboardInterrupt` only at a `check` and at the end: within TensorFlow it can crash the process.
-
-    In other threads than the main one it is never raised.
-    """
+    """Raise `KeyboardInterrupt` only at a `check` and at the end: it can crash TensorFlow. Only in the main thread."""
     handler = signal.getsignal(signal.SIGINT)
     held = HeldInterrupt(handler if callable(handler) else signal.default_int_handler)
     with _install_handler(held.hold, callable(handler)):
@@ -54,9 +51,9 @@ def hold_interrupts() -> Iterator[HeldInterrupt]:
 
 @contextmanager
 def raise_interrupts() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` at Ctrl-C, where `install_exit_handler` was called before.
+    """Raise `KeyboardInterrupt` at Ctrl-C after `install_exit_handler`.
 
-    In a destructor or a callback Python passes over any exception. It is raised again then, a moment later.
+    Python swallows exceptions in destructors and callbacks, so it is raised again.
     """
     applies, usual = isinstance(signal.getsignal(signal.SIGINT), _EndProcess), sys.unraisablehook
 

@@ -470,10 +470,7 @@ class Manifest(Part, frozen=True, kw_only=True):
 
     @property
     def width(self) -> int:
-        """How many numbers a pass gives for an example, K: C, or D, or 2 D where variances are predicted.
-
-        Of a segmentation H · W · C, or H · W where the passes are known as label maps alone.
-        """
+        """The numbers of a pass for an example, K: C, D, or 2 D with variances; for segmentation H · W · C or H · W."""
         if self.label_maps:
             return self.label_maps.pixels * (1 if self.label_maps.alone else self.classes)
         return self.outputs * (2 if self.targets and self.predicts != "mean" else 1)

@@ -119,10 +119,10 @@ def read_group(group: type[Group], values: Mapping[str, Any]) -> Group:
 
 
 def format_arguments(*groups: "DataclassInstance") -> tuple[str, ...]:
-    """Format groups as arguments of a command, each as `--option=value` or `--flag`.
+    """Format groups as arguments, `--option=value` or `--flag`.
 
-    A value is written even where it is the default, so that the arguments keep their meaning if the default changes; a
-    flag only where it is not. A vocabulary, which is read from its file, cannot be written.
+    Default values are written, so that arguments keep their meaning; default flags are not. A vocabulary cannot be
+    written.
     """
     arguments: list[str] = []
     for group in groups:

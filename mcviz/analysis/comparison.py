@@ -186,11 +186,10 @@ class Comparison:
 
     @property
     def table(self) -> "pd.DataFrame":
-        """The measures of both runs, a row each, indexed by `measure`, its name.
+        """Measures of both runs, one row each, indexed by `measure`.
 
-        The columns are `one`, `other` and `difference`, the other's less the first's, each followed by the ends of its
-        interval, such as `one_low` and `one_high`, float64 and missing where there are none; then `verdict` on the
-        other run. Shares are fractions.
+        Columns are `one`, `other` and `difference` (other − one), each followed by its interval, such as `one_low` and
+        `one_high`, float64 or missing; then `verdict` on the other run. Shares are fractions.
         """
         import pandas as pd  # here, because it takes time to import
 
@@ -371,9 +370,7 @@ def compare(
 
 
 def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, MeasureComparison]]:
-    """Compare two runs on each group of examples: by the accuracy, or by another mean over examples.
-
-    The intervals of the differences hold for all groups together (Bonferroni).
+    """Compare two runs on each group by a mean over examples; intervals hold for all groups (Bonferroni).
 
     Args:
         comparison: the comparison.

@@ -285,9 +285,9 @@ class NonInferiority:
         return f"{self.measure} not worse{by}"
 
     def judge(self, comparison: Comparison) -> Judgement:
-        """Judge the second run by the worse end of the interval of its difference from the first.
+        """Judge the second run by the worse end of the difference's interval.
 
-        Of confidence − accuracy it is the difference of the magnitudes. Runs between which nothing changed meet it.
+        Confidence − accuracy compares magnitudes. Unchanged runs always pass.
 
         Raises:
             InvalidInputError: it means nothing of these runs: there is no such measure, or no interval of its
@@ -371,7 +371,7 @@ def judge_all(requirements: Iterable[Judged], judge: Callable[[Judged], Judgemen
 def parse_requirement(text: str) -> Requirement:
     """Parse a bound, such as "accuracy >= 99%" or "recall.low of cat >= 80% in region=west".
 
-    Names with spaces, quotes or any of <, > = and % stand in double quotes, with the escapes of JSON.
+    Names with spaces, quotes or any of <, > = and % are JSON strings.
 
     Raises:
         InvalidInputError: it is none.

@@ -66,9 +66,7 @@ class SegmentationTrust(QualityTrust):
 def measure_segmentation(
     run: Run, confidence: float = 0.95, *, group: str | None = None, by: str | None = None, score: str | None = None
 ) -> SegmentationTrust:
-    """Measure how good a segmentation is, and whether its probabilities and scores say where it is not.
-
-    Images are taken as independent, or groups of them with `group`; no test counts pixels as examples.
+    """Measure a segmentation, its probabilities and scores; images or groups are independent, never pixels.
 
     Args:
         run: of segmentation, with labels.

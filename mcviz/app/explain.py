@@ -99,10 +99,7 @@ def render_evidence(context: InputContext) -> None:
 
 
 def explanations(run: Run) -> dict[str, tuple[str, Callable[[InputContext], None]]]:
-    """Return the explanations that a run's kind of examples has, by name: a label, and the function that renders it.
-
-    None for predictions of pixels, which have no one number that could be explained.
-    """
+    """Return explanations of a run's kind: label and renderer by name; None for pixels."""
     if run.task.of_pixels:
         return {}
     explanations: dict[str, tuple[str, Callable[[InputContext], None]]] = {
@@ -131,10 +128,7 @@ def _passes(run: Run) -> int:
 
 
 def _load_effects(run: Run, content: Any, parts: Parts, stoppable: bool) -> OcclusionEffects | None:
-    """Compute the effects of all parts, once for each input; None where a visitor stopped that.
-
-    A button in a fragment ends only what gives way to clicks, so it is not always there.
-    """
+    """Compute effects of all parts once an input; None if a visitor stopped it. Fragments have no stop button."""
     cached: dict[tuple[str, str], OcclusionEffects] = session_store().setdefault(EFFECTS, {})
     key = run.digest, digest_contents(as_batch(content))
     if key in cached:

@@ -412,9 +412,7 @@ def folders(variable: str) -> list[Path]:
 
 
 def list_offered(variable: str, entries: Callable[[Path], Iterator[Path]]) -> dict[str, Path]:
-    """List what lies in the operator's folders, by names within them.
-
-    Hidden files and links that lead out of their folder are left out. Of two with one name the first counts.
+    """List the operator's offers by name, without hidden files and links that lead out; the first of a name counts.
 
     Args:
         variable: `MODELS` or `DATA`.

@@ -210,9 +210,9 @@ def _describe_run(paths: dict[str, Path]) -> str:
 
 
 def current_person() -> str | None:
-    """Return the address of a person: by Streamlit's login, or in a header that the operator trusts.
+    """Return the person's address, by login or trusted header.
 
-    None where nobody is, where the login gives no address or says that it was not verified, and in a thread of its own.
+    None without a person, without a verified address, and in threads.
     """
     if current_visit() is None:
         return None

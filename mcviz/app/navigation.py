@@ -161,10 +161,9 @@ def render_head(page: Page, answer: str = "") -> None:
 
 
 def begin(page: Page, answer: Callable[[Run, PageState], str]) -> tuple[Run, PageState]:
-    """Open the run that the address names and render the head of a page.
+    """Open the run of the address and render the page's head.
 
-    The page ends here, with a sentence on what to do, where there is no run, where it cannot be opened, and where it
-    does not have what the page needs.
+    The page ends with advice if there is no usable run or a needed part is missing.
 
     Args:
         page: that begins.

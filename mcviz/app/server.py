@@ -119,10 +119,9 @@ def raise_file_limit() -> None:
 
 
 def keep_unsent_fragments() -> None:
-    """Let all that was drawn of a fragment reach the browser before the same fragment is drawn anew.
+    """Send a fragment's pending messages before Streamlit reruns it.
 
-    Streamlit 1.67 drops what it has not sent of that fragment yet, but sends what lies within it or after it on the
-    page, for which the browser then has no place: after a click during the first drawing the page could be empty.
+    Streamlit 1.67 drops them but sends later parts, for which the browser has no place: the page could become empty.
     """
     clear = getattr(AppSession, "_clear_queue", None)
     if clear is None:
@@ -140,9 +139,8 @@ def keep_unsent_fragments() -> None:
 class Limits:
     """ASGI middleware around Streamlit's app.
 
-    A session holds at most two uploads of the largest size, of which the earliest make room for new ones, and all
-    sessions together hold ten. Files go two minutes after their session has lost its connection. The message by which
-    a browser may clear the cache, which is everybody's, is passed over.
+    A session holds two uploads of the largest size, all sessions ten; the earliest make room. Files are removed two
+    minutes after the connection is lost. Requests to clear the shared cache are ignored.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -198,10 +196,7 @@ class Limits:
 
 
 class StyledPages:
-    """ASGI middleware that writes the style of the pages into the HTML with which a visit begins.
-
-    The browser lays out the first words with it. A style among the page's elements would come later, and move them.
-    """
+    """ASGI middleware that writes the pages' style into the first HTML, so that words do not move."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -270,9 +265,7 @@ def serve(
     read_only: bool = False,
     device: str = AUTO,
 ) -> None:
-    """Serve the dashboard to this machine, and show it in a browser where there is a display, until Ctrl-C.
-
-    A proxy's name, as `STREAMLIT_BROWSER_SERVER_ADDRESS` has it, is served too.
+    """Serve the dashboard to this machine, and for `STREAMLIT_BROWSER_SERVER_ADDRESS`, until Ctrl-C; open a browser.
 
     Args:
         cache: the folder of runs, or None for that of `cache_folder`.
@@ -308,10 +301,9 @@ def serve(
 
 
 def streamlit_options() -> dict[str, Any]:
-    """The options that `streamlit run dashboard.py` finds beside it, such as `{"theme.baseRadius": "8px"}`.
+    """Return the options beside `streamlit run dashboard.py`, such as `{"theme.baseRadius": "8px"}`.
 
-    Streamlit's environment variables, such as `STREAMLIT_SERVER_ADDRESS`, go before them, as they do there. An app that
-    is not started by `streamlit run` has to read them by itself.
+    Streamlit's environment variables win. An app without `streamlit run` reads both itself.
 
     Raises:
         InvalidInputError: a variable is not of its option's type.

@@ -96,10 +96,7 @@ def mark_dirty(*keys: str) -> None:
 
 
 def rerun_fragments(*keys: str) -> None:
-    """Draw only these fragments anew, one after the other, in a callback, and what earlier ones left undrawn.
-
-    Where all of the page is left, that is drawn.
-    """
+    """Redraw these fragments in order in a callback, and pending ones; or the page if it is pending."""
     mark_dirty(*keys)
     left = _pending_fragments()
     if not draws_fragments(left):
@@ -195,8 +192,7 @@ _PRESENT = OwnText(lambda text, _: text == "yes", lambda _: "yes")
 class PageState:
     """The state of a page, parsed once a rerun and passed down.
 
-    A field of the address is declared once, with its default and its type. Names of what is offered only by some runs
-    (`view`, `layout`, …) are kept as they are: `choose_name` says which holds.
+    Names that only some runs offer (`view`, `layout`, …) stay; `choose_name` resolves them.
     """
 
     run: str = ""  # its name; empty where there is only one
@@ -312,9 +308,7 @@ def latest_state() -> PageState:
 
 
 def update_state(*, parts: Collection[str] = (), **changes: Any) -> None:
-    """Change the state, in a callback: the rerun that follows shows it, and the address says it.
-
-    What changes is the state that was shown or gone to last, whatever the page was drawn with.
+    """Change the latest state in a callback; the rerun shows it and writes the address.
 
     Args:
         parts: the keys of the fragments that show what changes; all of the page, without them.
@@ -376,10 +370,9 @@ def resolve_run(names: Sequence[str]) -> str:
 
 
 def sync_from_url(page: str) -> None:
-    """Find out what the address is, as the drawing of a page begins.
+    """Find the current address when a page begins.
 
-    What the browser says is out of date where it is one that this page had before, unless somebody went back to it. A
-    link may have been drawn before the latest change of the page, and leads to the state after it.
+    The browser's address is outdated if the page had it before, unless by going back. Links may be older than the page.
     """
     store, from_browser = session_store(), st.query_params.to_dict()
     if store.get(PAGE) == page and not is_history_navigation() and from_browser in store[ADDRESSES]:
@@ -481,10 +474,9 @@ class WidgetVersion:
 def state_widget_args(
     name: str, value: T, change: Callable[[T], None] | None = None, *, may_be_empty: bool = False
 ) -> dict[str, Any]:
-    """Return keyword arguments for a widget that shows a value of the state, and puts a new one there.
+    """Return keyword arguments of a widget that shows and sets a value.
 
-    A button or a link that changes the value replaces the widget by a new one of another key. So what a browser that is
-    a moment behind still sends for the old one is known for that, and cannot undo the change.
+    Changing the value elsewhere makes a new key, so a late browser cannot undo the change.
 
     Args:
         name: of the value in `PageState`; the widget's key is the name and a number.

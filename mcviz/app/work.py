@@ -46,10 +46,7 @@ def _show(error: Exception, page: str) -> None:
 
 
 def refusal(error: BaseException, page: str) -> str:
-    """Log an error, and return its sentence in Markdown without the folders above that of the runs.
-
-    The operator, who knows where the runs are, is told in the log as well, with the whole paths.
-    """
+    """Log an error with full paths; return its sentence in Markdown without them."""
     log.warning("%s: %s", _where(page), one_line(str(error)))
     return as_markdown(hide_folders(str(error)))
 
@@ -95,9 +92,9 @@ def progress_bar(things: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def give_way_to_clicks() -> None:
-    """End what is drawn where somebody clicked meanwhile, and draw all of the page, with what the click changes.
+    """End drawing after a click, and redraw with its change.
 
-    Streamlit ends it by itself at its next element; but not for a click in a fragment, which waits until it is done.
+    Streamlit does so at its next element, except for clicks in a fragment.
     """
     if is_click_waiting():
         st.rerun()
@@ -129,9 +126,7 @@ def compute_on_request(
     place: DeltaGenerator | None = None,
     key: str = "",
 ) -> bool:
-    """Do work that was requested, with a button to stop it, and draw the page again.
-
-    A click on anything else interrupts it, and the next drawing of the page goes on. An error is shown as a sentence.
+    """Do requested work with a stop button, then redraw; clicks interrupt it, and errors become sentences.
 
     Args:
         work: as for `request`.

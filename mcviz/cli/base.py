@@ -61,9 +61,9 @@ def report_interrupt(message: str) -> Iterator[None]:
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Load libraries, where Ctrl-C ends the process at once: `KeyboardInterrupt` can crash them, or get lost in them.
+    """Load libraries; Ctrl-C ends the process at once, because `KeyboardInterrupt` can crash them.
 
-    The output of TensorFlow's libraries, which ignore any setting at this time, is kept off the terminal.
+    The output of TensorFlow's libraries is hidden.
     """
     context = click.get_current_context(silent=True)
     stopped = context.meta.get(STOPPED, "stopped.") if context else "stopped."

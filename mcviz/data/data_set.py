@@ -127,10 +127,9 @@ class DataSet:
         return self.images[:]
 
     def with_class_names(self, names: Sequence[str] | Mapping[str, str]) -> "DataSet":
-        """The same examples with the classes in the order of some names, that of the model's outputs.
+        """Return the data with classes in the order of the model's outputs.
 
-        Labels meet the names as `match_labels` says. Where the data name their classes already, labels follow these
-        names, and never their order.
+        Labels match by `match_labels`. If the data name classes, labels follow names, never order.
 
         Args:
             names: of all classes; or new names of some by those that the data have, whose order stays.
@@ -160,9 +159,7 @@ class DataSet:
         return replace(self, class_names=names)
 
     def with_target_names(self, names: Sequence[str]) -> "DataSet":
-        """The same examples with the targets in the order of some names.
-
-        Where these are the data's own, labels follow the names; otherwise the names are given to the targets.
+        """Return the data with targets in order of names; own names reorder labels, others rename targets.
 
         Raises:
             InvalidInputError: names that repeat, are more or fewer than the targets, or lack some of the data's own.
@@ -380,9 +377,9 @@ class DataSet:
         return set() if self.images is None else {(self.images.shape[1], self.images.shape[2])}
 
     def with_labels_of(self, others: "DataSet") -> "DataSet":
-        """The same examples with the labels, class names and columns of others, matched by ids where both have them.
+        """Return the data with labels, class names and columns of others, matched by common ids.
 
-        Where the others lack some ids, the labels of these are not known; of masks every image needs one.
+        Missing ids have unknown labels; every image needs a mask.
 
         Raises:
             InvalidInputError: the others are not as many, or have other ids.
@@ -470,10 +467,7 @@ class DataSet:
         return replace(self, ids=texts)
 
     def spread(self, ids: Sequence[str]) -> "DataSet":
-        """Add examples of which only the id is known, one for each of some ids that the examples lack.
-
-        Label maps, data that are more than labels, and labels whose ids are not all among these stay as they are.
-        """
+        """Add examples by missing ids without content; other labels stay unchanged."""
         labels, own = self.labels, set(self.ids or ())
         missing = [name for name in ids if name not in own]
         is_more = any(part is not None for part in (self.images, self.texts, self.rows, self.inputs))
@@ -508,10 +502,7 @@ class DataSet:
         return replace(self.take(np.array([place[name] for name in ids])), ids=tuple(ids))
 
     def slice_for_worker(self, start: int, stop: int) -> "DataSet":
-        """The examples from `start` to before `stop`, without ids and the user's columns, to be sent elsewhere.
-
-        Images that lie in a file or in a run stay there, and are read by whoever indexes them.
-        """
+        """Return examples `start` to `stop` without ids and columns, for a worker; images in files stay there."""
         alone = replace(self, ids=None, columns=None, notes=())
         return alone._map_parts(lambda part: _slice_for_worker(part, start, stop))
 

@@ -73,9 +73,9 @@ def render_strokes(strokes: Sequence[Stroke], height: int, width: int) -> np.nda
 
 
 def center_digit(ink: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Scale and centre a digit as MNIST's are: 20 of 28 pixels long, its centre of mass in the middle.
+    """Fit a digit like MNIST's: 20 of 28 pixels, centre of mass in the middle (LeCun et al. 1998).
 
-    What is darker than a quarter of the brightest pixel is taken for paper. As in LeCun et al. (1998).
+    Pixels darker than a quarter of the brightest are paper.
 
     Args:
         ink: (h, w) floating point in 0..1, bright on dark; best larger than the result.

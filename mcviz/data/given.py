@@ -131,11 +131,10 @@ def read_columns(
 
 
 def read_torch_data(data: Any, task: str | None) -> DataSet:
-    """Read a Dataset of examples, of (example, label) or (example, label, id), or a loader of one, in its order.
+    """Read a Dataset of examples, (example, label) or (example, label, id), or its loader, in order.
 
-    An example may be a dict. One with a single image is that image, with what else is in it as label, id and columns of
-    the user's own; any other has a model's inputs by their names. Images stay where they are, and are read when they
-    are indexed.
+    A dict with one image is that image with label, id and columns. Other dicts are a model's inputs. Images are read
+    lazily.
 
     Args:
         data: map-style, so that an example can be read again; it gives the same then.

@@ -17,12 +17,10 @@ Places = range | np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class LazyRows:
-    """Images that stay in a file or in a run, (N, height, width, channels), and are read as they are indexed.
+    """Lazy images of a file or run, (N, height, width, channels), or label maps, (N, height, width).
 
-    Label maps are such rows, too, (N, height, width).
-
-    Takes a number, a slice, an array of numbers or an array of booleans along the first axis, and gives a read-only
-    numpy array. `numpy.asarray` reads all of them. Pickled it is small where `read` is.
+    Indexed by number, slice, numbers or booleans, it returns read-only arrays. `numpy.asarray` reads all. It pickles
+    small if `read` does.
 
     Attributes:
         read: reads (n, height, width, channels) images by their places there.

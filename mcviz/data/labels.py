@@ -41,11 +41,9 @@ DIGITS_PATTERN = re.compile(r"(\d+)", re.ASCII)
 def order_by_ids(
     name: str, values: Any, ids: Sequence[str] | None, count: int, *, strict: bool = False, partial: bool = False
 ) -> Any:
-    """Bring values that have an index into the order of the examples.
+    """Order indexed values like the examples.
 
-    An index that has the ids of the examples names them. One that counts rows says nothing, nor does one that shares
-    nothing with the ids, such as that of rows which were selected. Where an index could mean ids or places, and these
-    disagree, it is refused.
+    An index of ids names them; one that counts rows, or shares no id, has no meaning. An ambiguous index is refused.
 
     Args:
         name: what an error calls the values.

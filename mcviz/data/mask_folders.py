@@ -149,10 +149,7 @@ def _upright_masks(paths: list[Path]) -> MaskFiles:
 
 
 def _read_names(path: Path) -> tuple[tuple[str, ...] | None, int | None]:
-    """Read the names of the classes in nnU-Net's `dataset.json`, in their order, and the number that is ignored.
-
-    Without such a file both are None.
-    """
+    """Read class names and the ignored number of nnU-Net's `dataset.json`; None without the file."""
     if not path.exists():
         return None, None
     try:

@@ -36,10 +36,9 @@ EIGHT_BITS = "Save it with 8 bits, as PNG."
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """Read the values that a picture stores as a label map, turned by its own EXIF note.
+    """Read a mask's stored values, turned by its EXIF note.
 
-    Grey levels of 2 and 4 bits, which Pillow spreads over 0 to 255, are those of the file; of a palette it is the
-    numbers that are read.
+    Grey levels of 2 and 4 bits keep the file's values, palettes their numbers.
 
     Returns:
         (H, W) uint8.
@@ -122,10 +121,9 @@ def _bits(picture: Image.Image, content: bytes) -> int:
 
 
 def find_turn(image: Upright, mask: Upright) -> int | None:
-    """Find the EXIF orientation by which a mask is turned with its image, after its own note was followed.
+    """Find the EXIF orientation that turns a mask with its image.
 
-    A mask with a note of its own is upright by that. One without is stored as its image is stored, or upright already;
-    where both is possible, the first is taken.
+    A mask with its own note is upright. Another is stored like its image, or upright; the former wins.
 
     Returns:
         2 to 8, or 1 where the mask is upright; None where it has not the proportions of its image.

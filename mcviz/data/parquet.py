@@ -215,10 +215,7 @@ def _find_picture_column(schema: pa.Schema, names: ColumnNames) -> str | None:
 
 
 class _Column:
-    """A column of a file, decoded forward from the beginning of a row group; the last cells are held.
-
-    Pictures are read one after the other, and a row group may hold all of them.
-    """
+    """A file's column, decoded forward; the last cells are kept, since a row group may hold all pictures."""
 
     def __init__(self, source: ParquetPictures) -> None:
         file = open_regular(source.path)

@@ -90,11 +90,10 @@ Progress = Callable[[int, int], None]
 
 
 def read_picture(content: bytes, largest_side: int = LARGEST_SIDE) -> np.ndarray:
-    """Decode a PNG or JPEG, recognised by its content and not by its name.
+    """Decode a PNG or JPEG, recognised by content.
 
-    Size and kind are read from the file's header and refused before a pixel is decoded. A large picture is made smaller
-    by averaging, so that neither side is longer than asked for. A rotation noted by the camera is applied; transparent
-    parts show white.
+    The header is checked before decoding. Large pictures are averaged down. EXIF rotation is applied; transparency is
+    white.
 
     Args:
         content: the file's bytes.
@@ -330,11 +329,7 @@ class Pictures:
         return replace(self, names=[self.names[place] for place in places], read=_select(self.read, places))
 
     def slice_for_worker(self, places: range) -> "Pictures":
-        """Select a range of pictures, without the bytes of the others, to be sent to another process.
-
-        Those in files and in Parquet stay there, and are read by whoever decodes them; the bytes of all others come
-        along.
-        """
+        """Select a range of pictures for a worker; those in files stay there, other bytes come along."""
         names = [self.names[place] for place in places]
         return replace(self, names=names, read=_detach(self.read, places), sizes=frozenset())
 

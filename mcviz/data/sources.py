@@ -93,9 +93,7 @@ def find_kind_of_array(name: str, given: np.ndarray) -> Kind:
 
 
 def read_npz(path: Path, task: str = "classification") -> DataSet:
-    """Read images, texts or rows, with labels, class names (`class_names`) and ids (`ids`) where there are some.
-
-    Rows have the names of their columns in `feature_names` or `columns`.
+    """Read images, texts or rows with labels, `class_names` and `ids`; `feature_names` or `columns` name columns.
 
     Raises:
         DataNotFoundError: there is no such file.
@@ -354,9 +352,9 @@ def give_kind(examples: DataSet) -> DataSet:
 
 
 def read_labels(path: str | Path, *, columns: ColumnNames | None = None, task: str = "classification") -> DataSet:
-    """Read labels alone, from a table, or from an `.npy` or `.npz`, which may also have `class_names` and `ids`.
+    """Read labels from a table, or an `.npy` or `.npz` with `class_names` and `ids`.
 
-    All columns of a table that are neither label nor id are the user's own. Without ids, paths of pictures are the ids.
+    Other columns are the user's. Picture paths are ids by default.
 
     Args:
         path: of the file.

@@ -272,10 +272,9 @@ def _point_size(points: int) -> int:
 def _select_in_view(
     x: np.ndarray, y: np.ndarray, window: Window | None, axes: tuple[str, str] | None
 ) -> tuple[Window | None, np.ndarray]:
-    """The window, where there are very many points or one was given, and the numbers of the visible points.
+    """Return the window, if points are many or one was given, and visible points.
 
-    Both axes of a map have one scale: if its window were cut in one direction, the browser would show more than that in
-    the other, where no points are drawn.
+    Both axes of a map have one scale, so a cut window would show empty space.
     """
     if window is None and len(x) <= MOST_DRAWN_POINTS:
         return None, np.arange(len(x))

@@ -75,10 +75,7 @@ def uncertainty_scale(uncertain_when: Literal["low", "high"]) -> str:
 
 
 def value_colours(uncertain_when: Literal["low", "high"] | None) -> tuple[str, str]:
-    """The colours of the lowest and of the highest value of points; None for a number that is no score.
-
-    Doubt stands out on a light and on a dark page.
-    """
+    """Return colours of the lowest and highest value, or None; doubt stands out in light and dark."""
     if uncertain_when is None:
         return LOW, HIGH
     return (UNCERTAIN, NEUTRAL) if uncertain_when == "low" else (NEUTRAL, UNCERTAIN)

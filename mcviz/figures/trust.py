@@ -61,9 +61,7 @@ SHADE, STRONGEST_SHADE = "120, 140, 160", 0.65
 
 
 def reliability_diagram(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> go.Figure:
-    """Draw a reliability diagram: how far the accuracy of predictions is from their confidence, by their confidence.
-
-    On the line at zero, probabilities are calibrated. Above it a model is under-confident, below it over-confident.
+    """Draw accuracy − confidence by confidence: 0 is calibrated, above under-confident, below over-confident.
 
     Args:
         bins: for each model, by its name, what `measures.calibration.reliability_near_one` returns.
@@ -250,9 +248,7 @@ def _bin_texts(name: str, bins: Bins, gaps: Sequence[Interval]) -> list[str]:
 
 
 def calibration_intervals(calibration: Calibration) -> go.Figure:
-    """Draw the figures of each predictor as dots with their intervals, a panel a measure.
-
-    An ECE has no interval: a tick stands where that of a calibrated model would lie at most, but for chance.
+    """Draw figures of predictors with intervals, a panel a measure; an ECE has a tick for chance.
 
     Args:
         calibration: of the predictors, of which those that are there are drawn.

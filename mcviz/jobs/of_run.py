@@ -22,9 +22,7 @@ def can_be_sampled(run: Run) -> bool:
 
 
 def options_of_model(run: Run, *, preprocessing: bool = True) -> tuple[ModelOptions, TaskOptions, PreprocessingOptions]:
-    """The options of `mcviz sample` by which a run's own model predicts as it did for the run.
-
-    The model is not read; see `check_kept_model`.
+    """Return the options of `mcviz sample` for a run's model, without reading it; see `check_kept_model`.
 
     Args:
         run: whose model it is.

@@ -184,10 +184,7 @@ class Kind(ABC):
         raise NotImplementedError
 
     def compute_vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """Return (n, D) float32: n examples as they are shown, as plain numbers; `others` show what is usual.
-
-        What comes out for some examples does not depend on which others of these are given with them.
-        """
+        """Return (n, D) float32 of displayed examples, each by itself; `others` show usual values."""
         raise NotImplementedError
 
     def compute_components(self, content: Any, progress: Progress | None) -> np.ndarray:

@@ -39,7 +39,7 @@ def uniform_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.
 
 
 def gaussian_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
-    """Draw images whose every value is normal around mid-grey with a standard deviation of 0.25, cut off at 0 and 1.
+    """Draw images of clipped normal values, mid-grey with standard deviation 0.25.
 
     Args, result and errors: as in `uniform_noise`.
     """
@@ -48,7 +48,7 @@ def gaussian_noise(count: int, shape: ImageShape, seed: int, strength: float = 1
 
 
 def salt_and_pepper_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
-    """Draw mid-grey images in which a share of the values, the strength, is black or white by the toss of a coin.
+    """Draw mid-grey images with a share, the strength, of black or white values.
 
     Args, result and errors: as in `uniform_noise`.
     """
@@ -61,7 +61,7 @@ def salt_and_pepper_noise(count: int, shape: ImageShape, seed: int, strength: fl
 
 
 def smooth_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
-    """Draw cloudy images: random values on coarse grids, smoothly joined and added up, as in Perlin's noise (1985).
+    """Draw clouds: smoothed random grids, summed (Perlin 1985).
 
     Args, result and errors: as in `uniform_noise`.
     """

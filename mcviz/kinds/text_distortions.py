@@ -144,7 +144,7 @@ def noise_of_words(count: int, others: Texts, seed: int) -> Texts:
 
 
 def noise_of_characters(count: int, others: Texts, seed: int) -> Texts:
-    """Draw texts of random letters: each has the length of one of some texts, and its white space.
+    """Draw random letters with the lengths and white space of texts.
 
     Args, result and errors: as in `noise_of_words`.
     """

@@ -83,12 +83,11 @@ def largest_design_effect(groups: Array | None) -> float:
 
 
 def design_effect(outcomes: Array, expected: Array | float, groups: Array | None, confidence: float = 0.95) -> float:
-    """Compute how many examples of groups tell as much as one that is independent (Kish 1965), 1 or more.
+    """Return the design effect of groups, 1 or more (Kish 1965).
 
-    Counts that are divided by it are treated as those of independent examples (Korn & Graubard 1998). It is estimated
-    from how far sums over groups are spread, and made larger as Student's t is wider for few groups. Where fewer than
-    `FEWEST_GROUPS` groups hold an outcome, or lack one, little can be estimated: then the examples of a group count as
-    all alike, which is the worst case.
+    Counts divided by it act as independent (Korn & Graubard 1998). It is estimated from sums over groups, and enlarged
+    like Student's t for few groups. With fewer than `FEWEST_GROUPS` groups with or without an outcome, groups count as
+    all alike.
 
     Args:
         outcomes: (N,) 0 to 1, such as whether each prediction is a mistake.
@@ -158,10 +157,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Unsettled(Interval):
-    """The interval of a difference that unseen examples alone may explain.
-
-    It holds 0, and Student's t of the examples that were seen does not.
-    """
+    """An interval that unseen examples alone may explain: it holds 0, and Student's t of the seen ones does not."""
 
     def is_noise(self, most: float = math.inf) -> bool:  # noqa: ARG002
         """Never: more examples may show a difference."""
@@ -200,10 +196,9 @@ def mean_intervals(
     resamples: int = 1000,
     seed: int = 0,
 ) -> list[Interval]:
-    """Compute intervals of means: each end is the farther one of Student's t and of the bootstrap-t (Efron 1982).
+    """Return intervals of means: the wider ends of Student's t and the bootstrap-t (Efron 1982).
 
-    Percentiles of the bootstrap are too narrow where few examples, such as the mistakes, make up most of a mean. The
-    RMSE is the root of a mean; that one model is better than another is the mean of differences.
+    Bootstrap percentiles are too narrow if few examples make up most of a mean.
 
     Args:
         values: (N, K) floating point or bool, K numbers an example.
@@ -285,12 +280,10 @@ def resample(
     resamples: int = 1000,
     seed: int = 0,
 ) -> tuple[Array, Array]:
-    """Compute figures of all examples, and of bootstrap draws from them.
+    """Compute figures of all examples and of bootstrap draws.
 
-    The bootstrap draws as many examples as there are, with replacement, and computes the figure of each draw. The
-    difference of two figures of the same examples is a figure, too: then both are of the same draws, which makes it
-    paired. Of very many examples a random subsample is drawn from, and the spread is scaled to the number of all: it
-    falls with the root of the number of examples (the bootstrap of m out of n, Bickel et al. 1997).
+    Differences use the same draws, so they are paired. Large data are subsampled, and the spread is scaled by the root
+    of sizes (m out of n bootstrap, Bickel et al. 1997).
 
     Args:
         build_statistic: takes the n examples to draw from, an array of their numbers or a slice of all, and returns a
@@ -389,9 +382,7 @@ def proportion(successes: int, trials: int, confidence: float = 0.95) -> Interva
 
 
 def share_interval(outcomes: Array, groups: Array | None, confidence: float = 0.95) -> Interval:
-    """Compute a share of outcomes, or a mean of parts, with its interval.
-
-    Counts have that of `proportion`; parts, and groups whose examples differ, that of `bounded_interval`.
+    """Return a share or a mean of parts with the interval of `proportion`, or else of `bounded_interval`.
 
     Args:
         outcomes: (N,) bool; or 0 to 1, such as the share of an example's targets that are held.
@@ -413,12 +404,11 @@ def bounded_interval(
     *,
     sizes: Array | None = None,
 ) -> Interval:
-    """Compute a mean of bounded numbers with Gaffke's interval.
+    """Return a mean of bounded numbers with Gaffke's interval.
 
-    It leaves room for rare numbers that were not seen (Gaffke 2005; Learned-Miller & Thomas 2020). It is conjectured to
-    hold for any independent numbers of one distribution within these bounds; of counts it is Clopper and Pearson's. An
-    unseen group is taken to be as large as that of an example, which is a heuristic: if only large groups fail, the
-    interval is too narrow.
+    It allows for unseen rare numbers (Gaffke 2005; Learned-Miller & Thomas 2020). It is conjectured to hold for any
+    independent bounded numbers; for counts it is Clopper and Pearson's. Unseen groups count as large as an example's
+    group, which is a heuristic: if only large groups fail, it is too narrow.
 
     Args:
         values: (N,) floating point or bool.
@@ -444,11 +434,10 @@ def bounded_interval(
 
 
 def _lowest_mean(sums: Array, sizes: Array, tail: float) -> float:
-    """Compute the lower bound of Σ sums / Σ sizes, of sums from 0 on.
+    """Return the lower bound of Σ sums / Σ sizes, sums ≥ 0.
 
-    It is the quantile of Σ w·sums / (Σ w·sizes + e·unseen), of independent exponential variables w and e. That it is
-    below some mean has the chance that a weighted sum of them is above 0, by the saddlepoint approximation of Lugannani
-    and Rice (1980). As the weights of the sums grow, both the mean and the chance fall.
+    It is the quantile of Σ w·sums / (Σ w·sizes + e·unseen) with exponential w and e, by the saddlepoint approximation
+    of Lugannani and Rice (1980). With growing weights, both mean and chance fall.
     """
     mean = max(float(sums.sum() / sizes.sum()), 0.0)
     if mean == 0:
@@ -485,9 +474,7 @@ def _lowest_mean(sums: Array, sizes: Array, tail: float) -> float:
 
 
 def _merge_alike(sums: Array, sizes: Array) -> tuple[Array, Array, Array]:
-    """Merge equal pairs of sums and sizes, and very many into cells.
-
-    A cell takes sums of one size that lie next to each other, at the lowest of them.
+    """Merge equal pairs of sums and sizes, and many into cells of one size at their lowest sum.
 
     Returns:
         Sums, sizes, and how many of the pairs each is.
@@ -503,11 +490,10 @@ def _merge_alike(sums: Array, sizes: Array) -> tuple[Array, Array, Array]:
 
 
 def paired_difference(gained: int, lost: int, trials: int, confidence: float = 0.95) -> Interval:
-    """Compute the difference of two shares of the same examples, from the exact intervals of what differs.
+    """Return the difference of two shares of the same examples, from exact intervals of discordant ones.
 
-    They are those of the examples that only one of the two holds, whose numbers are correlated as multinomial ones. Of
-    none that differs, each end is the exact bound of no case in so many trials. Where the exact test of McNemar (1947)
-    does not refuse that both are the same, the interval holds 0: as many are gained as lost, but for chance.
+    Their numbers are multinomial. With none discordant, ends are exact bounds of no case. If McNemar's exact test
+    (1947) does not reject equality, the interval holds 0.
 
     Args:
         gained: how many only the first holds.
@@ -534,10 +520,9 @@ def paired_difference(gained: int, lost: int, trials: int, confidence: float = 0
 
 
 def accuracy_difference(one: Array, other: Array, groups: Array | None, confidence: float = 0.95) -> Interval:
-    """Compute how far the accuracy of a second predictor is from a first one's.
+    """Return a second predictor's accuracy − the first's.
 
-    Without groups, differences of −1, 0 and 1 have the interval of `paired_difference`; others that of
-    `bounded_interval`.
+    Differences −1, 0 and 1 use `paired_difference`; others and groups use `bounded_interval`.
 
     Args:
         one: (N,) whether each prediction of the first is correct, or the share of its passes or labels that are.
@@ -556,12 +541,11 @@ def accuracy_difference(one: Array, other: Array, groups: Array | None, confiden
 
 
 def betting_p_value(losses: Array, mean: float) -> float:
-    """Compute the p-value of the hypothesis that the mean loss is `mean` or more.
+    """Return the p-value of a mean loss of `mean` or more, by betting.
 
-    Somebody bets again and again that a loss is below the mean that is tested. If the true mean is as large or larger,
-    the stake is not expected to grow, so that it ever becomes 1/p has a chance of p at most (Ville 1939). It holds for
-    any number of losses, of any distribution. The stake is divided among a few constant bets (the diversified Kelly bet
-    of Waudby-Smith & Ramdas 2024).
+    If the hypothesis holds, a stake is not expected to grow, so it reaches 1/p with a chance of at most p (Ville 1939),
+    for any number and distribution of losses. Constant bets share the stake (diversified Kelly bet, Waudby-Smith &
+    Ramdas 2024).
 
     Args:
         losses: (N,) float64 0 to 1, independent and of one distribution, in an order that does not depend on them.
@@ -578,9 +562,7 @@ def betting_p_value(losses: Array, mean: float) -> float:
 
 
 def finds_more_than_chance(wanted: Array, inspected: int, confidence: float = 0.95) -> bool:
-    """Whether the first examples of an order hold more of the wanted ones than those of a random order.
-
-    It is the one-sided test of the hypergeometric distribution (Fisher 1935).
+    """Return whether the first examples hold more wanted ones than chance (Fisher 1935).
 
     Args:
         wanted: (N,) bool in the order that is tested, such as whether each prediction is wrong.
@@ -593,13 +575,11 @@ def finds_more_than_chance(wanted: Array, inspected: int, confidence: float = 0.
 
 
 def excess_mistakes(chances: Array, mistakes: float, confidence: float = 0.95, effect: float = 1.0) -> Interval:
-    """Compute how much more frequent mistakes are than expected; above 0 confidences are too high.
+    """Return the excess of mistakes over expectation; above 0 is over-confident.
 
-    If confidences are true, a prediction is wrong with one less its confidence, and the number of mistakes is a sum of
-    independent Bernoulli variables: it has the Poisson-binomial distribution (Wang 1993). Other hypotheses move every
-    chance of a mistake by one share of the way to 1, or to 0. That is calibration at a share of 0, and at larger ones a
-    distribution as wide as a binomial one, the widest there is of its mean (Hoeffding 1956). The interval holds the
-    shares that the number of mistakes does not refuse, so it leaves out 0 exactly where the test refuses calibration.
+    Under calibration, the count is Poisson-binomial (Wang 1993). Other hypotheses move all chances towards 1 or 0, with
+    the widest distribution of their mean (Hoeffding 1956). The interval excludes 0 exactly if the test rejects
+    calibration.
 
     Args:
         chances: (N,) floating point 0 to 1, of a mistake by each of N ≥ 1 predictions, if confidences are true.

@@ -20,13 +20,11 @@ MOST_COMBINATIONS = 2000  # combinations of labels of a batch that are followed
 
 
 def estimate_label_errors(probs: Array, labels: Array, *, confidence: float = 0.95, seed: int = 0) -> Interval:
-    """Estimate how many labels are wrong, by confident learning (Northcutt et al. 2021).
+    """Estimate wrong labels by confident learning (Northcutt et al. 2021).
 
-    An example counts as one of a class where the class's probability reaches the mean of that probability over the
-    examples with its label. The counts by given label and by this class, scaled to as many as have each label, are the
-    joint distribution of given and true labels; what lies off its diagonal is wrong.
-
-    Of several labels an example, each class is estimated by itself, as one of two: the example has it or not.
+    An example counts as a class if its probability reaches the mean over examples with that label. Counts by given
+    label and this class, scaled to label frequencies, are the joint distribution; off-diagonal labels are wrong. Of
+    several labels, each class is estimated as a binary one.
 
     Args:
         probs: (N, C) floating point, the predictive mean of a model that was not trained on these labels.
@@ -113,10 +111,7 @@ def _build_count(probs: Array, labels: Array) -> Statistic:
 
 
 def _count_pairs(weights: Array, probs: Array, labels: Array, thresholds: Array) -> Array:
-    """(2, R, C) weights, by given label, of the examples that count as another class, and as that of their label.
-
-    Thresholds are (R, C), or (1, C) for all draws.
-    """
+    """Return (2, R, C) weights by label, of other and own class. Thresholds are (R, C) or (1, C)."""
     reached = np.where(probs >= thresholds[:, None], probs, -1)
     classes = np.where(reached.max(axis=2) < 0, -1, reached.argmax(axis=2))
     pairs, of_label = ((classes >= 0) & (classes != labels), classes == labels), _by_label(labels, probs.shape[1])
@@ -166,10 +161,9 @@ def power_bald(information: Array, batch: int, seed: int = 0) -> Array:
 
 
 def batch_bald(probs: Array, batch: int, seed: int = 0, rows: int = MOST_COMBINATIONS) -> Array:
-    """Select the examples whose labels together would tell most of the model: greedy BatchBALD (Kirsch et al. 2019).
+    """Select examples whose labels tell most about the model: greedy BatchBALD (Kirsch et al. 2019).
 
-    Exact as long as the labels of the batch have at most `rows` combinations; then that many are drawn by their chance.
-    An example never adds more than it added to a smaller batch, so that few have to be computed again.
+    Exact up to `rows` combinations of labels; beyond, that many are drawn. Gains never grow, so few are recomputed.
 
     Args:
         probs: (T, N, C) floating point; all examples of a pass have the same masks, or it means nothing.
@@ -200,9 +194,9 @@ def batch_bald(probs: Array, batch: int, seed: int = 0, rows: int = MOST_COMBINA
 def _extend_batch(
     chance: Array, posterior: Array, probs: Array, rows: int, generator: np.random.Generator
 ) -> tuple[Array, Array]:
-    """Combine every row with every label of one more example; draw `rows` of them where they get too many.
+    """Combine rows with each label of another example; draw `rows` of too many.
 
-    `chance` is (R,) of each combination, `posterior` (R, T) of each pass given it, `probs` (T, C) of the example.
+    `chance` is (R,), `posterior` (R, T) of passes, `probs` (T, C).
     """
     label_chance = posterior @ probs
     together = (chance[:, None] * label_chance).ravel()

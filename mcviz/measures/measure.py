@@ -72,10 +72,7 @@ class Measure:
     def format_interval(
         self, interval: Interval, target_unit: str = "", *, sign: str = "", digits: int | None = None
     ) -> str:
-        """Format a value with its unit and the ends of its interval, such as "98.21% (97.95 to 98.44)".
-
-        The AUROC of few mistakes has no interval, nor has a difference between too few examples.
-        """
+        """Format a value and its interval, if any, such as "98.21% (97.95 to 98.44)"."""
         if np.isnan(interval.value):
             return "–"
         if self.has_interval and (np.isnan(interval.low) or np.isnan(interval.high)):

@@ -265,11 +265,10 @@ def class_ece(terms: Terms, number: int | None = None) -> float:
 def class_reliability(
     terms: Terms, number: int, *, groups: Array | None = None, confidence: float = 0.95
 ) -> tuple[Bins, list[Interval]]:
-    """Compare the probability of a class with the share of examples that have it, in bins of that probability.
+    """Compare probabilities of a class with its frequency in bins.
 
-    Neighbouring bins of one width are merged, from the lowest on, until each holds 5 examples that have the class and 5
-    that do not; too few at the upper end join the bin below. So each bin has an interval, unless the class is too rare
-    or too frequent for any.
+    Equal bins merge upwards until each holds 5 examples with and 5 without the class, so that each has an interval
+    unless the class is too rare or frequent.
 
     Args:
         terms: of N examples, as `MULTILABEL.terms` gives them, of which one at least is known to have the class or not.
@@ -431,10 +430,7 @@ def _excess(terms: Terms, number: int, groups: Array | None, confidence: float) 
 def _ranked_intervals(
     terms: Terms, difference: Callable[[Array | slice], Statistic] | None = None, **options: Any
 ) -> dict[str, Interval]:
-    """Compute the figures of `RANKED`, with intervals if every class has enough examples.
-
-    A figure that no draw moves has none, such as F1 of a class that is never predicted: other examples may be predicted
-    as it.
+    """Compute figures of `RANKED`, with intervals if classes have enough examples and draws move the figure.
 
     Args:
         terms: of N examples.

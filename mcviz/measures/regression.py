@@ -88,10 +88,9 @@ def absolute_error(outputs: Array, labels: Array) -> Array:
     "How surprising the label is. High: it is many predicted standard deviations away, or these are large.",
 )
 def nll(outputs: Array, labels: Array, variances: Array | None = None) -> Array:
-    """The negative log density of the Gaussian with the mixture's mean and variance (Lakshminarayanan et al. 2017).
+    """The negative log density of a Gaussian with the mixture's moments (Lakshminarayanan et al. 2017).
 
-    The unit of the targets moves it by a constant. Passes that all agree have a spread below the rounding of float32;
-    this rounding is taken for it then.
+    Units shift it by a constant. Equal passes get the spread of float32 rounding.
     """
     mean = outputs.mean(axis=0, dtype=np.float64)
     return gaussian_nll(mean, predictive_variance(outputs, variances), labels).sum(axis=-1)
@@ -104,9 +103,9 @@ def nll(outputs: Array, labels: Array, variances: Array | None = None) -> Array:
     "The distance from the whole predicted distribution to the label. High: it is wrong, or wide.",
 )
 def crps(outputs: Array, labels: Array, variances: Array | None = None) -> Array:
-    """The continuous ranked probability score (Gneiting & Raftery 2007), summed over the targets.
+    """The continuous ranked probability score (Gneiting & Raftery 2007), summed over targets.
 
-    It is that of the empirical distribution of the passes, or, with variances, of the mixture of Gaussians.
+    It is of the passes' empirical distribution or, with variances, of the mixture of Gaussians.
     """
     if variances is None:
         return empirical_crps(outputs, labels).sum(axis=-1)
@@ -252,11 +251,10 @@ def unbounded_intervals(
     seed: int,
     differ: bool = False,
 ) -> dict[str, Interval]:
-    """Compute means of unbounded losses or sizes with their intervals.
+    """Return means of unbounded losses with intervals.
 
-    No interval holds for all unbounded losses (Bahadur & Savage 1956). Of few examples the largest errors are seldom
-    among them; so those of errors take `FEWEST_UNBOUNDED`, and of differences (Σd²)² ≥ `FEWEST_LARGE` · Σd⁴, so that no
-    few of them decide. Of squared errors d is the root of the difference, in the unit of the RMSE.
+    None holds for all (Bahadur & Savage 1956). Errors need `FEWEST_UNBOUNDED` examples; differences (Σd²)² ≥
+    `FEWEST_LARGE` · Σd⁴, so that no few decide. For squared errors, d is the root.
 
     Args:
         columns: (N,) floating point by the names of measures.

@@ -63,19 +63,16 @@ class Overlaps:
 
     @property
     def mean_dice(self) -> Array:
-        """(N,) float64 mean Dice over the foreground classes that are in one of the maps.
+        """(N,) float64 mean Dice over foreground classes in one of the maps.
 
-        1 where neither has foreground, NaN where every pixel is ignored: what torchmetrics' `dice_score` gives by
-        `average="macro"` and `include_background=False` for each image, with 1 for its NaN.
+        1 without foreground, NaN if all is ignored: torchmetrics' `dice_score` with `average="macro"` and
+        `include_background=False`, and 1 for its NaN.
         """
         return self._mean(self._foreground(self.either) > 0, empty=1.0)
 
     @property
     def mean_dice_of_second(self) -> Array:
-        """(N,) float64 mean Dice over the foreground classes of the second map, as MONAI's DiceMetric counts them.
-
-        NaN where the second map has no foreground.
-        """
+        """(N,) float64 mean Dice over the second map's foreground classes, as in MONAI; NaN without any."""
         return self._mean(self._foreground(self.second) > 0, empty=np.nan)
 
     @property
@@ -265,9 +262,9 @@ def pairwise_dice_by_class(classes: Array, class_count: int) -> Array:
     "How much the passes agree on what they draw: the mean Dice of two of them. Low: each pass draws something else.",
 )
 def pairwise_dice(classes: Array, class_count: int, background: int) -> Array:
-    """The mean over the pairs of passes of the mean Dice of their maps, 0 to 1 (Roy et al. 2019; Zenk et al. 2025).
+    """The mean over pairs of passes of their mean Dice, 0 to 1 (Roy et al. 2019; Zenk et al. 2025).
 
-    Of a pair, the mean is over the foreground classes that one of the two has; two without foreground agree wholly.
+    A mean is over foreground classes of either pass; two without foreground agree.
     """
     shape = classes.shape[1], len(classes), len(classes)
     total, count = np.zeros(shape), np.zeros(shape, np.int64)
@@ -287,10 +284,7 @@ def pairwise_dice(classes: Array, class_count: int, background: int) -> Array:
     "ensemble hesitates.",
 )
 def window_entropy(predictive_entropy: Array) -> Array:
-    """The largest mean predictive entropy of a square window, in nats (patch level of Zenk et al. 2025).
-
-    A window is as high or wide as the image where that is smaller.
-    """
+    """The largest mean entropy of a square window, in nats (patch level of Zenk et al. 2025), cut to the image."""
     height, width = (min(WINDOW, side) for side in predictive_entropy.shape[1:])
     sums = np.zeros((len(predictive_entropy), *(side + 1 for side in predictive_entropy.shape[1:])))
     sums[:, 1:, 1:] = predictive_entropy.cumsum(axis=1, dtype=np.float64).cumsum(axis=2)
@@ -343,9 +337,9 @@ def mean_mutual_information(mutual_information: Array) -> Array:
     "The Dice that the ensemble's own probabilities promise its prediction. Low: it is unsure of what it draws.",
 )
 def soft_dice_confidence(foreground_probability: Array, mean_class: Array, background: int) -> Array:
-    """2 Σ p·y / (Σ p + Σ y) of the foreground's probability p and the prediction y (Borges et al. 2024), 0 to 1.
+    """2 Σ p·y / (Σ p + Σ y) of foreground probability p and prediction y (Borges et al. 2024), 0 to 1.
 
-    It is that of two classes, one of which is the background; 1 where both sums are 0.
+    For two classes, one of them the background; 1 if both sums are 0.
     """
     predicted = mean_class != background
     both = np.where(predicted, foreground_probability, 0).sum(axis=(1, 2), dtype=np.float64)
@@ -361,10 +355,10 @@ def soft_dice_confidence(foreground_probability: Array, mean_class: Array, backg
     "draw less of it, or more.",
 )
 def soft_dice_of_passes(classes: Array, class_count: int, mean_class: Array, background: int) -> Array:
-    """2 Σ p·y / (Σ p + Σ y) of each class y that is drawn, where p is the share of passes that draw it, 0 to 1.
+    """2 Σ p·y / (Σ p + Σ y) of each predicted class y and the share p of passes that predict it, 0 to 1.
 
-    It is the soft Dice confidence (Borges et al. 2024) of any number of classes, of which a run keeps the label maps of
-    the passes, and not every probability. Where nothing is drawn it is 1 if no pass draws anything, or else 0.
+    It extends soft Dice confidence (Borges et al. 2024) to any classes of label maps. Without foreground it is 1 if no
+    pass has any, else 0.
     """
     total, drawn = np.zeros(len(mean_class)), np.zeros(len(mean_class), np.int64)
     for number in (number for number in range(class_count) if number != background):
@@ -378,10 +372,7 @@ def soft_dice_of_passes(classes: Array, class_count: int, mean_class: Array, bac
 
 
 def _dice_of_pairs(classes: Array, numbers: Iterable[int]) -> Iterator[Array]:
-    """(N, T, T) float64 Dice of each two passes, class after class; NaN where neither has the class.
-
-    The counts are sums of 0 and 1 in float32, which are exact up to 2^24 pixels an image.
-    """
+    """Return (N, T, T) float64 Dice of pairs by class; NaN in neither. Exact up to 2^24 pixels an image."""
     stacked = classes.reshape(*classes.shape[:2], -1).swapaxes(0, 1)
     for number in numbers:
         masks = (stacked == number).astype(np.float32)

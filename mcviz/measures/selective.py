@@ -67,10 +67,7 @@ def cumulative_loss(ranking: Ranking) -> Array:
 
 
 def quality_of_rest(ranking: Ranking) -> Array:
-    """(N + 1,) float64, one less the risk of the rest after the 0, 1, … N most uncertain were referred; 1 without one.
-
-    Of mistakes it is the accuracy.
-    """
+    """Return (N + 1,) float64 quality of the rest, 1 − risk, after referring 0, 1, … N; 1 without a rest."""
     counts = np.arange(len(ranking), -1, -1)
     return 1 - cumulative_loss(ranking)[::-1] / np.maximum(counts, 1)
 
@@ -148,11 +145,10 @@ class SelectiveFigures:
 def selective_figures(
     rankings: Mapping[str, Ranking], *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
 ) -> dict[str, SelectiveFigures]:
-    """Compare orders of the same examples, with the intervals of `area_intervals`.
+    """Compare orders of the same examples, with `area_intervals`.
 
-    The best of several orders is partly the best by chance. So differences of their AUGRCs are held against the range,
-    over all orders, of how far each AUGRC of a draw is from that of all examples: of orders that are equally good, one
-    or more seems worse in 1 - `confidence` of cases (as Tukey's studentized range, but by the bootstrap).
+    Differences of AUGRCs are held against the range of deviations over all orders: of equal orders, one seems worse in
+    1 - `confidence` of cases (a bootstrapped studentized range).
 
     Args:
         rankings: by name, such as that of a score. The predictions may be others: those of the deterministic model are.
@@ -194,11 +190,10 @@ def _areas_and_random(ranking: Ranking, weights: Array) -> Array:
 
 
 def area_intervals(value: Array, draws: Array, loss: Array, confidence: float) -> list[Interval]:
-    """Compute intervals of areas that lie between 0 and 1: Student's t of their logits, with errors of the bootstrap.
+    """Return intervals of areas in 0..1: Student's t of logits, with bootstrap errors.
 
-    Percentiles of the bootstrap leave out too often what is true where the mistakes, or the correct predictions, are
-    few. So the fewer of the two, less one, are the degrees of freedom. Of other losses these are the examples whose
-    loss is above 0, and below 1.
+    Degrees of freedom are the fewer of mistakes and correct predictions, less one; of other losses, those above 0 and
+    below 1. Bootstrap percentiles cover too little.
 
     Args:
         value: (M,) areas of N examples, as `compute_areas` has them.
@@ -283,9 +278,7 @@ def _area_under_risk(counts: Array, losses: Array, harmonic: Array) -> Array:
 
 
 def auroc_of_mistakes(ranking: Ranking, weights: Array, augrc: Array) -> Array:
-    """Compute the AUROC of finding mistakes in R draws from their AUGRCs (Traub et al. 2024).
-
-    It is the chance that a mistake is less certain than a correct prediction, where ties count half.
+    """Return AUROCs of finding mistakes in R draws from AUGRCs (Traub et al. 2024); ties count half.
 
     Args:
         ranking: of N examples, by mistakes.
@@ -387,10 +380,7 @@ def referral_for_misses(ranking: Ranking, share: float) -> Referral:
 
 
 def _threshold_steps(ranking: Ranking) -> tuple[Array, Array, Array]:
-    """Every distinct threshold, the number of examples it refers, and the loss that it misses; the first refers none.
-
-    Mistakes are counted in int64, other losses summed in float64.
-    """
+    """Return distinct thresholds, referred counts and missed losses, int64 or float64; the first refers none."""
     values, places, counts = np.unique(-ranking.uncertainty, return_inverse=True, return_counts=True)
     losses = np.bincount(places, ranking.loss)
     missed = np.r_[losses[::-1].cumsum()[::-1], 0.0]  # summed from the end, so that it is 0 where all are referred
@@ -475,11 +465,10 @@ def _evaluate_on(ranking: Ranking, threshold: float, others: Array) -> Referral:
 
 
 def guarantee_quality(ranking: Ranking, quality: float, *, confidence: float = 0.95, seed: int = 0) -> Guarantee | None:
-    """Find the fewest referrals that guarantee a quality of the rest: Learn then Test.
+    """Find the fewest referrals that guarantee a quality: Learn then Test.
 
-    One half of the examples says in which order thresholds are tested, from the one that is most likely to pass to
-    those that refer ever fewer. The other half tests them until the first fails (fixed sequence testing, Angelopoulos
-    et al. 2021), so that the confidence holds for the last that passed.
+    One half orders thresholds from the likeliest to pass on. The other tests them until one fails (fixed sequence
+    testing, Angelopoulos et al. 2021), so that confidence holds for the last that passed.
 
     Args:
         ranking: N ≥ 2 labelled examples.
@@ -507,11 +496,7 @@ def guarantee_quality(ranking: Ranking, quality: float, *, confidence: float = 0
 
 
 def _likeliest_to_pass(rest: Array, missed: Array, quality: float, confidence: float) -> int:
-    """The index of the threshold that is most likely to pass, by what each leaves and misses on one half.
-
-    Any guess is valid. This one assumes that more certain examples are at least as often right, and takes the loss for
-    mistakes.
-    """
+    """Return the threshold likeliest to pass, by one half; any guess is valid."""
     nearly = np.maximum(rest - 3 * np.sqrt(rest), 0).astype(np.int64)  # the other half may leave somewhat fewer
     allowed = scipy.stats.binom.ppf(1 - confidence, nearly, 1 - quality) - 1
     risk = np.minimum.accumulate((missed + 0.5) / (rest + 1))
@@ -532,12 +517,10 @@ def _passes(ranking: Ranking, threshold: float, quality: float, confidence: floa
 
 
 def _losses_of_rest(ranking: Ranking, threshold: float, risk: float, seed: int) -> Array:
-    """(G,) float64 0 to 1, a loss for each group's rest, in a random order: their mean is `risk` where that of it is.
+    """Return (G,) float64 losses of groups' rests in 0..1, shuffled: their mean is `risk` if the rest's is.
 
-    Without groups they are the losses of the rest. Of a group it is the sum of the losses of its rest, and the risk for
-    each example by which the rest is smaller than the largest group; divided by the size of that. So a mean that is
-    below the risk is a ratio of the expected loss and the expected number of examples of the rest that is below it,
-    whatever the sizes.
+    Without groups they are the rest's losses. A group's loss is summed, plus the risk of each missing example up to the
+    largest group, divided by that size. So a mean below the risk is a ratio below it.
     """
     is_kept, random = ranking.uncertainty < threshold, np.random.default_rng(seed)
     if ranking.groups is None:
@@ -591,11 +574,10 @@ class Costs:
 
 
 def find_cheapest(ranking: Ranking, mistake: float, look: float, *, confidence: float = 0.95, seed: int = 0) -> Costs:
-    """Find the cheapest threshold on one half of the examples, and judge by the other half what it saves.
+    """Find the cheapest threshold on one half, and judge its saving on the other.
 
-    Against none, looks save the mistakes that they find; against all, what is left saves its looks. The saving is the
-    lesser of the two, and so is each of its ends: those of the shares of mistakes among the two parts are exact
-    (Clopper & Pearson 1934), those of other mean losses are of `bounded_interval`.
+    Reviews save found mistakes compared with none, and skipped reviews compared with all. The saving is the lesser,
+    also at interval ends: exact for mistakes (Clopper & Pearson 1934), else `bounded_interval`.
 
     Args:
         ranking: N ≥ 2 labelled examples.

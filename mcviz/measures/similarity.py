@@ -40,10 +40,10 @@ class ImageSource(Protocol):
 
 
 def principal_components(images: ImageSource, count: int = COMPONENTS, progress: Progress | None = None) -> np.ndarray:
-    """Project images onto the strongest principal components of their pixels.
+    """Project images onto their strongest principal components.
 
-    The components are those of a random sample of up to 10,000 images, and of 64 MB, by a randomised decomposition
-    (Halko et al. 2011). Images of more than 4,096 values are scaled down by averaging before that.
+    Fitted to a random sample of 10,000 images and 64 MB (Halko et al. 2011); images above 4,096 values are averaged
+    down.
 
     Args:
         images: (N, height, width, channels), or (N, D) features, of any dtype; an array or something sliced like one.
@@ -83,10 +83,9 @@ def principal_components(images: ImageSource, count: int = COMPONENTS, progress:
 
 
 def word_components(texts: Sequence[str], count: int = COMPONENTS, progress: Progress | None = None) -> np.ndarray:
-    """Project texts by latent semantic analysis (Deerwester et al. 1990): texts with similar words are similar.
+    """Project texts by latent semantic analysis (Deerwester et al. 1990).
 
-    The words' TF-IDF is decomposed (truncated SVD) and each text scaled to length 1, so that its length does not
-    matter. The components are rotated so that the strongest come first, as in `principal_components`.
+    TF-IDF is decomposed, texts are scaled to length 1, and components rotated to put the strongest first.
 
     Args:
         texts: N of them; those without words are all the same.

@@ -158,11 +158,10 @@ def scan_slices(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, ScanResult]:
-    """Find the slices that are worse than chance explains.
+    """Find slices worse than chance explains.
 
-    A slice of two columns may be part of a slice of one column that is found, too. It is left out unless its z against
-    the rest of that slice is above the same threshold, and stands in its place where its own z is the larger one. So
-    behind a slice that is worse, unrelated parts of it are named no more often than unrelated slices are.
+    A pair within a found slice needs a z above the threshold against the rest of it, and replaces it if its own z is
+    larger. So unrelated parts of a bad slice are named no more often than unrelated slices.
 
     Args:
         terms: (M, N) float64, the numbers of each example that the statistics take sums of.
@@ -203,11 +202,10 @@ def _permute_examples(terms: Array, random: np.random.Generator, count: int) -> 
 
 
 def permute_groups(groups: Array) -> Redraw:
-    """Permute the groups of examples, which stay whole, and the examples within each.
+    """Permute whole groups, and the examples within each.
 
-    A group is given the results of another one of its size; where there are few of a size, of one up to twice as large,
-    some of whose results are left out or given twice. So a column that is constant in groups, and one that is not, are
-    both independent of the results, which stay as alike within groups as they were.
+    A group gets results of one of its size, or of up to twice its size with some dropped or repeated. So columns,
+    constant in groups or not, are independent of results.
 
     Args:
         groups: (N,) integers, the group of each example.
@@ -250,10 +248,9 @@ def mistakes_z(inside: Sums, whole: Sums) -> Array:
 
 
 def calibration_z(inside: Sums, whole: Sums) -> Array:
-    """Compare confidence − accuracy: the signed root of the likelihood ratio of two Poisson distributions.
+    """Compare confidence − accuracy by the signed root of a Poisson likelihood ratio.
 
-    Their means are the mistakes that the confidences expect, times a factor that is the same for all examples or
-    another one in the slice (Kulldorff 1997). Mistakes less expected ones are the sum of confidence − correct.
+    Means are expected mistakes times a factor, equal or different in the slice (Kulldorff 1997).
 
     Args:
         inside: examples, mistakes, and expected mistakes of a slice: the sum of 1 − confidence.
@@ -279,9 +276,7 @@ def excess_z(inside: Sums) -> Array:
 
 
 def error_z(dispersion: float) -> Statistic:
-    """Compare mean absolute errors: the signed root of the quasi-likelihood ratio of two gamma distributions.
-
-    It is of the ratio of the means, so the unit of the errors does not matter (McCullagh & Nelder 1989, chapter 8).
+    """Compare mean errors by a signed root quasi-likelihood ratio (McCullagh & Nelder 1989, chapter 8).
 
     Args:
         dispersion: the variance of the errors divided by the square of their mean, above 0.
@@ -299,9 +294,7 @@ def error_z(dispersion: float) -> Statistic:
 
 
 def change_z(inside: Sums, whole: Sums) -> Array:
-    """Compare how much worse a second model is on a slice and on the others: the difference of both means.
-
-    It is divided by its error, with squares around the mean of all examples (Welch 1947).
+    """Compare a second model's losses on a slice and the rest, by standard errors around the overall mean (Welch 1947).
 
     Args:
         inside: examples of a slice, sum of how much worse the second model is on each, and sum of the squares.
@@ -317,9 +310,7 @@ def change_z(inside: Sums, whole: Sums) -> Array:
 
 
 def paired_z(inside: Sums) -> Array:
-    """Compare two models on a slice: the sum of differences, divided by its standard deviation if signs were random.
-
-    Of mistakes it is the statistic of McNemar (1947).
+    """Compare two models on a slice: sum of differences / standard deviation under random signs (McNemar 1947).
 
     Args:
         inside: as for `change_z`.

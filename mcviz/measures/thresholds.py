@@ -76,10 +76,7 @@ class Curve:
         return Counts(len(self._probs) - place, self._above[place], int(self._above[0]), len(self._probs))
 
     def find_best(self, target: Target, usual: float = 0.5) -> float:
-        """Return the threshold with the highest F1 or accuracy; of several that have it, the nearest to the usual one.
-
-        That one itself is returned where none is better.
-        """
+        """Return the threshold of the best F1 or accuracy, nearest to the usual one, which stays if none is better."""
         values, at_usual = (getattr(self.count(at), target) for at in (self.thresholds, usual))
         if not (values > at_usual).any():
             return usual

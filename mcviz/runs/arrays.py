@@ -235,9 +235,9 @@ def encode_metadata(array: StoredArray) -> bytes:
 
 
 class ArrayReader:
-    """Reads rows of a run's arrays; the checksum of a file is verified before anything in it is decoded.
+    """Reads rows of a run's arrays after checking file checksums.
 
-    Verified bytes stay in memory, up to a bound, and are decoded from there. Threads may share a reader.
+    Verified bytes stay in bounded memory. Threads may share a reader.
     """
 
     def __init__(self, folder: Folder, manifest: Manifest) -> None:

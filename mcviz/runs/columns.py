@@ -32,10 +32,7 @@ class Groups:
 
 
 def column_kinds(run: Run) -> dict[str, ColumnKind]:
-    """The kind of each of the user's own columns, by its name.
-
-    `id` is first, where ids say more than numbers, and those that are the example itself are last.
-    """
+    """Return kinds of the user's columns by name: useful ids first, example columns last."""
     columns = run.columns
     if columns is None:
         return {}

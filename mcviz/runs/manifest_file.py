@@ -169,9 +169,9 @@ def _check_claims(manifest: Manifest) -> None:
 
 
 def explain_closed_model(manifest: Manifest, modules: Sequence[str]) -> str:
-    """Explain in Markdown why a run's model cannot be opened here, and what to do; or "" where nothing is in the way.
+    """Explain in Markdown why a run's model cannot be opened here, or return "".
 
-    A run is a file, and files are copied: what one names is imported only from modules that the operator has named.
+    Names in a run, which is a file, are imported only from the operator's modules.
 
     Args:
         manifest: of the run.

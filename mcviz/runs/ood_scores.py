@@ -137,10 +137,7 @@ class OODScores:
 
     @property
     def sentences(self) -> list[str]:
-        """How much the verdict stops, whether it stops what the model is sure of, and which detector finds the most.
-
-        None where there is no set.
-        """
+        """The stopped share, that of sure predictions, and the best detector; None without sets."""
         if not self.sets:
             return []
         return [
@@ -184,11 +181,10 @@ class OODScores:
 
     @property
     def table(self) -> "pd.DataFrame":
-        """The sets, a row each, the hardest first, indexed by `set`, its label; the run's own examples come last.
+        """The sets, the hardest first, indexed by `set`; the run's own examples are last.
 
-        The columns are `examples`, a number; `stopped`, `sure` and `stopped_of_sure`, shares as fractions; and the
-        AUROC of each detector, by its name. All but `examples` and `sure` are followed by the ends of their 95%
-        intervals, such as `stopped_low` and `stopped_high`, float64. What the run's own examples have not is missing.
+        Columns: `examples`; `stopped`, `sure` and `stopped_of_sure` as fractions; and each detector's AUROC. All but
+        `examples` and `sure` are followed by 95% intervals, such as `stopped_low`, float64. Own examples lack some.
         """
         import pandas as pd  # here, because it takes time to import
 

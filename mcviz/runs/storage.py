@@ -50,9 +50,9 @@ def folder_at(address: str | os.PathLike[str]) -> "Folder":
 
 
 class Folder(ABC):
-    """A folder of files, named by paths relative to it with `/` between the parts.
+    """A folder of files by relative paths with `/`.
 
-    Every method raises StorageError where the storage fails, and leaves all files as they were.
+    Every method raises StorageError if storage fails, and leaves files unchanged.
     """
 
     path: str
@@ -75,10 +75,9 @@ class Folder(ABC):
 
     @abstractmethod
     def sizes(self, names: list[str] | None = None) -> dict[str, int]:
-        """The sizes in bytes of the regular files of these names that are there, or of all that is no folder.
+        """Return sizes in bytes of these regular files, or of everything but folders.
 
-        Among the latter are, with 0 bytes, what is no regular file, such as a link, and folders that are empty or
-        cannot be listed, with a `/` behind their name.
+        Then links and the like have 0 bytes, and empty or unreadable folders end with `/`.
         """
 
     @abstractmethod
@@ -382,9 +381,7 @@ def _sync(folder: Path) -> None:
 
 @contextmanager
 def write_lock(folder: Folder, patience: float | None = None) -> Iterator[None]:
-    """Hold the lock of a run, waiting until other processes and threads have released it.
-
-    Object storage has no locks: there two writers do the same work twice, and write the same bytes.
+    """Hold a run's lock, waiting for others. Object storage has none: two writers write the same bytes.
 
     Args:
         folder: of the run.

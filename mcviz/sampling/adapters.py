@@ -136,10 +136,10 @@ class Adapter(ABC):
 
 @dataclass(frozen=True)
 class ImageAdapter(Adapter):
-    """Brings images into the form that a model takes: those of a run, and new ones that are to look like them.
+    """An adapter of images, stored or new.
 
-    The model's shape may do without the axis of one channel, or be flat. What comes out is float32, or whole numbers
-    for a model that takes them, or uint8 for a transform.
+    A model's shape may lack the channel axis or be flat. Results are float32, whole numbers if the model takes them, or
+    uint8 for transforms.
 
     Attributes:
         scale: which values of stored images stand for black and white.

@@ -426,9 +426,7 @@ def explain_always_random(names: Sequence[str]) -> UnsuitableModelError:
 
 @dataclass(frozen=True)
 class MaskedDense:
-    """A dense layer behind a dropout, with at most reshaping between them, computed by a `Product`.
-
-    The shared part then returns one array: what the dropout takes, divided by 1 - rate.
+    """A dense layer behind a dropout, computed by a `Product`; the shared part returns its input / (1 - rate).
 
     Attributes:
         request: for the masks of the dropout.
@@ -446,13 +444,11 @@ class MaskedDense:
 
 @dataclass(frozen=True)
 class Plan:
-    """The prepared parts of a model: the shared part, that all passes have in common, and the random part behind it.
+    """The prepared parts of a model: shared by all passes, and random.
 
-    Every part computes one fixed number of rows, whatever a caller asks for, and its blocks start at multiples of
-    their size. Matrix products round differently for other sizes, and the same example and pass must give the same
-    bits in any call. The parts are called from several threads at a time. They must not write to what they are given,
-    which is memory of the thread that is used again after the call, and raise `UnsuitableModelError` where the model
-    fails.
+    Each part computes a fixed number of rows in aligned blocks: matrix products round differently for other sizes, and
+    an example must give the same bits in any call. Threads call parts concurrently. Parts must not write to their
+    arguments, which are reused memory, and raise `UnsuitableModelError` if the model fails.
 
     Attributes:
         passes_per_block: of the random part.
@@ -708,9 +704,7 @@ class Network(ABC):
 
     @abstractmethod
     def compute_gradient_sign(self, examples: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """Compute the sign of the change of each number that makes a class less probable (Goodfellow et al. 2015).
-
-        This is the direction of the fast gradient sign method; dropout is off.
+        """Return signs of changes that lower a class's probability (fast gradient sign, Goodfellow et al. 2015).
 
         Args:
             examples: (N, ...) float32 as the model takes them.

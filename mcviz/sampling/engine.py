@@ -164,10 +164,7 @@ class SamplerCall:
         pass_numbers: dict[int, np.ndarray],
         shared: list[np.ndarray],
     ) -> np.ndarray:
-        """Draw (examples × passes, *request.shape) for one block of examples, zero for unwanted ones.
-
-        They are in memory of the thread, but for those that all examples share.
-        """
+        """Draw (examples × passes, *request.shape) in thread memory unless shared, zero if unwanted."""
         if request.number in pass_numbers:
             return pass_numbers[request.number]
         plan, examples = self.plan, self.plan.examples_per_block
@@ -202,10 +199,9 @@ class SamplerCall:
         )
 
     def _draw_pass_numbers(self, block: int) -> dict[int, np.ndarray]:
-        """Draw the random numbers that all examples share in a block of passes, by the number of their request.
+        """Draw a block's shared random numbers by request.
 
-        They are (examples × passes, *request.shape), or for the dropout in front of a masked dense layer as the product
-        takes them, or once for all examples where the plan packs them.
+        They are (examples × passes, *request.shape), or in the product's form, or packed once for all examples.
         """
         plan = self.plan
         masks: dict[int, np.ndarray] = {}

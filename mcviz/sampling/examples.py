@@ -119,9 +119,7 @@ def resize_to_model(
 
 
 def resize_for_transform(examples: DataSet, crop: bool = False) -> np.ndarray | Pictures | LazyRows:
-    """Return the images of a data set as a transform is given them and a run stores them.
-
-    Pictures from files come in the size that most of them have, scaled down to at most 512 pixels a side.
+    """Return images for a transform: pictures get their most frequent size, of at most 512 pixels a side.
 
     Args:
         examples: the data set.

@@ -446,10 +446,7 @@ class SubsetSums:
 def _fill_tables(
     tables: np.ndarray, first: int, factors: np.ndarray, rows: np.ndarray, kernel: np.ndarray, left: int
 ) -> None:
-    """Compute the sums of all subsets of each four rows of a word, from row `first` on, for units from `left` on.
-
-    A subset is a number of four bits, the highest for the first row.
-    """
+    """Sum subsets of each four rows from row `first` and unit `left` on; the highest bit is the first."""
     width = kernel.shape[1]
     for group in range(GROUPS_PER_WORD):
         for unit in range(0, min(TILE, width - left), LANES):
@@ -471,10 +468,7 @@ def _table_position(word: np.uint32, group: int) -> int:
 
 @inline
 def _add_word(sums: np.ndarray, at: int, tables: np.ndarray, word: np.uint32, units: int) -> None:
-    """Add the eight sums that a word of a mask names to those of a pass, for the first `units` of both.
-
-    Where `units` is a constant, LLVM makes no loop of it, which takes half as long.
-    """
+    """Add a mask word's eight sums to a pass, for the first `units`; a constant `units` halves the time."""
     a, b, c, d = _table_position(word, 0), _table_position(word, 1), _table_position(word, 2), _table_position(word, 3)
     e, f, g, h = _table_position(word, 4), _table_position(word, 5), _table_position(word, 6), _table_position(word, 7)
     for unit in range(0, units, LANES):

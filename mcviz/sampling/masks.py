@@ -44,10 +44,9 @@ class RandomRequest:
 
 
 def bernoulli(generator: np.random.Generator, size: int, rate: float, out: np.ndarray | None = None) -> np.ndarray:
-    """Draw `size` bools that are False with probability `rate`, to within 2**-41, into `out` where it is given.
+    """Draw `size` bools, False with probability `rate` to within 2**-41, into `out` if given.
 
-    A rate that is a multiple of 1/256 is met exactly, from as many random bits an element as its fraction has digits.
-    Otherwise a random byte decides all but the elements that hit the byte of the threshold; those take 32 more bits.
+    Multiples of 1/256 are exact. Otherwise a byte decides, and 32 more bits at the threshold.
     """
     threshold, height = rate_threshold(rate)
     if not height:
@@ -133,10 +132,7 @@ def rate_threshold(rate: float) -> tuple[int, int]:
 
 
 def draw_packed_bits(generator: np.random.Generator, size: int, share: int) -> np.ndarray:
-    """Draw `size` bits that are set with probability `share` / 256, packed into bytes.
-
-    From its last binary digit to its first, or with fair bits takes a probability p to (1 + p) / 2, and to p / 2.
-    """
+    """Draw `size` packed bits with chance `share` / 256: fair bits map p to (1 + p) / 2 or p / 2."""
     packed = np.zeros(-(-size // 8), np.uint8)
     for digit in f"{share:08b}".rstrip("0")[::-1]:
         fair = draw_bytes(generator, len(packed))
@@ -150,10 +146,7 @@ def draw_bytes(generator: np.random.Generator, size: int) -> np.ndarray:
 
 
 class Product(Protocol):
-    """A way to multiply masks with scaled weights.
-
-    It works in memory of the thread, which computes one example at a time.
-    """
+    """A product of masks with scaled weights, one example at a time in thread memory."""
 
     def prepare_pass_mask(self, mask: np.ndarray) -> np.ndarray:
         """Convert a shared mask, (passes, n) bool, for `multiply_per_pass`."""

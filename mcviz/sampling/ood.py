@@ -62,10 +62,9 @@ Values = dict[str, np.ndarray]
 
 
 def activations_before_dropout(sampler: Sampler, examples: np.ndarray) -> np.ndarray:
-    """Compute the inputs of the first stochastic layers, which are the same in every pass.
+    """Return inputs of the first stochastic layers, equal in every pass.
 
-    Of more than 16,384 numbers an example, feature maps are averaged over blocks of pixels. A model that cannot be
-    taken apart gives its input.
+    Above 16,384 numbers, feature maps are averaged over blocks. A model that cannot be split gives its input.
 
     Args:
         sampler: the prepared model.
@@ -86,11 +85,10 @@ def activations_before_dropout(sampler: Sampler, examples: np.ndarray) -> np.nda
 
 
 def unit_features(sampler: Sampler, examples: np.ndarray) -> np.ndarray:
-    """Compute a model's features of examples, as directions: two that point the same way are alike to it.
+    """Return a model's features of examples as unit vectors.
 
-    They are the inputs of the last layer, dropout off, or, where the model does not end in a dense layer, of the first
-    stochastic layers. More than 512 are projected onto random directions, which nearly keeps the angles between
-    examples (Johnson & Lindenstrauss 1984).
+    They are inputs of the last dense layer, dropout off, else of the first stochastic layers. Above 512 they are
+    projected at random, which nearly keeps angles (Johnson & Lindenstrauss 1984).
 
     Args:
         sampler: the prepared model.
@@ -191,10 +189,9 @@ def _pool_features(array: np.ndarray) -> np.ndarray:
 
 
 def fit_ood_detector(sampler: Sampler, run: Run) -> OODDetector:
-    """Fit the detector on one half of the examples of a classification, and calibrate it on the other.
+    """Fit the detector on one random half of a classification and calibrate it on the other.
 
-    The halves are drawn at random; of more than 10,000 examples that many are taken. It takes seconds: keep the
-    detector. Its calibration is kept with the run, so that the next time takes half as long.
+    At most 10,000 examples are used. It takes seconds, so keep it; its calibration is stored with the run.
 
     Args:
         sampler: of the run's model.
@@ -278,10 +275,9 @@ def ood_verdict(detector: OODDetector, sampler: Sampler, images: np.ndarray, pro
 
 
 def ood_shift(sampler: Sampler, old: Run, new: Run, seed: int = 0) -> tuple[Shift, float, float]:
-    """Measure how far the examples of one run differ from those of another, by the OOD score.
+    """Compare examples of two runs by the OOD score.
 
-    The detector is fitted on one half of the old examples. It is calibrated on the other half, and the new examples are
-    compared with these: examples that it was fitted on would look more usual than any others.
+    The detector is fitted on half of the old examples; new ones are compared with the other half.
 
     Args:
         sampler: of the model of both.
@@ -339,9 +335,7 @@ def ood(
     modules: tuple[str, ...] = (),
     stage: Stage | None = None,
 ) -> OODScores:
-    """Measure how well a run's model tells what it was not made for: sets made of its own examples, and yours.
-
-    What is computed is kept with the run, and loaded the next time without the model.
+    """Measure how well a run's model detects sets made of its examples, and yours. Results are stored.
 
     Args:
         run: a classification that was kept with its examples and its model.
@@ -425,10 +419,9 @@ def compute_ood_scores(
     kept: OODScores | None = None,
     stage: Stage | None = None,
 ) -> OODScores:
-    """Compute the OOD scores of a run's own examples, of the sets that are made of them, and of other sets.
+    """Compute OOD scores of a run's examples, derived sets and other sets.
 
-    Of the run's examples up to 1,000 are held out: nothing is fitted or calibrated on them. Sets are compared with
-    them, and made of them.
+    Up to 1,000 examples are held out from fitting and calibration.
 
     Args:
         sampler: of the run's model.

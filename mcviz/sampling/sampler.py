@@ -58,9 +58,7 @@ VALUES_TRIED = 1 << 24  # of a prediction of them
 
 
 def find_backend(path: str) -> type[Network]:
-    """Return the class of the networks of a model's file, or of what a function of a package builds.
-
-    Keras takes all that no other framework does.
+    """Return the network class of a model's file or function; Keras is the default.
 
     Raises:
         MissingPackageError: the framework is not there.
@@ -143,10 +141,10 @@ def sample(
     stochastic: "tuple[type[keras.Layer], ...]" = (),
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """Run a model `passes` times with its stochastic layers on and everything else as in inference.
+    """Run a model `passes` times with stochastic layers on and all else as in inference.
 
-    This is Monte Carlo dropout (Gal and Ghahramani, 2016, "Dropout as a Bayesian Approximation"). `Sampler` does the
-    same for several calls on one model, which it prepares only once.
+    This is Monte Carlo dropout (Gal and Ghahramani, 2016, "Dropout as a Bayesian Approximation"). `Sampler` prepares a
+    model once for several calls.
 
     Args:
         model: a classifier of Keras or PyTorch, or a regression, with stochastic layers; it is left as it was.
@@ -178,10 +176,10 @@ def sample(
 
 
 class Sampler:
-    """A model prepared for Monte Carlo passes: once, for any number of calls and threads.
+    """A model prepared once for Monte Carlo passes, for any calls and threads.
 
-    Keras's own stochastic layers are known: every kind of dropout and noise, and the dropout within recurrent and
-    attention layers. A layer of your own that is built on one of them is known by that. Of any other, name the class:
+    Keras's stochastic layers are known: all dropout and noise, also within recurrent and attention layers, and classes
+    built on them. Name the class of any other layer:
 
         class ConcreteDropout(keras.layers.Layer):
             def call(self, inputs, training=False):
@@ -189,15 +187,12 @@ class Sampler:
 
         Sampler(model, stochastic=(ConcreteDropout,))
 
-    It is then called with `training=True` in every pass and with `training=False` in the deterministic model. Its
-    random numbers have to come from `keras.random.dropout`, `uniform` or `normal`, with the batch as their first axis;
-    each pass then has its own, by the seed. Numbers with a first axis of 1 are shared by the examples of a pass under
-    both kinds of masks, and arrive with one row for each row of the batch.
+    It is called with `training=True` in passes, else `False`. It draws from `keras.random.dropout`, `uniform` or
+    `normal`, with the batch as first axis. A first axis of 1 is shared by a pass's examples, and arrives with one row
+    for each row.
 
-    A model that begins with a TextVectorization or StringLookup layer takes texts. That layer is computed once for each
-    text, and the network behind it is sampled.
-
-    Of a `torch.nn.Module`, everything that draws random numbers in training is found, whatever it is called.
+    A model that begins with TextVectorization or StringLookup takes texts; that layer runs once a text. In a
+    `torch.nn.Module`, everything random in training is found.
 
     Attributes:
         model: the model, as it was given.
@@ -290,9 +285,7 @@ class Sampler:
 
     @classmethod
     def for_run(cls, model: "keras.Model | torch.nn.Module | Network", run: Run) -> "Sampler":
-        """Prepare a run's own model as it was for the run: output, task, rate, stochastic layers of the user's own.
-
-        The run's product and its compiler are taken too, where this machine has them.
+        """Prepare a run's model as the run used it, with its product and compiler if available.
 
         Args:
             model: the run's model.
@@ -337,10 +330,7 @@ class Sampler:
 
     @property
     def width(self) -> int:
-        """The numbers of a prediction: C probabilities, or D values and, where they are predicted, D variances.
-
-        A model of no fixed input size has to see examples first.
-        """
+        """The numbers of a prediction: C, D, or 2 D with variances; needs examples if the input size is free."""
         if not self._plans:
             raise UnsuitableModelError(
                 "The number of outputs is known once the model has seen examples: call `deterministic`."
@@ -505,9 +495,7 @@ class Sampler:
         first_example: int = 0,
         progress: Progress | None = None,
     ) -> np.ndarray:
-        """Run passes `first_pass` to `first_pass + passes - 1` over examples that are numbered from `first_example`.
-
-        A job that is split into calls in any way gives the bits of one call, if each call says where it starts.
+        """Run passes from `first_pass` over examples from `first_example`, with equal bits however a job is split.
 
         Args:
             examples: as `sample` takes them.

@@ -518,10 +518,7 @@ class Segmentation(Task):
 
 
 class MapPasses(PassFormat):
-    """Passes of probabilities of classes a pixel, or logits; or of label maps, where they are whole numbers.
-
-    What has four axes or five is taken as three: passes, images, and all the numbers of an image in a row.
-    """
+    """Passes of pixel probabilities, logits or label maps, reshaped to three axes."""
 
     least = FEWEST_CLASSES
     axis = "class"

@@ -75,10 +75,7 @@ _listeners = st.components.v2.component(
 def pass_histograms(
     summary: PassSummary, class_names: Sequence[str], label: int | None = None, *, narrow: bool = False
 ) -> dict[str, Any]:
-    """Return a small histogram a class of its probability in each pass: 100 bins over 0 to 1, shared axes.
-
-    The counts are drawn on a square-root scale, so that a few passes of another prediction stay visible beside
-    hundreds.
+    """Return a histogram a class over passes: 100 bins in 0..1, shared axes, square-root counts.
 
     Args:
         summary: of the passes of one example.
@@ -334,10 +331,7 @@ def arrow_keys(move: Callable[[int], None]) -> None:
 
 @contextmanager
 def page_listeners(*, first: bool) -> Iterator[None]:
-    """Let a finger scroll the page from every chart, whose toolbar has what selects with a finger.
-
-    And let the page be where it was, with the focus, when somebody goes back to it, which is one step from an example;
-    let it be drawn anew where the server was started anew; and let the link that skips lead behind the navigation.
+    """Let fingers scroll over charts, restore place and focus after going back, and reconnect.
 
     Args:
         first: whether they come before the page that is drawn within, which begins with tiles. The browser loads the
@@ -363,10 +357,9 @@ def _render_listeners(place: DeltaGenerator) -> None:
 
 
 def _await_code(*, wanted: bool) -> None:
-    """Leave the browser the time to load the code of components, where a visit begins and this is wanted.
+    """Wait at a visit's beginning until the browser has the components' code.
 
-    What is sent before that code is there appears later than if it had been sent after that: React holds it back
-    (`FALLBACK_THROTTLE_MS`). The first drawing of a server takes longer than that in any case.
+    React delays earlier messages (`FALLBACK_THROTTLE_MS`). A server's first page takes longer anyway.
     """
     is_first = CODE_LOADED not in session_store()
     session_store()[CODE_LOADED] = True
@@ -377,8 +370,7 @@ def _await_code(*, wanted: bool) -> None:
 
 @st.fragment(run_every=timedelta(days=1))
 def _draw_after_reconnecting() -> None:
-    """Let the browser ask for the page as soon as it is connected again.
+    """Reload the page after reconnecting, so that a new server does not ignore the first click.
 
-    A server that was started anew knows nothing of the page, and would pass over the first click on it. Streamlit's
-    browser asks by itself where a part of the page is drawn at intervals, here of nothing.
+    Streamlit's browser asks for a part that is redrawn at intervals, here empty.
     """

@@ -255,9 +255,7 @@ def short_value(score: Score, value: float) -> str:
 
 
 def look_head(key: str, data: dict[str, Any], act: Callable[[Any], None]) -> Any:
-    """Render the head. It draws at once what keys and views request, and receives these requests of the browser.
-
-    A request is `what` is asked, the number of an `example`, and for a range all `examples`.
+    """Render the head, which receives the browser's requests: `what`, an `example`, and for ranges all `examples`.
 
     Args:
         key: of the component.

@@ -81,10 +81,7 @@ def render_input(run: Run, state: PageState, kind: InputKind) -> None:
 
 
 def render_noise(run: Run, state: PageState, kind: InputKind) -> None:
-    """Render many inputs of noise, and beside them what they are taken for, or one of them that is looked at.
-
-    What predicts many is not in a fragment: a click in one ends only what gives way to clicks.
-    """
+    """Render inputs of noise with predictions, or one; no fragment, since clicks cannot end one."""
     inputs = noise_inputs(run, state)
     sweep = find_sweep(run, inputs)
     left, right = st.columns(2, gap="large")
@@ -159,10 +156,7 @@ def render_answer(run: Run, state: PageState, kind: InputKind, chosen: ProbeInpu
 
 
 def render_predictions(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput) -> None:
-    """Render the verdict, then the prediction and its passes, then the reasons of both.
-
-    While the verdict's detector is being fitted, all else does not wait.
-    """
+    """Render verdict, prediction, passes and reasons; fitting the detector blocks nothing else."""
     words = st.container()
     if kind.is_noise:
         words = render_beside(run, chosen)

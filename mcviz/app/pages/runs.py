@@ -507,10 +507,7 @@ def render_figures(comparison: Comparison) -> None:
 
 
 def _scale_difference(measured: MeasureComparison) -> tuple[float, float, float] | None:
-    """Return a difference and the ends of its interval, better to the right, in halves of the interval's width.
-
-    None where it has no interval, or no better direction.
-    """
+    """Return a difference and its interval, better to the right, in half widths; None without interval or direction."""
     low, value, high = measured.difference.low, measured.difference.value, measured.difference.high
     if not measured.measure.better or not high > low:
         return None

@@ -294,11 +294,7 @@ def _put(on: ColumnFilter, field: str, **changes: Any) -> Callable[[Filters], Fi
 
 
 def _render_values(run: Run, filters: Filters, name: str, field: str, label: str, choices: Mapping[Any, str]) -> None:
-    """Render a choice of values of a column.
-
-    Streamlit's browser says by its text what is chosen. It gets the texts of now where other filters changed the counts
-    in them, and what it says with those of before is read all the same.
-    """
+    """Render a choice of a column's values; both new and previous texts with counts are understood."""
     on = filters.on_column(name, field)
     left = _count_values(run, filters.with_column(ColumnFilter(name), field), name, field)
     labels = {each: with_count(text, left.get(each, 0)) for each, text in choices.items()}
@@ -332,10 +328,7 @@ def _count_values(run: Run, filters: Filters, name: str, field: str) -> dict[Any
 
 
 def _render_range(column: "pd.Series[Any]", label: str, on: ColumnFilter, field: str) -> None:
-    """Render a slider over the numbers of a column, and both ends as fields; a field that is empty leaves one open.
-
-    The ends of the slider are whole steps, as the browser rounds to them and Streamlit then compares.
-    """
+    """Render a range slider and fields for its ends, empty for open; ends are whole steps, as browsers round."""
     values = column.to_numpy(np.float64, na_value=np.nan)
     values = values[np.isfinite(values)]
     if not len(values) or values.min() == values.max():

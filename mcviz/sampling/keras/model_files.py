@@ -341,10 +341,10 @@ def _is_size(value: Any, most: int) -> bool:
 
 @hold_interrupts()
 def load_model(path: str | os.PathLike[str], *, trust: bool = False) -> keras.Model:
-    """Load a Keras model from a `.keras` file, without running code that comes with it.
+    """Load a Keras model from a `.keras` file without running its code.
 
-    The file may name layers of Keras and classes that your program has registered, as `check_architecture` says. All of
-    it is checked before anything is built, and takes memory in proportion to the file.
+    It may name layers of Keras and classes that your program has registered. All is checked before building, and memory
+    is proportional to the file.
 
     Args:
         path: of the file.

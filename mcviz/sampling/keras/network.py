@@ -161,9 +161,7 @@ def gradient_sign(
     labels: np.ndarray | None = None,
     settings: ModelSettings = DEFAULT_SETTINGS,
 ) -> np.ndarray:
-    """Compute the sign of the change of each number that makes a class less probable (Goodfellow et al. 2015).
-
-    This is the direction of the fast gradient sign method; dropout is off.
+    """Return signs of changes that lower a class's probability (fast gradient sign, Goodfellow et al. 2015).
 
     Args:
         model: a Keras classifier.

@@ -80,11 +80,9 @@ NO_GRAPH = (UntraceableError, AttributeError, NotImplementedError, tf.errors.Ope
 def pick_output(
     model: keras.Model, returned: Any, name: str | None, predicts: Predicts, of_pixels: bool = False
 ) -> tuple[tf.Tensor, str]:
-    """Return the output of a name, or the only one, as (rows, C), and which of several it is, in words.
+    """Return a named or the only output as (rows, C), or `of_pixels` (rows, H, W, C), and its name in words.
 
-    An output `of_pixels` is (rows, H, W, C).
-
-    A mean and its spread in two outputs are concatenated.
+    A mean and spread in two outputs are concatenated.
 
     Raises:
         InvalidInputError: several outputs and no name, or an unknown name.

@@ -102,10 +102,7 @@ class StochasticLayers:
         self._kinds = {kind: _rate_attributes(kind) for kind in own_kinds} | STOCHASTIC_LAYERS
 
     def report(self, random_layers: frozenset[keras.Layer] | None = None) -> LayerReport:
-        """Sort the layers by their effect in a call in which `random_layers` get random numbers.
-
-        Without these, every stochastic layer is taken to get some, unless its rate is 0.
-        """
+        """Sort layers by effect when `random_layers` get numbers; by default all with a rate above 0."""
         stochastic: list[StochasticLayer] = []
         without_effect: list[StochasticLayer] = []
         always_random, inactive = [], []
@@ -122,11 +119,10 @@ class StochasticLayers:
 
     @contextmanager
     def switch(self, source: RandomSource, *, on: bool) -> Iterator[None]:
-        """Switch the stochastic layers on or off for calls of the model within the block, with numbers from `source`.
+        """Switch stochastic layers within the block, with numbers from `source`.
 
-        Every other layer without a stochastic layer inside is in inference mode, whatever the model asks of it. Only
-        calls in this thread are changed. Everything is put back at the end, also after an error, and no generator of
-        the model or of Keras moves.
+        Other layers are in inference mode. Only this thread's calls change; all is restored, and no generator of the
+        model or of Keras moves.
         """
         layers = every_layer(self.model)
         if on and self.rate is not None:

@@ -27,9 +27,7 @@ IN_FRONT = (
 
 @dataclass(frozen=True)
 class TextLayer:
-    """The layer at the front of a model that turns each text into numbers, those of its words in a vocabulary.
-
-    It is computed once an example, outside of the sampled graph. Model and layer are left as they were.
+    """The first layer that turns texts into numbers, computed once an example; model and layer stay unchanged.
 
     Attributes:
         model: the whole model.
@@ -142,10 +140,10 @@ class TextNumbers:
 
 
 def with_vocabulary(model: keras.Model, words: Sequence[str]) -> keras.Model:
-    """Put a vocabulary in front of a model that takes the numbers of words, so that it takes texts.
+    """Put a vocabulary in front of a model of word numbers, so that it takes texts.
 
-    A text is read as Keras's `TextVectorization` does by default: lower case, without punctuation, split at white
-    space. The first word has number 2; 0 is padding, and 1 stands for every word that is not in the vocabulary.
+    Texts are split as by Keras's `TextVectorization`: lower case, no punctuation, white space. Words start at number 2;
+    0 is padding, 1 unknown.
 
     Args:
         model: takes (N, L) whole numbers, which an Embedding gets; its weights are shared.

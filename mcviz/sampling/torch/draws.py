@@ -269,10 +269,9 @@ def find_training(draws: Sequence[Draw]) -> set[torch.nn.Module]:
 
 
 def find_unknown_draws(model: torch.nn.Module, call: Call, examples: Tensors) -> tuple[str, ...]:
-    """Find the modules that draw outside of training, too, where nothing tells which numbers change nothing.
+    """Find modules that draw outside of training with no neutral numbers known.
 
-    A mask that is multiplied with, and noise, can be replaced by their mean. That a uniform number keeps an element, or
-    that True does, is the model's own idea.
+    Masks and noise have means, but a uniform number or True has the model's own meaning.
 
     Args:
         model: the model.
@@ -377,10 +376,10 @@ def _narrow(examples: torch.Tensor) -> torch.Tensor:
 
 @contextmanager
 def borrow(model: torch.nn.Module) -> Iterator[None]:
-    """Have a model in this thread alone, and put the attributes of its modules back at the end.
+    """Borrow a model for this thread, and restore its modules' attributes.
 
-    The entries of dicts and lists among them, too; `keep_state` keeps the numbers in tensors. Only one thread at a time
-    borrows any model: torch has one list of hooks and one tracing for all.
+    Also entries of dicts and lists; `keep_state` restores tensors. Only one thread borrows at a time: torch has one
+    list of hooks and one tracing.
     """
     with _borrowing:
         values = [value for _, value in iterate_attributes(model)]

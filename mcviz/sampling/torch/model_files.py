@@ -124,9 +124,7 @@ def build_module(
 
 
 def write_weights(model: torch.nn.Module, network: Network) -> bytes:
-    """Write the weights of a model as a safetensors file, the same bytes each time.
-
-    Tied weights are written once. The metadata say what builds the module, and what it takes.
+    """Write weights as safetensors, reproducibly, tied ones once; metadata name the builder and inputs.
 
     Raises:
         UnsuitableModelError: safetensors cannot save it.
