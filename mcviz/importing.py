@@ -330,11 +330,6 @@ def _open_passes(given: Any) -> Iterator[np.ndarray]:
 
 @contextmanager
 def _explain_full_disk() -> Iterator[None]:
-    """Name the folder of temporary files where it has no room.
-
-    Raises:
-        StorageError: the disk is full, or no folder can be written.
-    """
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Ctrl-C where `KeyboardInterrupt`, raised at any moment, would do harm."""
+"""Ctrl-C at moments when `KeyboardInterrupt` would do harm."""
 
 import os
 import signal

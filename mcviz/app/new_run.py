@@ -196,12 +196,6 @@ def _choose_source(
 
 
 def _render_fields(options: Iterable[OptionField], proposed: Mapping[str, int] | None = None) -> tuple[str, ...]:
-    """Render the fields of the options that have one, and return the arguments that say what is in them.
-
-    Args:
-        options: the options.
-        proposed: numbers to begin with in place of the defaults, by the names of options.
-    """
     filled = [
         (field, _render_field(field, field.option.choices, (proposed or {}).get(field.name)))
         for field in options

@@ -411,12 +411,6 @@ def address() -> dict[str, str]:
 
 
 def _show_address(query: dict[str, str], parts: Collection[str] = ()) -> None:
-    """Make this the address; it is also where the browser cannot be told, since something newer was clicked.
-
-    Args:
-        query: the address.
-        parts: the keys of the fragments that show what changes; all of the page, without them.
-    """
     mark_dirty(*parts)
     session_store()[ADDRESS] = query
     _note_shown(query)

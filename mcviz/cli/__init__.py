@@ -1,4 +1,4 @@
-"""The command line: `mcviz COMMAND --help` says what each command takes."""
+"""The command line; `mcviz COMMAND --help` describes each command."""
 
 import os
 import sys

@@ -131,7 +131,7 @@ def acquire(run: str, method: Any, batch: int, seed: int, to: str) -> None:
 
 
 def ood_warnings(old: Run, new: Run, modules: tuple[str, ...], promise: str) -> list[str]:
-    """Warn that new examples differ from the old ones by the OOD score, where there is a model to compute it.
+    """Warn about different new examples by OOD score, if a model exists.
 
     Args:
         old: a run with labels.
@@ -190,7 +190,6 @@ def score(run: str, name: str, file: Path, low_is_uncertain: bool, meaning: str)
 
 
 def _read_values(file: Path, name: str, run: Run) -> pd.Series | np.ndarray:
-    """Read the values of a file, by the ids or the numbers of the examples where it has them."""
     frame = read_frame(file)
     if not frame.index.equals(pd.RangeIndex(len(frame))):  # which a Parquet file keeps
         frame = frame.reset_index(names=frame.index.name or f"{UNNAMED_PREFIX}0")
@@ -216,12 +215,11 @@ def _read_values(file: Path, name: str, run: Run) -> pd.Series | np.ndarray:
 
 
 def _are_numbers(key: str, keys: pd.Series, run: Run) -> bool:
-    """Whether a column has the numbers of the examples, and not their ids: so an index without a name may be."""
+    """Return whether a column holds example numbers, as an unnamed index may."""
     return key.lower() not in ID_COLUMNS and (key.lower() == NUMBER or not set(keys.map(str)) & set(run.scores()["id"]))
 
 
 def _order_by_number(values: pd.Series, numbers: pd.Series, run: Run) -> np.ndarray:
-    """Bring values into the order of the examples, by their numbers."""
     order = np.argsort(numbers, kind="stable")
     if not np.array_equal(numbers.iloc[order], np.arange(len(run))):
         raise InvalidInputError(

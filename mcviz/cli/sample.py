@@ -123,7 +123,7 @@ def name_classes(
 
 
 def say_classes(examples: DataSet) -> None:
-    """Print which number stands for which class, where the data or the options say it, and how labels met them."""
+    """Print the classes' numbers and how labels matched."""
     if examples.class_names:
         listed = ", ".join(f"{number} {name}" for number, name in enumerate(examples.class_names[:MOST_NAMES_SHOWN]))
         more = len(examples.class_names) - MOST_NAMES_SHOWN
@@ -186,7 +186,6 @@ def refuse_mask_options(masks: MaskOptions, task: str) -> None:
 
 
 def _refuse_options_of_data(options: ImportOptions) -> None:
-    """Refuse options of `mcviz import` that say something of data or labels which are not given."""
     data, columns = options.data, options.data.columns
     of_data: dict[str, object] = {
         "--text-column": columns.text_column,
@@ -204,7 +203,7 @@ def _refuse_options_of_data(options: ImportOptions) -> None:
 
 
 def add_scaler(chosen: Preprocessing | None, options: DataOptions, examples: DataSet) -> Preprocessing | None:
-    """Return the preprocessing of the options, with the mean and std of --scaler where it is given.
+    """Return preprocessing with mean and std of --scaler.
 
     Raises:
         InvalidInputError: the file cannot be used, the examples are no rows, or --mean or --std are given as well.
@@ -222,7 +221,7 @@ def add_scaler(chosen: Preprocessing | None, options: DataOptions, examples: Dat
 
 
 def find_target_scaler(options: DataOptions, task: str, targets: tuple[str, ...] | None) -> TargetScaler | None:
-    """Read the file of --target-scaler where it is given.
+    """Read the file of --target-scaler, if given.
 
     Raises:
         InvalidInputError: the file cannot be used, or the task predicts no targets.
@@ -235,7 +234,7 @@ def find_target_scaler(options: DataOptions, task: str, targets: tuple[str, ...]
 
 
 def choose_preprocessing(options: PreprocessingOptions) -> Preprocessing | None:
-    """Return the preprocessing of the options; None where they leave the scale to be found out from the model."""
+    """Return preprocessing options, or None to find the scale."""
     given = {
         "divide_by": options.scale,
         "mean": options.mean,
@@ -253,13 +252,13 @@ def choose_preprocessing(options: PreprocessingOptions) -> Preprocessing | None:
 
 
 def say_masks(labels: StoredLabels) -> None:
-    """Print what masks hold."""
+    """Print the content of masks."""
     if labels.summary:
         say(f"masks: {labels.summary}")
 
 
 def say_run(run: Run) -> None:
-    """Print how good a run's predictions are, where that is known, and where it is."""
+    """Print a run's known quality and place."""
     if run.quality_by_pass is not None:
         task, (single, ensembles) = run.task, run.quality_by_pass
         values = float(ensembles[-1]), task.quality_of_single_pass(single)
@@ -294,14 +293,13 @@ def _take_selected(examples: DataSet, options: DataOptions) -> DataSet:
 
 
 def sample(options: SampleOptions) -> None:
-    """Sample into a run, by the cluster of a scheduler where one is named."""
+    """Sample into a run, on a scheduler's cluster if named."""
     with _cluster(options.scheduler) as cluster:
         _sample(options, cluster)
 
 
 @contextmanager
 def _cluster(scheduler: str | None) -> "Iterator[Client | None]":
-    """The cluster of a scheduler's address, whose workers tell their warnings here; None without one."""
     if scheduler is None:
         yield None
         return
@@ -359,7 +357,7 @@ def _sample(options: SampleOptions, cluster: "Client | None") -> None:
 
 
 def check(options: CheckOptions) -> None:
-    """Print what a model makes of some of the data."""
+    """Print a model's predictions of some data."""
     sampler, examples, preprocessing = _load_model_and_data(options)
     check = _check(options, sampler, examples, preprocessing)
     for line in check.lines(options.passes):
@@ -380,7 +378,7 @@ def _check(options: CheckOptions, sampler: Sampler, examples: DataSet, preproces
 
 
 def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Preprocessing | None]:
-    """Read the data, which takes less time to refuse, and then the model."""
+    """Read the data, which fails faster, and then the model."""
     model, data = options.model, options.data
     if not Path(model.model).exists() and not is_function_name(model.model):
         raise DataNotFoundError(f"No model at that place. Received: {model.model}. Make one with `mcviz train`.")
@@ -414,7 +412,6 @@ def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Prepr
 
 
 def _find_preprocessing(options: PreprocessingOptions, sampler: Sampler, examples: DataSet) -> Preprocessing | None:
-    """Find the preprocessing for the crop and the order of colours of the options; return None without these."""
     if examples.images is None or not (options.crop or options.channel_order):
         return None
     preprocessing = default_preprocessing(sampler.network, examples.images.dtype)
@@ -422,7 +419,6 @@ def _find_preprocessing(options: PreprocessingOptions, sampler: Sampler, example
 
 
 def _find_model(options: ModelOptions) -> tuple[str, Run | None]:
-    """The file or function of a model; and the run where it is that of one, and is sampled as it was for it."""
     path = options.model
     if not (Path(path) / NAME).is_file():
         return path, None
@@ -440,7 +436,6 @@ def _find_model(options: ModelOptions) -> tuple[str, Run | None]:
 
 
 def _describe_source(run: Run) -> str:
-    """Say how the model of a run is given by itself."""
     model = run.manifest.model
     if model is None or model.backend == "keras":
         return f"its file: --model {run.model_path}"
@@ -449,7 +444,7 @@ def _describe_source(run: Run) -> str:
 
 
 def import_(passes: str, options: ImportOptions) -> None:
-    """Make a run of passes from elsewhere, and print what labels would show."""
+    """Import passes into a run; print options that labels would add."""
     task = options.task.task
     refuse_mask_options(options.masks_mean, task)
     _refuse_options_of_data(options)
@@ -509,7 +504,6 @@ def import_(passes: str, options: ImportOptions) -> None:
 
 
 def _read_examples(options: ImportOptions) -> DataSet:
-    """The examples; where labels come in a file of their own, that file has the column of labels."""
     data = options.data
     if data.labels:
         data = replace(data, columns=replace(data.columns, label_column=()))
@@ -545,7 +539,7 @@ def train(out: Path, data: Path | None, seed: int, epochs: int, activation: str)
 
 
 def _check_writable(out: Path) -> None:
-    """Find out now rather than after minutes of work."""
+    """Fail before minutes of work."""
     if out.is_dir():
         raise InvalidInputError(f"{out} is a folder. Give --out the path of a file.")
     try:

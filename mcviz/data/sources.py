@@ -288,24 +288,21 @@ def read_data(
     split: str | None = None,
     progress: Progress | None = None,
 ) -> DataSet:
-    """Read a data set of any kind that is known: images, texts, rows of numbers, or labels alone.
+    """Read images, texts, rows of numbers, or labels from any supported file.
 
-    | what | classes |
+    | source | classes |
     |---|---|
-    | a folder with one folder of pictures or .txt files a class | the folders' names, sorted, as Keras has it |
+    | a folder with a subfolder of pictures or .txt files for each class | folder names, sorted, as in Keras |
     | a folder of pictures or .txt files | no labels |
     | of a segmentation: `images/` with `masks/` of the same names; `imagesTs`, `labelsTs` | numbers of pixels |
     | a CSV, TSV, Parquet or JSON-lines table | numbers or names |
     | `.npz`; `.npy` with its labels beside it | numbers, one-hot or names; `class_names` of an `.npz` |
-    | IDX files, gzipped or not, or the folder that they are in | numbers |
-    | a Hugging Face data set as it is saved on disk | as it names them |
+    | IDX files, gzipped or not, or their folder | numbers |
+    | a saved Hugging Face data set | its names |
 
-    `mcviz.data.labels.match_labels` says which class a label is.
-
-    A table has a column of paths, from its own folder on, of encoded pictures or of texts; one without is of rows: its
-    numeric columns that are neither label nor id. Pictures are PNG, JPEG, WebP or TIFF. They are decoded when they are
-    used, so that memory stays flat; those inside a Parquet table and the images of an `.npy` are left there until then.
-    Files of texts are UTF-8.
+    `mcviz.data.labels.match_labels` matches labels to classes. A table has a column of paths from its folder on, of
+    encoded pictures or of texts; otherwise its numeric columns, except label and id, are rows. Pictures are PNG, JPEG,
+    WebP or TIFF, decoded when used. Pictures in Parquet and images of an `.npy` stay there. Text files are UTF-8.
 
     Args:
         path: of the file or folder.

@@ -212,7 +212,7 @@ def output_by_passes(outputs: np.ndarray, label: float | None = None, unit: str 
 
 
 def _running_mean(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(T,) each: 1 … T, the mean of the first t values, and two standard errors of it."""
+    """Return (T,) running means of the first 1 … T values, and twice their errors."""
     count, first = np.arange(1, len(values) + 1), float(values[0])
     away = values.astype(np.float64) - first  # or the squares of large values would leave no digits for their variance
     mean = np.cumsum(away) / count
@@ -330,7 +330,6 @@ def unusual_values(names: Sequence[str], z: np.ndarray, texts: Sequence[str]) ->
 
 
 def _name_bars(figure: go.Figure, names: Sequence[str]) -> go.Figure:
-    """Name lying bars by their places, since two names may begin alike, with room for each."""
     short = [name if len(name) <= LONGEST_COLUMN_NAME else f"{name[: LONGEST_COLUMN_NAME - 1]}…" for name in names]
     figure.update_yaxes(tickvals=np.arange(len(names)), ticktext=escape_labels(short))
     return apply_layout(figure, AROUND_BARS + BAR_THICKNESS * len(names)).update_layout(margin_t=0)

@@ -226,7 +226,6 @@ def _scatter_in_one_colour(
 
 
 def _set_hover(figure: go.Figure, x: str, y: str) -> go.Figure:
-    """Show an example's coordinates beside its number on hover."""
     for trace in figure.data:
         if trace.customdata is not None and trace.hovertemplate:
             trace.hovertemplate = f"example %{{customdata}}: {x} %{{x:{NUMBER}}}, {y} %{{y:{NUMBER}}}<extra></extra>"
@@ -234,7 +233,7 @@ def _set_hover(figure: go.Figure, x: str, y: str) -> go.Figure:
 
 
 def _error_bars(x: np.ndarray, y: np.ndarray, std: np.ndarray) -> go.Scattergl:
-    """A line of three points a bar, the last of them a gap: unlike points, it cannot be selected by a lasso."""
+    """Return lines of three points a bar, with gaps, which lassos cannot select."""
     gap = np.full(len(x), np.nan)
     return go.Scattergl(
         x=np.stack([x, x, gap], axis=1).ravel(),
@@ -249,7 +248,7 @@ def _error_bars(x: np.ndarray, y: np.ndarray, std: np.ndarray) -> go.Scattergl:
 
 
 def _density(means: np.ndarray, variances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(P,) points and the density of the mixture there."""
+    """Return (P,) points and the mixture's density."""
     std = np.sqrt(variances.astype(np.float64))
     x = np.linspace((means - 4 * std).min(), (means + 4 * std).max(), CURVE_POINTS)
     z = (x[:, None] - means) / std

@@ -329,10 +329,7 @@ class FoundJob:
 
 
 class Jobs:
-    """The jobs of a folder of runs.
-
-    Every method raises StorageError where the folder cannot be read or written.
-    """
+    """The jobs of a folder of runs. Methods raise StorageError if the folder is not readable or writable."""
 
     def __init__(self, cache: Path) -> None:
         """Look after the jobs of a folder of runs, which may not be there yet."""

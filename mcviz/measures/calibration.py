@@ -144,14 +144,11 @@ def reliability(terms: Terms, edges: Array) -> Bins:
 def reliability_near_one(
     predictors: Mapping[str, Terms], confidence: float = 0.95, groups: Array | None = None
 ) -> dict[str, tuple[Bins, list[Interval]]]:
-    """Sort the predictions of several predictors into the same bins, which get narrower towards 1.
+    """Sort predictions of several predictors into common bins, narrower towards 1.
 
-    Neighbouring bins of `CONFIDENCE_EDGES` are merged, from the lowest on, until each holds 50 examples of every
-    predictor; too few at the upper end join the bin below. Of fewer examples there is one bin. Empty ends are left out.
-
-    The interval is that of `excess_mistakes`: it leaves out 0 exactly where the number of mistakes in the bin refuses
-    its confidences, as does the verdict on all examples. A binomial one around the accuracy would be too wide, since
-    the examples of a bin differ in their chance of a mistake.
+    Bins of `CONFIDENCE_EDGES` merge upwards until each holds 50 examples of every predictor; fewer examples share one
+    bin. Empty ends are dropped. The interval is that of `excess_mistakes`, which excludes 0 exactly if the bin's
+    mistakes reject its confidences; a binomial one would be too wide.
 
     Args:
         predictors: the terms of each, with one prediction an example, of at least one example.
@@ -169,7 +166,6 @@ def reliability_near_one(
 
 
 def _merge_bins(edges: Array, predictors: Sequence[Terms]) -> Array:
-    """Return the ends of the bins that `reliability_near_one` describes."""
     counts = np.stack([reliability(terms, edges).count for terms in predictors])
     filled = np.flatnonzero(counts.any(axis=0))
     first, last = filled[0], filled[-1]
@@ -198,7 +194,7 @@ def merge_bins(edges: Array, counts: Array, fewest: int) -> list[float]:
 
 
 def _bin_gaps(terms: Terms, edges: Array, confidence: float, groups: Array | None) -> list[Interval]:
-    """Compute accuracy − mean confidence of each bin; none is empty."""
+    """Return accuracy − mean confidence of nonempty bins."""
     at, gaps = np.searchsorted(edges[1:-1], terms["confidence"].ravel()), []
     for number in range(len(edges) - 1):
         within = at == number
@@ -275,7 +271,7 @@ def calibration(
 def add_predictors(
     result: Calibration, predictors: Mapping[str, Terms], *, resamples: int = 1000, seed: int = 0
 ) -> Calibration:
-    """Compare more predictors with the labels and the ensemble; what was found before is not computed again.
+    """Compare more predictors with labels and the ensemble.
 
     Args:
         result: of the ensemble, and of predictors that were compared already.
@@ -336,14 +332,12 @@ def calibration_figures(
 
 
 def _excess(terms: Terms, confidence: float, groups: Array | None) -> Interval:
-    """Compute by how much more frequent mistakes are than the confidences of N examples expect."""
     chances, wrong = mistake_chances(terms), _mean_over_passes(~terms["correct"])
     effect = design_effect(wrong, chances, groups, confidence)
     return excess_mistakes(chances, float(wrong.sum()), confidence, effect)
 
 
 def _ece_edges(terms: Terms) -> tuple[Array, Array]:
-    """Return the edges of the bins of `ECES`."""
     return equal_width_edges(), equal_mass_edges(terms)
 
 

@@ -1,10 +1,8 @@
 """Conformal prediction (Vovk et al. 2005), and prediction intervals of regression.
 
-It only assumes that new examples are drawn as those for calibration were. A conformity score here is high where
-an example fits the model badly.
-
-Prediction sets hold the label as often as they say, for every class: the conformity score of a class is one less its
-probability (Sadinle et al. 2019), compared with those of the examples whose label is that class (Vovk 2012).
+It assumes new examples from the distribution of calibration. A high conformity score is a bad fit. Prediction sets hold
+each class's labels as promised: the score of a class is 1 − its probability (Sadinle et al. 2019), compared within the
+class (Vovk 2012).
 """
 
 import math
@@ -79,10 +77,10 @@ def conformal_p_values(calibration: Array, new: Array, groups: tuple[Array, Arra
 
 
 def share_by_chance(calibrated: int, new: int, level: float, confidence: float = 0.95) -> tuple[float, float]:
-    """Compute the range of the share of new examples with a p-value of a level or less, where they are drawn alike.
+    """Return the range of new p-values up to a level, for the same distribution.
 
-    The calibration is a draw, too: given it, the share varies around one that has a beta distribution, so that the
-    number has a beta-binomial one (Vovk 2012; Angelopoulos and Bates 2023).
+    Given the calibration, the share is beta-distributed, and the number beta-binomial (Vovk 2012; Angelopoulos and
+    Bates 2023).
 
     Args:
         calibrated: M, the number of examples for calibration.
@@ -320,7 +318,7 @@ def _conformity_scores(predictions: RegressionPredictions, scale: Array) -> Arra
 
 
 def _conformal_bounds(scores: Array, coverage: float) -> Array:
-    """(D,) float64."""
+    """Return (D,) float64 bounds."""
     return np.array([conformal_quantile(target_scores, coverage) for target_scores in scores.T])
 
 
@@ -371,7 +369,7 @@ def interval_calibration(predictions: RegressionPredictions, confidence: float =
 
 
 def _central_intervals(predictions: RegressionPredictions, coverages: Array) -> tuple[Array, Array]:
-    """(L, N, D) lower and upper ends of the intervals of L coverages."""
+    """Return (L, N, D) lower and upper ends of L coverages."""
     tails = (1 - coverages) / 2
     if predictions.variances is None:
         outputs, shares = predictions.outputs.astype(np.float64), np.concatenate([tails, 1 - tails])

@@ -114,10 +114,9 @@ class MeasureComparison:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the second is better or worse by more than noise, by this measure alone.
+        """Return whether the second is better or worse by more than noise.
 
-        A difference is within noise where it cannot be as large as the worse of both measures is far from its best; of
-        one without a best, as a tenth of its range.
+        Noise means: not as large as the worse measure's distance from its best, or a tenth of the range.
         """
         measure, difference, (least, most) = self.measure, self.difference, self.measure.bounds
         if np.isnan(difference.low):
@@ -146,7 +145,6 @@ class MeasureComparison:
 
 
 def _decimals(value: float, significant_digits: int) -> int:
-    """How many digits after the point show so many significant ones of a value of 0 or more."""
     return max(0, significant_digits - 1 - math.floor(math.log10(value))) if value > 0 else 0
 
 
@@ -224,12 +222,11 @@ def difference_intervals(
     groups: Array | None = None,
     **options: Any,
 ) -> dict[str, Interval]:
-    """Compute how far a second ensemble's measures are from a first one's, with intervals of the differences.
+    """Return differences of a second ensemble's measures − the first's, with intervals.
 
-    Means of bounded numbers have that of `accuracy_difference` or `bounded_interval`, those of other losses and sizes
-    that of `mean_intervals`, the RMSE by its square, AURC and AUROC the farther one of the percentiles of bootstrap
-    draws on both sides. Where what is rare may not have been seen, the last ones have none. An ECE never has one:
-    chance raises it, and most where the model is calibrated.
+    Bounded means use `accuracy_difference` or `bounded_interval`, other losses `mean_intervals`, the RMSE its square,
+    AURC and AUROC the farther bootstrap percentile on both sides, none if rare cases may be unseen. An ECE has none:
+    chance raises it most for calibrated models.
 
     Args:
         quality: the measures of the task.
@@ -322,7 +319,7 @@ def _classification_intervals(terms: Terms, **options: Any) -> dict[str, Interva
 
 
 def _ranking_statistic(terms: Terms) -> Statistic:
-    """Build a function of (R, N) weights that returns (R, 2), the AURC and the AUROC."""
+    """Build a function of (R, N) weights to (R, 2): AURC and AUROC."""
     ranking = Ranking(terms["uncertainty"], ~terms["correct"])
 
     def aurc_and_auroc(weights: Array) -> Array:
@@ -348,13 +345,13 @@ def _classification_differences(
 
 
 def build_difference(build: Callable[[Terms], Statistic], one: Terms, other: Terms, chosen: Array | slice) -> Statistic:
-    """Build a statistic of chosen examples: the second's less the first's of what `build` makes of their terms."""
+    """Build a statistic: the second's − the first's of `build`."""
     first, second = (build(select_terms(terms, chosen)) for terms in (one, other))
     return lambda weights: second(weights) - first(weights)
 
 
 def _can_compare_rankings(before: Array, after: Array, changed: Array, groups: Array | None) -> bool:
-    """Whether enough of (N,) examples are there, are right and wrong in both runs, and changed or all did."""
+    """Return whether enough of (N,) examples are right, wrong and changed."""
     counts = [np.count_nonzero(correct == value) for correct in (before, after) for value in (True, False)]
     few_changed = np.count_nonzero(sum_by_group(changed[:, None], groups)) < FEWEST_RANKED and not changed.all()
     many = count_groups(len(before), groups) >= FEWEST_EXAMPLES
@@ -362,7 +359,7 @@ def _can_compare_rankings(before: Array, after: Array, changed: Array, groups: A
 
 
 def _mirror(interval: Interval) -> Interval:
-    """Return the interval with both ends as far from the value as the farther one; of no width there is none."""
+    """Return a symmetric interval by the farther end; none for no width."""
     reach = max(interval.high - interval.value, interval.value - interval.low) or math.nan
     return Interval(interval.value, interval.value - reach, interval.value + reach)
 
@@ -402,7 +399,7 @@ def _regression_differences(one: Terms, other: Terms, measures: Collection[str],
 
 
 def recall(terms: Terms, number: int, confidence: float) -> Interval:
-    """Compute the share of a class's examples that is predicted as it; NaN where it has none.
+    """Return the share of a class predicted as it; NaN without any.
 
     Args:
         terms: of a classification: `probs`, (N, C) floating point, `labels` and `predicted`, (N,) integers each.
@@ -413,19 +410,16 @@ def recall(terms: Terms, number: int, confidence: float) -> Interval:
 
 
 def precision(terms: Terms, number: int, confidence: float) -> Interval:
-    """Compute the share of the examples predicted as a class that is of it; NaN where none is.
-
-    Takes what `recall` does.
-    """
+    """Return the share of predictions of a class that are right; NaN without any. Takes `recall`'s arguments."""
     both, _, predicted = _count(terms, number)
     return _share(both, predicted, confidence)
 
 
 def f1(terms: Terms, number: int, confidence: float) -> Interval:
-    """Compute the harmonic mean of recall and precision; NaN where the class is neither a label nor predicted.
+    """Return the harmonic mean of recall and precision; NaN without the class.
 
-    Of the examples that are of the class or predicted as it, the share that is both has an exact interval. F1 is
-    2s/(1 + s) of that share s, and so are its ends (Hand, Christen & Kirielle 2021). Takes what `recall` does.
+    F1 is 2s/(1 + s) of the share s of examples with both, among those with either, whose interval is exact (Hand,
+    Christen & Kirielle 2021). Takes `recall`'s arguments.
     """
     both, labelled, predicted = _count(terms, number)
     share = _share(both, labelled + predicted - both, confidence)
@@ -433,11 +427,10 @@ def f1(terms: Terms, number: int, confidence: float) -> Interval:
 
 
 def roc_auc(terms: Terms, number: int, confidence: float) -> Interval:
-    """Compute the chance that an example of the class gets more of its probability than another one; ties count half.
+    """Return the chance that the class's examples get more of its probability; ties count half.
 
-    Each end is the farther one of two intervals. One has the standard error that the examples show (DeLong, DeLong &
-    Clarke-Pearson 1988), on the scale of log odds; where the area is 1 that error is 0. The other one has the error
-    that an area itself allows (Hanley & McNeil 1982, in method 5 of Newcombe 2006). Takes what `recall` does.
+    Each end is the farther one of two: DeLong's (DeLong, DeLong & Clarke-Pearson 1988) on log odds, which vanishes at
+    1, and method 5 of Newcombe (2006), with errors of Hanley & McNeil (1982). Takes `recall`'s arguments.
 
     Returns:
         0 to 1; NaN where all examples are of the class, or none.
@@ -466,12 +459,11 @@ def roc_auc(terms: Terms, number: int, confidence: float) -> Interval:
 
 
 def _place(scores: Array, among: Array) -> Array:
-    """Compute for each score the share of sorted others that are below it; ties count half."""
+    """Return the share of sorted others below each score; ties count half."""
     return np.mean([np.searchsorted(among, scores, side) for side in ("left", "right")], axis=0) / len(among)
 
 
 def _count(terms: Terms, number: int) -> tuple[int, int, int]:
-    """Count the examples of a class that are predicted as it, those of it, and those predicted as it."""
     predicted, labelled = terms["predicted"] == number, terms["labels"] == number
     return int((predicted & labelled).sum()), int(labelled.sum()), int(predicted.sum())
 

@@ -111,7 +111,7 @@ def margin(probs: Array) -> Array:
     "The ensemble's probability for the given label. Low: check the label.",
 )
 def self_confidence(mean_probs: Array, labels: Array) -> Array:
-    """The predictive mean's entry for the label, 0 to 1; NaN where the label is -1, not known."""
+    """The predictive mean's entry for the label, 0 to 1; NaN if unknown."""
     return np.where(labels < 0, np.nan, mean_probs[np.arange(len(labels)), labels])
 
 
@@ -122,7 +122,7 @@ def self_confidence(mean_probs: Array, labels: Array) -> Array:
     "How far the given label is ahead of the likeliest other class; 50% is a tie. Low: check the label.",
 )
 def normalized_margin(mean_probs: Array, labels: Array) -> Array:
-    """The label's entry less the largest other one, from -1..1 to 0..1; NaN where the label is -1, not known."""
+    """The label's entry − the largest other one, scaled to 0..1; NaN if unknown."""
     others = mean_probs.copy()
     others[np.arange(len(labels)), labels] = -np.inf
     return (self_confidence(mean_probs, labels) - others.max(axis=1) + 1) / 2
@@ -232,7 +232,7 @@ def occlusion_effects(whole: Array, hidden: Array) -> OcclusionEffects:
 
 
 def _histograms(probs: Array) -> Array:
-    """(C, 100) of (T, C); values outside 0 to 1 by rounding are in the first or last bin."""
+    """Return (C, 100) histograms of (T, C), with rounding clipped to the ends."""
     bins = np.clip((probs * np.float32(HISTOGRAM_BINS)).astype(np.int64), 0, HISTOGRAM_BINS - 1)
     classes = probs.shape[1]
     cells = np.arange(classes) * HISTOGRAM_BINS + bins

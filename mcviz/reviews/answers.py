@@ -79,7 +79,7 @@ class Decision:
 
 
 class Answers(ABC):
-    """What people can answer about the examples of a run.
+    """The possible answers about a run's examples.
 
     Attributes:
         run: whose examples they are.
@@ -95,7 +95,7 @@ class Answers(ABC):
 
     @abstractmethod
     def label_text(self, example: int) -> str | None:
-        """Return the given label of an example as `ReviewRow` has it; None where nobody knows it."""
+        """Return an example's given label for `ReviewRow`, or None."""
 
     @abstractmethod
     def shortcuts(self, example: int) -> dict[str, Answer]:
@@ -103,11 +103,11 @@ class Answers(ABC):
 
     @abstractmethod
     def read(self, row: ReviewRow) -> Decision | None:
-        """Read the decision of a line of the history; None where it does not apply to this run."""
+        """Read a decision from history; None if it does not apply."""
 
     @abstractmethod
     def tabulate(self, decisions: Sequence[Decision]) -> pd.DataFrame:
-        """Tabulate decisions, a row each: the example with its label and prediction, who decided, and what."""
+        """Tabulate decisions: example, label, prediction, reviewer, decision."""
 
     def _rows(self, decisions: Sequence[Decision], columns: list[str]) -> pd.DataFrame:
         return self.run.scores().loc[[decision.example for decision in decisions], columns].reset_index()
@@ -139,7 +139,7 @@ class LabelAnswers(Answers):
 
     @abstractmethod
     def errors_by_class(self, labels: np.ndarray, wrong: np.ndarray) -> list[int]:
-        """Return for each class how many given labels are wrong, by new labels and (N,) bool, where some is."""
+        """Return wrong given labels by class, from new labels and (N,) bool."""
 
     @abstractmethod
     def names(self, labels: np.ndarray) -> np.ndarray:
@@ -151,7 +151,7 @@ class LabelAnswers(Answers):
 
     @abstractmethod
     def choices(self, decision: Decision) -> list[str]:
-        """Return a decision as names of classes, or as an answer that names none; empty where that loses some."""
+        """Return a decision as class names or an answer; empty if lossy."""
 
     @abstractmethod
     def from_choices(self, choices: Sequence[str]) -> Answer | None:
@@ -247,7 +247,7 @@ class ClassSets(LabelAnswers):
         self.given = unknown if run.labels is None else run.labels
 
     def text_of(self, has_class: Iterable[bool]) -> str:
-        """Return the text of what is said of all classes."""
+        """Return the text of a statement on all classes."""
         return encode_classes(dict(zip(self.run.class_names, map(bool, has_class), strict=True)))
 
     def label_text(self, example: int) -> str | None:

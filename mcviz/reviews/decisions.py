@@ -1,4 +1,4 @@
-"""The current state of a run's reviews, and what it comes to: corrected labels, and the accuracy by them."""
+"""The state of a run's reviews: corrected labels, and accuracy by them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

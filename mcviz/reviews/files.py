@@ -1,8 +1,7 @@
-"""Reviews as files to take away; Label Studio's annotations and the decisions of a shared page as reviews.
+"""Reviews as files; annotations of Label Studio and decisions of shared pages as reviews.
 
-Where a file goes follows from the run and its reviews alone, never from what lies there: a plan that was done in part
-is the same when it is made again, and the rest of it is done. Nothing is overwritten, no link is followed, and nothing
-outside of the folder is touched.
+A plan of moves depends on the run and reviews alone, so an interrupted one can be repeated. It overwrites nothing,
+follows no link, and stays within the folder.
 """
 
 import io
@@ -50,9 +49,9 @@ class Move:
 
 
 def plan_moves(run: Run, known: ReviewSummary) -> list[Move]:
-    """Plan which files move where, by what reviewers settled.
+    """Plan moves of files by settled reviews.
 
-    A file keeps its name, unless another example has or gets the place: then `1.png` of cat is `1-from-cat.png`.
+    A file keeps its name if it is free: else `1.png` of cat becomes `1-from-cat.png`.
 
     Args:
         run: a classification with labels, of files in a folder a class.
@@ -117,7 +116,7 @@ def find_open_moves(folder: str | os.PathLike[str], moves: list[Move]) -> list[M
 
 
 def move_files(folder: str | os.PathLike[str], moves: list[Move]) -> None:
-    """Move files, one after the other; what was moved before an error stays so, and the rest can be moved again.
+    """Move files in order; after an error, moved ones stay and others can follow.
 
     Raises:
         InvalidInputError: as `find_open_moves`, before anything is moved.
@@ -139,7 +138,7 @@ def move_files(folder: str | os.PathLike[str], moves: list[Move]) -> None:
 
 
 def _find_file(root: Path, name: str) -> os.stat_result | None:
-    """Find a file below a folder, without following links; None where there is none.
+    """Find a file below a folder without following links, or None.
 
     Raises:
         InvalidInputError: it is another thing than a file, or a part of its path is another thing than a folder.
@@ -255,12 +254,11 @@ def label_studio_setup(run: Run) -> str:
 
 
 def _hotkey_attribute(answer: str) -> str:
-    """The hotkey of a class that is named like a key; by default Label Studio gives the class 0 the key 1."""
+    """Return the hotkey attribute; Label Studio gives class 0 the key 1."""
     return f' hotkey="{answer}"' if len(answer) == 1 and answer.isascii() and answer.isalnum() else ""
 
 
 def _task_content(run: Run, example: int, picture: Callable[[np.ndarray], str] | None) -> dict[str, Any]:
-    """The content of an example, by the name of its field in `label_studio_setup`."""
     content = _content(run)
     _, field = content.tag
     if content.of_images:
@@ -269,7 +267,6 @@ def _task_content(run: Run, example: int, picture: Callable[[np.ndarray], str] |
 
 
 def _content(run: Run) -> Content:
-    """How the examples are stored that are in a run."""
     return run.kind.content if run.manifest.has_examples else Content()
 
 
@@ -350,7 +347,7 @@ def read_reviews(run: Run, content: bytes) -> list[Entry]:
 
 @dataclass(frozen=True)
 class ImportedReviews:
-    """What an import of reviews came to.
+    """The result of an import of reviews.
 
     Attributes:
         added: the lines that were new.
@@ -366,7 +363,7 @@ class ImportedReviews:
 
     @property
     def in_words(self) -> str:
-        """What it came to, in sentences, with the conflicts by the numbers of their examples."""
+        """The result in sentences, with conflicting examples."""
         sentences = [f"{self.added:,} of {self.read:,} lines were new."]
         if self.changed:
             sentences.append(f"Decided otherwise before by the same person: example {list_names(self.changed)}.")
@@ -419,12 +416,11 @@ class _LabelStudioTask(msgspec.Struct):
 
 
 def read_label_studio(run: Run, content: bytes) -> list[Entry]:
-    """Read Label Studio's annotations, as it exports them in JSON, into entries for `Reviews.add_all`.
+    """Read annotations from Label Studio's JSON for `Reviews.add_all`.
 
-    A task is about the example whose id is its data's `id`, or whose number is its `example` where the run has no ids.
-    An annotation has one choice: the name of a class, "no class fits" or "the given label is wrong"; of several labels
-    an example the names of all classes that it has. A cancelled one is a skip. Its reviewer is the first text of the
-    choice's `meta`, unless somebody changed it there, or else the user there.
+    A task names its example by `id`, or `example` without ids. An annotation is a class, "no class fits" or "the given
+    label is wrong"; of several labels, all classes. A cancelled one is a skip. The reviewer is the first text of
+    `meta`, unless changed there, else its user.
 
     Raises:
         InvalidInputError: it is no such file, or names an example or a class that the run does not have.

@@ -81,10 +81,10 @@ class ReviewRow(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
 
 
 class Reviews:
-    """The decisions about a set of examples. It holds nothing open, and may be shared between threads.
+    """Decisions about a set of examples, shared by threads.
 
-    Every method raises StorageError where the file is locked, cannot be written or its disk is full, and
-    CorruptReviewsError where its content is not as it was written; then nothing is changed.
+    Methods raise StorageError if the file is locked, read-only or its disk full, and CorruptReviewsError if its content
+    changed; then nothing is written.
 
     Attributes:
         path: of the file, which the first entry creates.
@@ -211,7 +211,7 @@ class Reviews:
 
     @contextmanager
     def _transaction(self, done: str) -> Iterator[sqlite3.Connection]:
-        """Open one transaction; `done`, read or written, is the word for its error."""
+        """Open a transaction; `done` names it in errors."""
         try:
             if done == "written":
                 self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -234,7 +234,6 @@ class Reviews:
             raise self._storage_error(error, done) from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Create the tables of a new file, upgrade an older one, and refuse any other."""
         if _is_new(connection):
             connection.execute(f"PRAGMA application_id = {APPLICATION}")
             connection.execute(f"PRAGMA user_version = {REVIEWS_FORMAT}")
@@ -247,7 +246,7 @@ class Reviews:
             connection.execute(f"PRAGMA user_version = {REVIEWS_FORMAT}")
 
     def _check_format(self, connection: sqlite3.Connection) -> int:
-        """Return the format of the file; refuse another kind, version or set of examples, and other tables."""
+        """Return the file's format; refuse others."""
         if _application_id(connection) != APPLICATION:
             raise self._damage_error("it is no file of reviews")
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -295,12 +294,12 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 def encode_classes(classes: Mapping[str, bool]) -> str:
-    """Write what is said of classes as JSON: by name whether the example has each; of others nothing is said."""
+    """Write statements on classes as JSON: membership by name."""
     return json.dumps(dict(classes), sort_keys=True, ensure_ascii=False)
 
 
 def decode_classes(text: str) -> dict[str, bool]:
-    """Read what `encode_classes` writes.
+    """Read the form of `encode_classes`.
 
     Raises:
         InvalidInputError: it is something else.
@@ -351,12 +350,12 @@ def _insert(connection: sqlite3.Connection, entry: Entry) -> None:
 
 
 def _checksum(values: list[Any]) -> str:
-    """The SHA-256 of a line's values as JSON, in the order of the columns."""
+    """Return the SHA-256 of a line's values as JSON, in column order."""
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
 def _is_new(connection: sqlite3.Connection) -> bool:
-    """Whether the file is empty, but for what SQLite writes before the first transaction."""
+    """Return whether the file has only SQLite's first content."""
     return not _statements(connection) and _application_id(connection) == 0
 
 

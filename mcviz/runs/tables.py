@@ -159,7 +159,7 @@ def decode_table(content: bytes, count: int, columns: dict[str, str], scores: tu
 
 
 class Rows(Protocol):
-    """An array that is read where it is indexed."""
+    """An array that is read when indexed."""
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -126,14 +126,6 @@ def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: C
 def _interpret_rows(
     output: tf.Tensor, settings: ModelSettings, which: str, some_outputs: Callable[[], np.ndarray]
 ) -> tuple[tf.Tensor, OutputMeaning]:
-    """Turn (rows, C) scores or values into the predictions of the task, and say what they are taken for.
-
-    Args:
-        output: of the model.
-        settings: what is said of the model.
-        which: outputs they are, in words.
-        some_outputs: computes (n, C) of them, for when the operation that made them says nothing.
-    """
     columns, outputs = int(output.shape[1]), TASKS[settings.task].outputs
     if outputs == "values":
         values = to_outputs(output, settings.predicts, some_outputs)
@@ -154,21 +146,6 @@ def _interpret_pixels(
     which: str,
     some_outputs: Callable[[], np.ndarray],
 ) -> tuple[tf.Tensor, OutputMeaning]:
-    """Turn scores of classes for each pixel into probabilities, and say what they are taken for.
-
-    Args:
-        output: (rows, h, w, C).
-        shape: of an image that the model takes.
-        from_logits: whether they are logits; None finds out from the operation that made them.
-        which: outputs they are, in words.
-        some_outputs: computes (n, h, w, C) of them, for when that operation says nothing.
-
-    Returns:
-        (rows, H · W · C) float32, of the size of the images, and their meaning.
-
-    Raises:
-        UnsuitableModelError: the model takes no images; or several outputs in 0 to 1 that need not sum to 1.
-    """
     if len(shape) != 3:
         raise UnsuitableModelError(
             f"A model of task='segmentation' takes images, (N, H, W, channels). Received: {shape}."
