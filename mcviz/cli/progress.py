@@ -42,7 +42,7 @@ def count_progress(things: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def stage_progress() -> Iterator[Callable[[str, float], None]]:
-    """Show the current stage and the progress of all stages.
+    """Show the stage and the progress of all stages.
 
     Yields:
         A function of the name of the stage, and the share of all that is done, 0 to 1.
@@ -97,7 +97,7 @@ class _SamplingBar(tqdm):
 
 
 class _Lines:
-    """A stream that writes each drawing of a bar as a line."""
+    """A stream that writes each state of a bar as a line."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -105,7 +105,7 @@ def rmse_against_ensemble(
 def accuracy_by_ensemble_size(
     ensemble_accuracy: np.ndarray, deterministic: float | None, name: str = ACCURACY.title
 ) -> go.Figure:
-    """Draw the accuracy of the ensemble by its number of passes.
+    """Draw ensemble accuracy by number of passes.
 
     Args:
         ensemble_accuracy: (T,) accuracy of the mean of the first 1, 2, … T passes, as a fraction.
@@ -119,7 +119,7 @@ def accuracy_by_ensemble_size(
 
 
 def rmse_by_ensemble_size(ensemble_rmse: np.ndarray, deterministic: float | None, unit: str = "") -> go.Figure:
-    """Draw the RMSE of the ensemble by its number of passes.
+    """Draw ensemble RMSE by number of passes.
 
     Args:
         ensemble_rmse: (T,) RMSE of the mean of the first 1, 2, … T passes.
@@ -325,7 +325,7 @@ def _edge(classes: int, fill: dict[str, Any], *, outlined: bool) -> dict[str, An
 
 @dataclass(frozen=True)
 class _Cells:
-    """The cells that hold an example: their numbers, counts, texts and values."""
+    """Cells with examples: numbers, counts, texts and values."""
 
     numbers: np.ndarray
     counts: np.ndarray

@@ -162,7 +162,7 @@ class Cells:
 
 
 def mean_colours(counts: np.ndarray, colours: Sequence[str]) -> np.ndarray:
-    """Compute the mean colour of the examples of each cell, (K, 3) uint8.
+    """Return (K, 3) uint8 mean colours of cells.
 
     Args:
         counts: (K, G) how many examples of each of G groups each cell holds.

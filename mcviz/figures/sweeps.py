@@ -43,7 +43,7 @@ def predictions_along(
     tick_format: str,
     current: float,
 ) -> go.Figure:
-    """Draw the ensemble's predictions along a distortion of an image.
+    """Draw ensemble predictions along a distortion.
 
     Args:
         amounts: (P,) positions of the slider, ascending.

@@ -377,7 +377,7 @@ def mark_share(figure: go.Figure, share: float) -> go.Figure:
 def measures_by_passes(
     passes: np.ndarray, values: Mapping[str, np.ndarray], formats: Mapping[str, str], enough: int | None = None
 ) -> go.Figure:
-    """Draw figures by the number of passes, one below the other.
+    """Draw figures by number of passes, one below the other.
 
     Args:
         passes: (P,) numbers of passes.
@@ -584,7 +584,7 @@ def roc_curve(
     compared_with: str,
     in_distribution: str = "test images",
 ) -> go.Figure:
-    """Draw a detector's ROC curve beside another detector's.
+    """Draw two detectors' ROC curves.
 
     Args:
         false_positive_rates: (P,) shares of the in-distribution examples that are flagged, ascending.

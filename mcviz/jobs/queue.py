@@ -452,7 +452,7 @@ class Jobs:
         self._want(name, "pause")
 
     def go_on(self, name: str) -> None:
-        """Put a job that was paused, failed or died back into the queue."""
+        """Queue a paused, failed or dead job again."""
         self._want(name, "run")
 
     def stop(self, name: str) -> None:

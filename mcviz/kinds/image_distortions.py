@@ -153,7 +153,7 @@ def shift(images: ImageArray, right: float = 0.0, down: float = 0.0) -> ImageArr
 
 
 def scale(images: ImageArray, factor: float) -> ImageArray:
-    """Enlarge (above 1) or shrink (below 1) images about their centre.
+    """Scale about the centre; above 1 enlarges.
 
     Raises:
         InvalidInputError: a factor of 0 or less.

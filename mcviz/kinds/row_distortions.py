@@ -102,7 +102,7 @@ class ColumnStats:
 
 
 def column_stats(rows: RowArray) -> ColumnStats:
-    """Return the usual values of each column of rows (N, D)."""
+    """Return usual values of each column of (N, D) rows."""
     rows = rows.astype(np.float64)
     median = np.median(rows, axis=0)
     spread = MAD_TO_STD * np.median(np.abs(rows - median), axis=0)

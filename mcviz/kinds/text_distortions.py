@@ -35,7 +35,7 @@ def shuffle_words(texts: Texts, share: float = 1.0, seed: int = 0) -> Texts:
 
 
 def drop_words(texts: Texts, share: float, seed: int = 0) -> Texts:
-    """Leave out a random share of each text's words.
+    """Drop a random share of words.
 
     Raises:
         InvalidInputError: a share that is not from 0 to 1.

@@ -155,7 +155,7 @@ class Interval:
         return Interval(value, low, value + reach(self.high - self.value, other.value - other.low))
 
     def is_noise(self, most: float = math.inf) -> bool:
-        """Whether a difference may be 0, and is not beyond `most`."""
+        """Whether a difference may be 0 and is within `most`."""
         return self.low <= 0 <= self.high and max(-self.low, self.high) <= most
 
     def format(self, number: Callable[[float], str], unit: str = "") -> str:
@@ -425,7 +425,7 @@ def bounded_interval(
     *,
     sizes: Array | None = None,
 ) -> Interval:
-    """Compute a mean of bounded numbers with Gaffke's interval.
+    """Return a mean of bounded numbers with Gaffke's interval.
 
     It allows for rare numbers that were not seen (Gaffke 2005; Learned-Miller & Thomas 2020). It is conjectured to hold
     for independent numbers of any one distribution within the bounds; for counts it is Clopper and Pearson's. An unseen
@@ -470,7 +470,7 @@ def _lowest_mean(sums: Array, sizes: Array, tail: float) -> float:
     chance = min(tail, float(scipy.special.ndtr(-WEAKEST)))
 
     def find_slope(weight: float) -> float:
-        """Solve Σ shape / (1 + weight·above − slope·size) = Σ shape, by Newton from the right."""
+        """Solve Σ shape / (1 + weight·above − slope·size) = Σ shape by Newton from the right."""
         start, total = 1 + weight * above, shape.sum()
         slope, step = float(((start - shape / total) / size).min()), math.inf
         while step > RELATIVE_ROUNDING * abs(slope):

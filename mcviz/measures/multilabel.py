@@ -382,7 +382,7 @@ class ClassFigures:
 
 
 def class_figures(terms: Terms, *, groups: Array | None = None, confidence: float = 0.95) -> list[ClassFigures]:
-    """Compute the figures of each class, with intervals that resample examples.
+    """Compute figures of each class; intervals resample examples.
 
     Args:
         terms: of N examples, as `MULTILABEL.terms` gives them.
@@ -405,7 +405,7 @@ def class_figures(terms: Terms, *, groups: Array | None = None, confidence: floa
 
 
 def measure_class(terms: Terms, number: int, *, groups: Array | None = None, confidence: float = 0.95) -> ClassFigures:
-    """Compute the figures of one class; each interval holds by itself.
+    """Compute figures of one class; each interval holds by itself.
 
     Args:
         terms: as for `class_figures`.

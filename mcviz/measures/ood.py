@@ -276,7 +276,7 @@ def _principal_directions(deviations: Array, most: int) -> Array:
 
 @dataclass(frozen=True)
 class Detection:
-    """A detector's figures for one pair of sets, as fractions.
+    """A detector's figures for two sets, as fractions.
 
     Attributes:
         auroc: the chance that an example out of distribution has a higher OOD score than one in it (0.5 is guessing).
@@ -410,7 +410,7 @@ DETECTORS: dict[str, Detector] = {
 
 
 def nearest_neighbours(known: Array, vectors: Array, count: int = NEIGHBOUR_COUNT) -> Array:
-    """Compute the mean distance to the nearest `count` vectors (Sun et al. 2022).
+    """Return mean distances to the `count` nearest vectors (Sun et al. 2022).
 
     Args:
         known: (M, D); if there are fewer than `count`, all of them are neighbours.
@@ -428,7 +428,7 @@ def nearest_neighbours(known: Array, vectors: Array, count: int = NEIGHBOUR_COUN
 
 @dataclass(frozen=True)
 class PrincipalSubspace:
-    """The subspace of the first principal components of in-distribution vectors.
+    """The subspace of first principal components of in-distribution vectors.
 
     Attributes:
         centre: (D,) the mean of the vectors.
@@ -440,7 +440,7 @@ class PrincipalSubspace:
 
     @classmethod
     def fit(cls, known: Array) -> "PrincipalSubspace":
-        """Fit it to (M, D) vectors that are not all the same."""
+        """Fit to (M, D) vectors that differ."""
         from sklearn.decomposition import PCA
 
         fitted = PCA(VARIANCE, svd_solver="full").fit(known)

@@ -20,7 +20,7 @@ NOT_FROM_PASSES = frozenset(  # inputs of scores beyond the passes
 
 
 def percent(fraction: float, digits: int = 1) -> str:
-    """Format a fraction as a percentage that never rounds up to certainty.
+    """Format a percentage that never rounds up to certainty.
 
     Args:
         fraction: 0 to 1.
@@ -203,7 +203,7 @@ def select_terms(terms: Terms, chosen: Array | slice) -> dict[str, Array]:
 
 
 def join_terms(blocks: Sequence[Terms]) -> dict[str, Array]:
-    """Concatenate the terms of blocks of examples, in their order."""
+    """Concatenate terms of blocks in order."""
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
@@ -278,7 +278,7 @@ class Score:
         return NOT_FROM_PASSES.isdisjoint((*self.needs, *self.uses))
 
     def missing(self, predictions: AnyPredictions) -> list[str]:
-        """List the arrays that the score needs and the predictions lack."""
+        """List the needed arrays that predictions lack."""
         return [need for need in self.needs if getattr(predictions, need) is None]
 
     def compute(self, predictions: AnyPredictions) -> Array:

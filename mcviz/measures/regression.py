@@ -260,7 +260,7 @@ def unbounded_intervals(
     seed: int,
     differ: bool = False,
 ) -> dict[str, Interval]:
-    """Compute means of unbounded losses or sizes with their intervals.
+    """Return means of unbounded losses with intervals.
 
     No interval holds for all unbounded losses (Bahadur & Savage 1956), and small samples seldom contain the largest
     errors. So errors need `FEWEST_UNBOUNDED` examples, and differences d need (Σd²)² ≥ `FEWEST_LARGE` · Σd⁴. For

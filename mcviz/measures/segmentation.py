@@ -466,7 +466,7 @@ class PixelSums:
 
     @property
     def ece(self) -> float:
-        """The expected calibration error of all pixels (Guo et al. 2017), 0 to 1."""
+        """The expected calibration error of pixels (Guo et al. 2017), 0 to 1."""
         count, correct, confidence = self.bins.T
         return float(np.abs(confidence - correct).sum() / max(count.sum(), 1))
 
@@ -508,7 +508,7 @@ def count_pixels(mean_class: Array, confidence: Array, labels: Array, class_coun
 
 
 def join_pixels(parts: Sequence[PixelSums]) -> PixelSums:
-    """Join the sums of parts, in the order of their images."""
+    """Join sums of parts in order."""
     count, correct, confidence = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("count", "correct", "confidence")
     )

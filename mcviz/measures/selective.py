@@ -152,7 +152,7 @@ class SelectiveFigures:
 def selective_figures(
     rankings: Mapping[str, Ranking], *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
 ) -> dict[str, SelectiveFigures]:
-    """Compare orders of the same examples, with the intervals of `area_intervals`.
+    """Compare orders of the same examples, with `area_intervals`.
 
     The best of several orders is partly the best by chance. So differences of AUGRC are compared with the range, over
     all orders, of each bootstrap draw's deviations. Among equally good orders, one or more seem worse in 1 -
@@ -327,7 +327,7 @@ class Referral:
 
 
 def select_referred(uncertainty: Array, threshold: float) -> Array:
-    """Select the examples that a threshold refers; no labels are needed.
+    """Select referred examples by a threshold, without labels.
 
     Args:
         uncertainty: (N,) floating point, no NaN, high for uncertain.

@@ -40,7 +40,7 @@ class ImageSource(Protocol):
 
 
 def principal_components(images: ImageSource, count: int = COMPONENTS, progress: Progress | None = None) -> np.ndarray:
-    """Project images onto the strongest principal components of their pixels.
+    """Project images onto their strongest principal components.
 
     The components are fitted to a random sample of up to 10,000 images and 64 MB, by a randomised decomposition (Halko
     et al. 2011). Images of more than 4,096 values are first downscaled by averaging.

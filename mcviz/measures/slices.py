@@ -159,7 +159,7 @@ def scan_slices(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, ScanResult]:
-    """Find the slices that are worse than chance explains.
+    """Find slices worse than chance explains.
 
     A slice of two columns may be part of a found slice of one column. It is kept only if its z against the rest of that
     slice is above the threshold, and it replaces that slice if its own z is larger. So unrelated parts of a worse slice

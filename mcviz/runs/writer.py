@@ -196,7 +196,7 @@ def is_finished(folder: Folder, wanted: Manifest) -> bool:
 
 
 def check_known(folder: Folder, known: Mapping[str, Any], task: Task) -> None:
-    """As `check_resumable`, by what is known of the wanted run before its examples are described.
+    """Check resumability before examples are described; see `check_resumable`.
 
     Args:
         folder: of the run.

@@ -53,7 +53,7 @@ _computing = threading.Lock()  # one block at a time is on a device, while other
 
 @dataclass(frozen=True)
 class Device:
-    """Where a model computes.
+    """A device for a model.
 
     Attributes:
         place: the device, with its number where it is one of several.
@@ -133,7 +133,7 @@ def find_own_device(model: torch.nn.Module) -> torch.device:
 def copy_module(
     model: torch.nn.Module, place: torch.device, move: Callable[[torch.Tensor], torch.Tensor] | None = None
 ) -> tuple[torch.nn.Module, Pairs]:
-    """Copy a module to another device; the module stays where it is.
+    """Copy a module to another device.
 
     Args:
         model: the module.
@@ -169,7 +169,7 @@ def copy_module(
 
 
 class DeviceWeights:
-    """The tensors of a module on a device, each there once, also where several graphs use it."""
+    """A module's tensors on a device, shared by graphs."""
 
     def __init__(self, device: Device, present: Pairs) -> None:
         """Take pairs of a tensor on the processor and the same on the device."""
@@ -278,7 +278,7 @@ class DevicePart:
 
 
 def _is_memory_error(error: RuntimeError) -> bool:
-    """Return whether memory of a device ran out: MPS and the libraries of CUDA say it in words alone."""
+    """Return whether a device's memory ran out, by the message."""
     words = str(error)
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in words or "ALLOC_FAILED" in words
 

@@ -46,7 +46,7 @@ class InterceptRandomness(TorchDispatchMode):
     """
 
     def __init__(self, draw: Callable[[Any, Mapping[str, Any]], Any]) -> None:
-        """Take what draws: (operation, its arguments by name) to the operation's result."""
+        """Take a function of (operation, arguments by name) to its result."""
         super().__init__()
         self._draw = draw
         self.operations: list[str] = []

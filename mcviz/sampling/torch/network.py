@@ -147,7 +147,6 @@ def prepare_inputs(examples: Any, transform: Transform | None) -> Mapping[str, R
 
 
 def _shown(given: DataSet | np.ndarray) -> Rows:
-    """The examples as a run stores them: images, texts or rows."""
     if isinstance(given, np.ndarray):
         given = given.astype(np.float32, copy=False) if given.dtype.kind == "f" else given
         return as_images("examples", given) if given.ndim in (3, 4) else given
@@ -167,7 +166,7 @@ def _check(name: str, array: np.ndarray) -> np.ndarray:
 
 
 def _transform_examples(examples: Rows, transform: Transform) -> dict[str, Rows]:
-    """Apply the transform to a few examples twice, and to each when it is read."""
+    """Apply the transform twice to a few examples, and to others when read."""
     if not examples.shape[0]:
         raise invalid("examples", "at least one", "none")
     some = examples[spread_places(examples.shape[0])]
@@ -214,7 +213,6 @@ class _Transformed:
 
 
 def _apply(transform: Transform, example: Any) -> dict[str, np.ndarray]:
-    """What a transform makes of one example, by the names of the model's inputs."""
     example = _as_picture(example) if getattr(example, "ndim", 0) == 3 else example
     try:
         with _transforming:
@@ -320,7 +318,7 @@ def make_pixel_probabilities(logits: bool, size: tuple[int, int]) -> Callable[[t
 
 
 def _last_axes(inputs: tuple[InputSpec, ...]) -> tuple[int, int]:
-    """Height and width of the first input, where it is images, (channels, height, width)."""
+    """Return height and width of a first input (channels, height, width)."""
     shape = (0, 0, *inputs[0].shape)
     return shape[-2], shape[-1]
 
@@ -429,7 +427,7 @@ def compute_gradient_sign(
 
 @dataclass(frozen=True)
 class _TracedModel:
-    """What is known of a model for examples of one form.
+    """The traced model for examples of one form.
 
     Attributes:
         operations: that it computes.
@@ -621,7 +619,7 @@ class TorchNetwork(Network):
         return self._traced[inputs]
 
     def _traced_switched_off(self, inputs: Mapping[str, Rows]) -> _TracedModel:
-        """Return what is known of a model whose randomness can be switched off."""
+        """Return the traced model if its randomness can be off."""
         known = self._traced_for(find_specs(inputs))
         if known.always_random:
             raise explain_always_random(known.always_random)
@@ -630,13 +628,6 @@ class TorchNetwork(Network):
     def _interpret_output(
         self, returned: Any, output: torch.fx.Node | None, size: tuple[int, int]
     ) -> tuple[ToPredictions, int, OutputMeaning]:
-        """Find out what the model's output means; return the function to its predictions, and their width.
-
-        Args:
-            returned: by the model, of some examples.
-            output: in its graph; None where there is no graph.
-            size: height and width of its first input, if that is images.
-        """
         said = self.settings
         task = find_task(said.task)
         some, chosen, which = pick_output(returned, said.output, said.predicts, task.of_pixels)
@@ -720,7 +711,7 @@ class TorchNetwork(Network):
 
 
 def _as_array(tensor: torch.Tensor) -> np.ndarray:
-    """Return a tensor as an array of at least one axis, also where NumPy has no such numbers."""
+    """Return a tensor as an array, also of dtypes that NumPy lacks."""
     dense = tensor.detach().to_dense()
     return np.atleast_1d((dense.float() if dense.dtype == torch.bfloat16 else dense).numpy())
 
@@ -747,10 +738,10 @@ def _check_module(model: Any) -> None:
 def load_torch(
     function: str, *, weights: Weights | None = None, transform: str | None = None, **options: Any
 ) -> TorchNetwork:
-    """Build a PyTorch model by a function of yours, so that a run of it can be opened again.
+    """Build a PyTorch model by your function, so that its run can be opened again.
 
-    `mcviz.sample_run` and `mcviz.Sampler` take what it returns. The run names both functions, and the dashboard imports
-    them where it is started with `--import` and their package.
+    `mcviz.sample_run` and `mcviz.Sampler` take the result. The dashboard imports both named functions if `--import`
+    names their package.
 
     Args:
         function: `package.module:function`, which is called without arguments and returns a `torch.nn.Module`.

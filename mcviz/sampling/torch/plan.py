@@ -1,4 +1,4 @@
-"""The plan of a PyTorch model: a graph whose random numbers are inputs, cut where its passes begin to differ."""
+"""The plan of a PyTorch model: a graph with random inputs, cut where passes begin to differ."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -148,7 +148,7 @@ def trace(
 
 
 def _change_rate(draw: Draw, numbers: Node, rate: float | None) -> Draw:
-    """Let a dropout have another rate, in its draw and where its mask is divided by the rate of what is kept."""
+    """Change a dropout's rate in its draw and its division."""
     node, keep = numbers, 1 - draw.request.rate
     while len(node.users) == 1 and node.target not in DIVISIONS:
         node = next(iter(node.users))
@@ -196,7 +196,7 @@ class BatchAxis:
 
 
 def find_batch_axes(small: Trace, large: Trace) -> list[BatchAxis] | None:
-    """Find the axis of the batch in each tensor of the boundary; None where one has none.
+    """Return each boundary tensor's batch axis, or None.
 
     Raises:
         UntraceableError: the traces differ by more than their sizes.
@@ -257,7 +257,7 @@ class Masking:
 
 
 def find_masking(trace: Trace, number: int) -> Masking | None:
-    """Find where the mask of a draw is applied to the boundary."""
+    """Find the boundary tensor that a draw's mask multiplies."""
     draw, node = trace.draws[number], trace.numbers[number]
     scale, user = 1.0, _only_user(trace, node)
     if draw.axis or draw.is_split or draw.request.distribution != "bernoulli":
@@ -320,13 +320,13 @@ def multiply(masks: np.ndarray, scaled: np.ndarray, transposed: bool) -> np.ndar
 
 
 def _only_user(trace: Trace, node: Node) -> Node | None:
-    """Return the only node behind another one that is random, or None if there are several."""
+    """Return the only random node behind another, or None."""
     users = [user for user in node.users if user in trace.random]
     return users[0] if len(users) == 1 else None
 
 
 def _is_constant(node: Any) -> bool:
-    """Return whether a node follows from weights alone."""
+    """Return whether a node depends only on weights."""
     return isinstance(node, Node) and node.op != "placeholder" and all(map(_is_constant, node.all_input_nodes))
 
 
