@@ -1,7 +1,8 @@
 """What thresholds gain that half of the labels chose, and whether guarantees by a tolerance hold.
 
-    python benchmarks/thresholds.py gain        the F1 of a class by `mcviz thresholds --best f1`, shown and true
-    python benchmarks/thresholds.py tolerance   the accuracy that `mcviz refer` guarantees within a tolerance
+    python benchmarks/thresholds.py gain          the F1 of a class by `mcviz thresholds --best f1`, shown and true
+    python benchmarks/thresholds.py gain-of-two   the same of two classes
+    python benchmarks/thresholds.py tolerance     the accuracy that `mcviz refer` guarantees within a tolerance
 
 Every draw is a run on disk, that is decided about and asked as any other. True figures are of a population of 200,000.
 """
@@ -9,6 +10,7 @@ Every draw is a run on disk, that is decided about and asked as any other. True 
 import argparse
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +40,7 @@ def draw_class(random: np.random.Generator, examples: int, shift: float) -> tupl
     return scipy.special.expit(odds + shift).astype(np.float32), labels
 
 
-def measure_gain(draws: int, folder: Path) -> None:
+def measure_gain(of_two: bool, draws: int, folder: Path) -> None:
     """Print the gain of F1, and how far the shown F1 is from the true one."""
     print("model        positives  refused  median gain  shown − true  by the labels that chose − true")
     for model, shift in SEPARATIONS.items():
@@ -48,7 +50,7 @@ def measure_gain(draws: int, folder: Path) -> None:
             refused = 0
             for draw in range(draws):
                 probs, labels = draw_class(random, round(2 * positives / RATE), shift)
-                run = write_class(folder / f"{shift}-{positives}-{draw}", probs, labels)
+                run = write_class(folder / f"{shift}-{positives}-{draw}", probs, labels, of_two)
                 half = first_half(run)
                 try:
                     found = mcviz.thresholds(run, best="f1").classes["login"]
@@ -74,10 +76,13 @@ def draw_population(shift: float) -> tuple[Array, Array]:
     return probs, labels == 1
 
 
-def write_class(path: Path, probs: Array, labels: Array) -> Run:
-    """Write a run of one class."""
+def write_class(path: Path, probs: Array, labels: Array, of_two: bool) -> Run:
+    """Write a run of one class of several labels, or of that class as the second of two."""
     apart = 0.1 * np.minimum(probs, 1 - probs)
     passes = np.stack([probs - apart, probs + apart])[..., None]
+    if of_two:
+        both = np.concatenate([1 - passes, passes], axis=-1)
+        return mcviz.write_run(path, both, labels=labels.astype(int), class_names=["other", "login"])
     return mcviz.write_run(path, passes, labels=labels[:, None], task="multilabel", class_names=["login"])
 
 
@@ -123,7 +128,11 @@ def measure_tolerance(draws: int, folder: Path) -> None:
             assert broken <= scipy.stats.binom.isf(0.001, draws, 1 - CONFIDENCE)
 
 
-PARTS: dict[str, Callable[[int, Path], None]] = {"gain": measure_gain, "tolerance": measure_tolerance}
+PARTS: dict[str, Callable[[int, Path], None]] = {
+    "gain": partial(measure_gain, False),
+    "gain-of-two": partial(measure_gain, True),
+    "tolerance": measure_tolerance,
+}
 
 
 def main() -> None:

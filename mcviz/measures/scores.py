@@ -9,6 +9,7 @@ agree on another class than the label's say that label or model is wrong. So do 
 hesitate, as a network does that has learnt the same wrong label elsewhere.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -161,8 +162,8 @@ class PassSummary:
     Attributes:
         mean: (C,) float64, the predictive mean, as probabilities.
         std: (C,) float64, the standard deviation over the passes of each class's probability.
-        votes: (C,) int64, how many passes predict each class.
-        prediction: the class of the largest mean; the first of equal ones.
+        votes: (C,) int64, how many passes predict each class, likewise.
+        prediction: the class that is predicted: that of the largest mean, unless a threshold decides.
         passes: their number, T.
         histograms: (C, 100) int64, how many passes give a class a probability in each hundredth of 0 to 1; a
             probability between two of them is in the upper one.
@@ -178,14 +179,21 @@ class PassSummary:
     def reorder(self, classes: Array) -> "PassSummary":
         """Return the summary with the classes in another order, (C,) indices."""
         arrays = {name: getattr(self, name)[classes] for name in ("mean", "std", "votes", "histograms")}
-        return replace(self, **arrays, prediction=int(arrays["mean"].argmax()))
+        return replace(self, **arrays, prediction=int(np.flatnonzero(classes == self.prediction)[0]))
 
 
-def summarise(probs: Array) -> PassSummary:
+def find_likeliest(probs: Array) -> Array:
+    """Return the classes of the largest of (…, C) probabilities, (…) int64; the first of equal ones."""
+    likeliest: Array = probs.argmax(axis=-1)
+    return likeliest
+
+
+def summarise(probs: Array, decide: Callable[[Array], Array] = find_likeliest) -> PassSummary:
     """Sum up the passes over one example.
 
     Args:
         probs: (T, C) floating point probabilities.
+        decide: gives the (…) classes that (…, C) probabilities predict.
 
     Returns:
         Mean, standard deviation, votes and prediction.
@@ -199,8 +207,8 @@ def summarise(probs: Array) -> PassSummary:
     return PassSummary(
         mean=mean,
         std=probs.std(axis=0, dtype=np.float64),
-        votes=np.bincount(probs.argmax(axis=1), minlength=probs.shape[1]),
-        prediction=int(mean.argmax()),
+        votes=np.bincount(decide(probs), minlength=probs.shape[1]),
+        prediction=int(decide(mean)),
         passes=len(probs),
         histograms=_histograms(probs),
     )
