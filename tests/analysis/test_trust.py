@@ -12,11 +12,12 @@ from scipy.stats import binomtest
 
 import mcviz
 from mcviz.analysis.base import group_sentence
+from mcviz.analysis.calibration_sentences import calibration_sentences
 from mcviz.analysis.predictors import compute_convergence, group_by_column, main_predictors, predictors
 from mcviz.analysis.quality_trust import compare_with_deterministic
 from mcviz.errors import InvalidInputError
 from mcviz.measures import margin
-from mcviz.measures.calibration import calibration, calibration_sentences
+from mcviz.measures.calibration import calibration
 from mcviz.runs import Run
 from tests.analysis.conftest import RANKING_SCORES, SHIPPED
 from tests.cases import one_in
