@@ -108,13 +108,14 @@ class Classification(ClassProbabilities):
         prediction = self.decide(read("mean_probs"))
         if labels is None:
             return {"prediction": prediction}
-        correct = np.where(self.find_labelled(labels), prediction == labels, None)
+        correct = (prediction == labels).astype(object)
+        correct[~self.find_labelled(labels)] = None
         return {"prediction": prediction, "correct": correct}
 
     def terms_by_predictor(
         self, manifest: Manifest, passes: Any, labels: np.ndarray, deterministic: np.ndarray | None = None
     ) -> dict[str, dict[str, np.ndarray]]:
-        ways: dict[str, np.ndarray] = {"ensemble": passes.mean(axis=0)}
+        ways: dict[str, np.ndarray] = {"ensemble": self.predictions(passes).mean_probs}
         if deterministic is not None:
             ways["deterministic"] = deterministic
         return {way: calibration_terms(probs, labels, self.decide(probs)) for way, probs in ways.items()}
