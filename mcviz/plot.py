@@ -163,7 +163,7 @@ def precision_recall(run: Run, number: int = 0, threshold: float = 0.5, *, group
     """Draw precision over recall of one of several classes, by the half of the labels that chooses its threshold.
 
     Args:
-        run: of several labels an example, with labels.
+        run: of two classes, or of several labels an example, with labels.
         number: of the class, 0 to C − 1.
         threshold: that is marked, 0 to 1.
         group: one of the user's own columns, whose values are groups of examples that stay in one half.
@@ -281,7 +281,7 @@ def confusion(
     """
     require_one_class(run)
     require_any_labels(run)
-    rows, averaged = _rows(run, rows).dropna(subset="label"), None if score is None else _score(run, score)
+    rows, averaged = _rows(run, rows).dropna(subset="correct"), None if score is None else _score(run, score)
     return figures.confusion_matrix(
         rows["label"].to_numpy(int),
         rows["prediction"].to_numpy(int),
@@ -510,7 +510,7 @@ def passes(
     validate.finite("predictions", predictions)
     if run.task.has_one_class:
         return figures.class_probabilities(
-            summarise(predictions), _class_names(run), None if label is None else int(label)
+            summarise(predictions, run.task.decide), _class_names(run), None if label is None else int(label)
         )
     _require_targets(run, target)
     given = as_predictions(run, predictions[:, None])

@@ -124,7 +124,7 @@ def count_label_errors(run: Run, confidence: float = 0.95, seed: int = 0) -> Lab
     """
     validate.confidence(confidence)
     require_label_score(run)
-    run = labelled_examples(run)
+    run = labelled_examples(run.undecided)
     probs, labels = run.mean_probs, np.asarray(run.labels)
     known, (mistakes, confident) = int((labels >= 0).sum()), count_confident_mistakes(probs, labels)
     estimated = estimate_label_errors(probs, labels, confidence=confidence, seed=seed)

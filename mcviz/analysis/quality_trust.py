@@ -155,7 +155,7 @@ def measure_quality(
     sentences = task.verdict(figures["ensemble"], by_class, len(run), groups, confidence)
     sentences += [_describe_gain(run, way, figures, gains)[1] for way, gains in differences.items()]
     best = name_best_score(run, group, confidence) if task.loss.is_mistake else ""
-    sentences += filter(None, [costs_of_half(run, terms["ensemble"], group), best])
+    sentences += filter(None, [costs_of_half(run, group), best])
     by_group = _measure_groups(run, terms["ensemble"], members, **options)
     return QualityTrust(whole, score, group, confidence, figures, sentences, differences, by_class, by, by_group)
 

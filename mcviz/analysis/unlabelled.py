@@ -231,7 +231,7 @@ def estimate_accuracy(run: Run, calibrated_on: Run, confidence: float = 0.95) ->
         compare_scores(*(score_uncertainty(of_run, "max_probability") for of_run in (calibrated_on, run))),
         find_shifts(calibrated_on, run),
         tuple(warnings),
-        estimate(calibrated_on.mean_probs, labels, run.mean_probs, confidence),
+        estimate(calibrated_on.mean_probs, labels, run.mean_probs, confidence, run.task.decide),
     )
 
 

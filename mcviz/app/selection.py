@@ -97,7 +97,8 @@ def label_error_ranking(run: Run) -> dict[str, str]:
 @cached_for_run(table_key, max_entries=8)
 def doubted_labels(run: Run) -> np.ndarray:
     """Return (N,) bool: whether a label of an example is less probable to the ensemble than another answer."""
-    return np.nan_to_num(run.task.loss_of_table(table(run)).astype(np.float64)) > 0
+    run = run.undecided  # a label is no more doubtful for a threshold
+    return np.nan_to_num(run.task.loss_of_table(run.scores()).astype(np.float64)) > 0
 
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Counting probable label errors …")

@@ -266,7 +266,7 @@ def say_run(run: Run) -> None:
         task, (single, ensembles) = run.task, run.quality_by_pass
         values = float(ensembles[-1]), task.quality_of_single_pass(single)
         together, alone = (task.format_quality(value, run.manifest.unit) for value in values)
-        say(f"{task.quality_name}: ensemble {together}, mean single pass {alone}")
+        say(f"{task.sealed_quality_name}: ensemble {together}, mean single pass {alone}")
     say(f"The run is {run.path}.")
 
 

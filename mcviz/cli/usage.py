@@ -265,7 +265,13 @@ def slices() -> None:
 @click.option(
     "--recall", callback=parse_share, metavar="SHARE", help="Choose the highest thresholds with this recall likewise."
 )
-@click.option("--class", "classes", multiple=True, metavar="CLASS", help="A class whose threshold is chosen; or all.")
+@click.option(
+    "--class",
+    "classes",
+    multiple=True,
+    metavar="CLASS",
+    help="A class whose threshold is chosen; or all, of two the second.",
+)
 @click.option(
     "--tolerance",
     "tolerances",
@@ -280,10 +286,10 @@ def slices() -> None:
 def thresholds() -> None:
     """Decide about the run in folder or at fsspec address RUN, or without options print what was decided.
 
-    Of several labels an example, a class is predicted above its threshold, 0.5 at first. --best and --recall choose by
-    one half of the labels; from then on every figure is by the other half. Of numbers, an error above the tolerance is
-    a mistake, so that `mcviz refer`, `mcviz slices` and requirements take them as they take classes. The decisions are
-    kept in a file beside the run; the run stays as it is.
+    Each of several labels, or one of two classes, is predicted above its threshold, 0.5 at first. --best and --recall
+    choose by one half of the labels; from then on every figure is by the other half. Of numbers, an error above the
+    tolerance is a mistake, so that `mcviz refer`, `mcviz slices` and requirements take them as they take classes. The
+    decisions are kept in a file beside the run; the run stays as it is.
     """
 
 

@@ -172,7 +172,7 @@ class OneClass(LabelAnswers):
 
     @cached_property
     def _prediction(self) -> np.ndarray:
-        return self.run.mean_probs.argmax(axis=1)
+        return self.run.task.decide(self.run.mean_probs)
 
     def label_text(self, example: int) -> str | None:
         label = self.given[example]

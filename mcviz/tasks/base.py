@@ -379,6 +379,10 @@ class Task(ABC):
     of_pixels: bool = False
     keeps_passes: bool = True
 
+    def classes_with_thresholds(self, manifest: Manifest) -> tuple[str, ...]:
+        """Return the names of the classes whose threshold can be decided on."""
+        return ()
+
     def decided(self, decisions: Decisions, manifest: Manifest) -> "Task":
         """Return the task that decides as a user does; this one where it has nothing of which to decide."""
         return self

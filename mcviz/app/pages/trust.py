@@ -24,7 +24,7 @@ from mcviz.app.resources import check_needs, has
 from mcviz.app.state import PageState, latest_state, state_widget_args, update_state
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.regression import regression_trust
-from mcviz.app.thresholds import render_tolerance
+from mcviz.app.thresholds import render_threshold_of_two, render_tolerance
 from mcviz.app.wording import counted
 from mcviz.runs import Run
 
@@ -78,7 +78,7 @@ def render_regression(run: Run, state: PageState) -> None:
 
 
 def render_classification(run: Run, state: PageState) -> None:
-    """Render the verdict's diagram, the referral, the worst slice, and four more questions."""
+    """Render the verdict's diagram, the referral, the threshold of two classes, the worst slice, and more questions."""
     render_group_choice(run, state)
     left, right = st.columns(2, gap="medium")
     with left:
@@ -89,6 +89,8 @@ def render_classification(run: Run, state: PageState) -> None:
         render_referral(run, state)
         worst = st.container()
     render_first_referred(run, state)
+    if run.task.classes_with_thresholds(run.manifest):
+        render_threshold_of_two(run, state.trust_class, chosen_group(run, state))
     render_questions(run, state)
     with worst:
         render_worst_slice(run, state)

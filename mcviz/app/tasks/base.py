@@ -33,7 +33,7 @@ from mcviz.app.wording import (
 )
 from mcviz.measures import percent
 from mcviz.measures.intervals import finds_more_than_chance
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_numbers
 from mcviz.tasks.multilabel import SEPARATOR
 from mcviz.text import list_names, one_line
 
@@ -377,7 +377,7 @@ class TaskRenderer(ABC):
 
     def _describe_found(self, run: Run) -> str:
         """Say how many mistakes are among the first of the ranking, as the end of a sentence."""
-        labelled = run.manifest.labelled
+        labelled = len(labelled_numbers(run))
         first = min(MOST_FIRST, labelled // 5)
         count, early = _count_mistakes(run, first)
         if not self.marks_mistakes and not first:
