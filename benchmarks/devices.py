@@ -81,7 +81,7 @@ def resnet50() -> "torch.nn.Module":
 
 
 def list_networks() -> "dict[str, Network]":
-    """List the networks of docs/speed.md, and two large ones."""
+    """List the networks of docs/appendix/speed.md, and two large ones."""
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else None
     from benchmarks.torch_sampling import NETWORKS, Network, images
 

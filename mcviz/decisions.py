@@ -1,4 +1,4 @@
-"""The decisions of a user about a run: the thresholds of its classes, and the tolerances of its targets."""
+"""A user's decisions about a run: thresholds of classes, tolerances of targets."""
 
 import base64
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Devices that models compute on, by name, as far as they are known without any framework."""
+"""Names of devices, as far as they need no framework."""
 
 import platform
 import re

@@ -177,7 +177,7 @@ def keep_runs_from_import(runs: Path) -> None:
 
 
 def _look_in_working_directory() -> None:
-    """Let Python find code in the working directory, behind all else, unless it is where runs are."""
+    """Append the working directory to the import path, unless it holds runs."""
     here, runs = Path.cwd(), Path(os.environ.get(CACHE_VARIABLE) or "cache").resolve()
     if str(here) not in sys.path and not here.is_relative_to(runs):
         sys.path.append(str(here))

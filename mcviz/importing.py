@@ -1,4 +1,4 @@
-"""A run of passes that were made elsewhere: by another framework, an ensemble, test-time augmentation."""
+"""A run of passes from another framework, an ensemble or test-time augmentation."""
 
 import errno
 import hashlib
@@ -308,7 +308,7 @@ class _Source:
 
 @contextmanager
 def _open_passes(given: Any) -> Iterator[np.ndarray]:
-    """Open passes as a numpy array; lazy ones are copied chunk by chunk into a temporary file, which is mapped."""
+    """Open passes as a NumPy array; copy lazy ones into a mapped temporary file."""
     whole = isinstance(given, np.memmap) and given.filename and not isinstance(given.base, np.ndarray)
     if whole and given.mode != "c":
         yield given
@@ -348,7 +348,7 @@ def _explain_full_disk() -> Iterator[None]:
 
 
 def _has_dtype(given: Any) -> bool:
-    """Whether it has a dtype of numpy's; tensors of PyTorch and TensorFlow, which are in memory, have their own."""
+    """Return whether it has a NumPy dtype; tensors have their own."""
     try:
         np.dtype(given.dtype)
     except TypeError:
@@ -367,7 +367,7 @@ def _copy_to_file(lazy: Any, file: Any) -> np.memmap:
 
 
 def _reserve(file: Any, size: int) -> None:
-    """Take the bytes of a file from the disk: where that is full, writing to a map would end the process."""
+    """Reserve disk space: a full disk would end a process that writes to a map."""
     if shutil.disk_usage(file.name).free < size:
         raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: they take {size:,} bytes")
     if hasattr(os, "posix_fallocate"):
@@ -395,14 +395,14 @@ def _stack_to_file(passes: Iterable[Any], file: Any) -> np.memmap:
 
 
 def _map_again(array: np.memmap, mode: Literal["r", "r+"] = "r") -> np.memmap:
-    """Map the file of an array anew, since pages that were touched count as memory until their map is closed."""
+    """Map the file again: touched pages count as memory until then."""
     order: Literal["C", "F"] = "C" if array.flags.c_contiguous else "F"
     assert array.filename is not None
     return np.memmap(array.filename, array.dtype, mode, array.offset, array.shape, order)
 
 
 def _chunk_slices(shape: tuple[int, ...], chunks: Any) -> Iterator[tuple[slice, ...]]:
-    """The parts of an array as it is stored: Zarr's and HDF5's sizes of a chunk, or Dask's of each."""
+    """Return stored parts: chunks of Zarr, HDF5 or Dask."""
     if chunks is None:
         chunks = (max(1, BLOCK_VALUES // int(np.prod(shape[1:]))), *shape[1:])
     edges = []
@@ -445,7 +445,7 @@ def _build_data_set(data: Any, labels: Any, ids: Any, columns: Any, task: str) -
 
 
 def _tell(trial: ImportTrial, tried: Callable[[ImportTrial], None] | None, *, known: bool) -> None:
-    """Hand a trial to whoever asks for it, or else warn where it is not known."""
+    """Pass a trial to the caller, or warn."""
     if tried is not None:
         tried(trial)
     elif trial.labels.advice and not known:
@@ -455,7 +455,7 @@ def _tell(trial: ImportTrial, tried: Callable[[ImportTrial], None] | None, *, kn
 def _crop_images(
     images: Images | None, preprocessing: Preprocessing | None, maps: LabelMaps | None
 ) -> tuple[Images | None, Size | None]:
-    """Return images as they are shown, pictures of at most 512 pixels a side; and the proportions of their crop."""
+    """Return displayed images, of at most 512 pixels a side, and their crop."""
     crop = None if preprocessing is None or not preprocessing.crop or maps is None else (maps.height, maps.width)
     if not isinstance(images, Pictures):
         return images, crop

@@ -1,4 +1,4 @@
-"""The types of a run's manifest: its examples, its model, how its numbers were made, and its files."""
+"""The types of a manifest: examples, model, origin of numbers, files."""
 
 import hashlib
 import json
@@ -590,7 +590,7 @@ def _join(numbers: tuple[float, ...]) -> str:
 
 
 def _power_of_two(most: int) -> int:
-    """The largest power of two that is at most that, and at least 1."""
+    """Return the largest power of two up to a number, at least 1."""
     return 1 << (max(most, 1).bit_length() - 1)
 
 

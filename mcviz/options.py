@@ -1,7 +1,6 @@
-"""The options of `mcviz sample`, `check` and `import`, in groups that these commands share.
+"""The options of `mcviz sample`, `check` and `import`, in shared groups.
 
-An option is one field: its name, its type, an `Option` and its default. The command line, the arguments that a job may
-have and is given, and its field on the page Runs follow from it.
+A field holds name, type, `Option` and default. The command line, job arguments and the form on Runs derive from it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -158,7 +157,6 @@ def _parse_task(text: str) -> str:
 
 
 def _parse_number(text: str) -> str:
-    """The number of a class, or that there is none, as it is typed."""
     if text != NO_CLASS and not (text.isdecimal() and int(text) <= 255):
         raise ValueError(f"expected a number from 0 to 255, or {NO_CLASS}, received {text!r}.")
     return text
@@ -199,7 +197,6 @@ def _parse_class_names(text: str) -> tuple[str, ...]:
 
 
 def _read_lines(path: str, trimmed: Callable[[str], str] = str) -> tuple[str, ...]:
-    """The lines of a file, such as the words of a vocabulary in the order of their numbers."""
     try:
         return tuple(trimmed(Path(path).read_text(encoding="utf-8-sig")).splitlines())
     except (OSError, UnicodeDecodeError) as error:
@@ -224,7 +221,6 @@ def _parse_pairs(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 
 
 def _parse_renamed(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Pairs of an old and a new name, each in a text of its own, or separated by commas."""
     pairs: list[str] = []
     for text in texts:
         parts = text.split(",")

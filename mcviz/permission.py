@@ -1,11 +1,8 @@
 """Permission to change runs, derived files and reviews.
 
-Every function that writes for the dashboard asks here first; the pages ask too, and draw no control that would be
-refused. Two environment variables restrict who may write.
-
-`MCVIZ_READ_ONLY`: nobody may, in any process, unless it is empty, 0, false, no or off. `MCVIZ_WRITERS`: of the users of
-the dashboard only these may, addresses separated by commas or spaces; where it is empty, nobody. The list does not
-apply to commands in a terminal, whose users can write the files anyway.
+Every function that writes for the dashboard asks here first. `MCVIZ_READ_ONLY` forbids all changes unless it is empty,
+0, false, no or off. `MCVIZ_WRITERS` lists addresses of users of the dashboard, separated by commas or spaces; if empty,
+nobody. It does not bind commands in a terminal, whose users can write the files anyway.
 """
 
 import os

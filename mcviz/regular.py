@@ -1,4 +1,4 @@
-"""Regular files: unlike a named pipe they do not block, and unlike a device they end."""
+"""Regular files: they neither block like pipes nor run on like devices."""
 
 import os
 import stat

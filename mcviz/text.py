@@ -1,4 +1,4 @@
-"""Text that others wrote (names of classes and runs, paths, messages), made safe to print; and numbers as text."""
+"""Text of others, made safe to print; and numbers as text."""
 
 import re
 import unicodedata

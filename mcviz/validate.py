@@ -1,6 +1,6 @@
-"""Checks of input: each returns the clean value, or raises an error in one form of words.
+"""Checks of input: each returns the clean value or raises an error.
 
-"`passes` should be a whole number of at least 1. Received: 0." A sentence on what to do follows where it is not plain.
+The form is "`passes` should be a whole number of at least 1. Received: 0.", and a sentence of advice if needed.
 """
 
 import math

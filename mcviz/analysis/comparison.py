@@ -1,7 +1,4 @@
-"""Comparison of two runs: is the second one better, and for which examples does it predict something else?
-
-Nothing here needs TensorFlow.
-"""
+"""Compare two runs: which is better, and which predictions changed. No TensorFlow."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -215,7 +212,6 @@ class Comparison:
         ]
 
     def _repr_html_(self) -> str:
-        """The comparison as a notebook shows it."""
         names = name_apart(self.one, self.other)
         rows = [("measure", *names, "difference", ""), *self.text_rows]
         sentences = (self.examples_in_words, *self.notes, self.in_words)
@@ -285,7 +281,6 @@ def check_comparable(one: Manifest, other: Manifest) -> None:
 
 
 def _describe_predicted(manifest: Manifest, other: Manifest) -> dict[str, str]:
-    """Describe what a run that is compared with another predicts, by what has to be the same."""
     facts = {
         "number of classes": str(manifest.classes),
         "targets": ", ".join(manifest.targets),
@@ -480,7 +475,6 @@ def select_labelled(one: Run, pairs: Pairs) -> Pairs:
 
 
 def _compute_changes(one: Run, other: Run, pairs: Pairs) -> Changes:
-    """Compute the changes of the predictions, with the classes of the other run in the order of the first."""
     task, order, parts = one.task, class_order(one, other), []
     before, after = one.lazy_mean_predictions, other.lazy_mean_predictions
     of_other = other.task.beside(task, order)
@@ -492,7 +486,6 @@ def _compute_changes(one: Run, other: Run, pairs: Pairs) -> Changes:
 
 
 def _is_unchanged(one: Run, other: Run, pairs: Pairs, terms: tuple[Terms, Terms]) -> bool:
-    """Whether two runs pair one to one, and have the same labels, stored predictions, and terms of their measures."""
     if pairs.labels_differ or not len(pairs) == len(one) == len(other):
         return False
     same = [np.array_equal(values, terms[1][name], equal_nan=True) for name, values in terms[0].items()]
@@ -506,7 +499,6 @@ def _is_unchanged(one: Run, other: Run, pairs: Pairs, terms: tuple[Terms, Terms]
 def _compare_terms(
     quality: Quality, terms: tuple[Terms, Terms], paired: bool, groups: Sequence[Array | None], confidence: float
 ) -> list[MeasureComparison]:
-    """Compare two runs by their measures; where they share no example, each has its own, and there is no difference."""
     if paired:
         return compare_measures(quality, *terms, groups=groups[0], confidence=confidence)
     one, other = (
@@ -560,7 +552,7 @@ def _compute_terms(
 
 
 def _uncertainty(run: Run, examples: Array, score: str) -> Array:
-    """Return (n,) floating point: a score of some examples, high for uncertain."""
+    """Return (n,) scores, high for uncertain."""
     return run.score_registry[score].uncertainty(run.scores()[score].to_numpy()[examples])
 
 

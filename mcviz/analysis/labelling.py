@@ -38,7 +38,7 @@ SCORES_OF_METHOD: Mapping[Method, tuple[str, ...]] = {  # of which it chooses by
 USUAL_ISSUES = 100  # labels that are listed where it is not known how many are wrong
 OUT_OF_FOLD = (
     "Was the model trained on these labels? Then it has learnt the wrong ones too, and list and count miss most of "
-    "them: predict each example by a model that was trained without it, as docs/recipes.md does out of fold."
+    "them: predict each example by a model that was trained without it, as docs/how-to/recipes.md does out of fold."
 )
 
 

@@ -1,4 +1,4 @@
-"""The similarity of a run's examples, and the layouts of the map by it: principal components and t-SNE."""
+"""Similarity of examples, and layouts of the map: principal components and t-SNE."""
 
 from collections.abc import Callable
 

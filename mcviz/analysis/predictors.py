@@ -13,11 +13,11 @@ import numpy as np
 
 from mcviz import validate
 from mcviz.analysis.base import convergence_score, find_groups, ranking_scores, require_labels, require_one_class
+from mcviz.analysis.calibration_sentences import calibration_sentences
 from mcviz.errors import InvalidInputError
 from mcviz.measures import percent
 from mcviz.measures.calibration import (
     Calibration,
-    calibration_sentences,
     calibration_terms,
     cross_fit_temperature,
     equal_width_edges,

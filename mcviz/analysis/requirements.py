@@ -1,4 +1,4 @@
-"""Requirements on a run's figures, as a pipeline asks for them, and whether they are met."""
+"""Requirements on figures of a run, as a pipeline states them."""
 
 import json
 import math
@@ -193,7 +193,6 @@ class Requirement:
         return run
 
     def _find_measure(self, known: Mapping[str, Interval], tasks: Iterable[Task]) -> Measure:
-        """Find the measure among those that a task declares: of all examples where they are known, and of a class."""
         declared: dict[str, Measure] = {}
         of_class: dict[str, Measure] = {}
         for task in tasks:
@@ -212,7 +211,6 @@ class Requirement:
         return offered_here[self.measure]
 
     def _judge_parts(self, measure: Measure, run: Run | None, confidence: float) -> list[PartJudgement]:
-        """Judge every part that it names, the worst first."""
         run = labelled_examples(self._require_run(run))
         of_two = self.measure == "roc_auc" and len(run.class_names) == 2
         if isinstance(measure, ClassMeasure) and not of_two and not self.is_of_class:
@@ -242,7 +240,6 @@ class Requirement:
         return sorted(judged, key=lambda part_judged: self._value(part_judged.found) * (1 if lowest_first else -1))
 
     def _select_large(self, parts: list[Part]) -> list[Part]:
-        """Leave out parts of too few examples where the requirement says so, and refuse them where it does not."""
         fewest = max(1, FEWEST_IN_GROUP if self.fewest is None else self.fewest)
         counts = list(map(count_examples, parts))
         large = [part for part, count in zip(parts, counts, strict=True) if count >= fewest]
@@ -342,7 +339,6 @@ class NonInferiority:
         return found.get(self.measure, Interval(math.nan))
 
     def _describe_limit(self, measure: Measure, comparison: Comparison) -> str:
-        """Say that the margin is smaller than so many examples can show."""
         assert comparison.terms is not None
         same, margin = comparison.terms[0], _bound(self.margin, self.percent)
         best = _worse(measure, self._difference(comparison, same, same)).high
@@ -417,7 +413,6 @@ def parse_non_inferiority(text: str) -> NonInferiority:
 
 
 def _worse(measure: Measure, difference: Interval) -> Interval:
-    """By how much a second run is worse."""
     if measure.better == "high":
         return Interval(-difference.value, -difference.high, -difference.low)
     return difference
@@ -446,7 +441,6 @@ def _check_percent(requirement: Requirement | NonInferiority, measure: Measure) 
 
 
 def _check_bounds(requirement: Requirement, measure: Measure) -> None:
-    """Refuse what every value of a measure meets, or none."""
     bound, is_met = _bound(requirement.number, requirement.percent), OPERATORS[requirement.comparison]
     low, high = (is_met(end, bound) for end in measure.bounds)
     if low == high:
@@ -455,7 +449,6 @@ def _check_bounds(requirement: Requirement, measure: Measure) -> None:
 
 
 def _format_range(measure: Measure, bounds: tuple[float, float]) -> str:
-    """Format the values that a measure can take, such as "0 to 1, which is 0% to 100%"."""
     low, high = bounds
     if math.isinf(high):
         return f"{low:g} and up"

@@ -1,4 +1,4 @@
-"""How far a run of segmentation can be trusted: Dice, each class, the calibration of its pixels, and its scores."""
+"""Trust in a segmentation: Dice, classes, calibration of pixels, and scores."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -115,7 +115,6 @@ def _measure_classes(run: Run, options: dict[str, Any]) -> dict[str, MapFigures]
 
 
 def _calibration_sentence(excess: Mapping[str, Interval]) -> str:
-    """Say of which pixels the probabilities are too high or too low on average."""
     named = [f"{word} of {_list_pixels(names)}" for word, names in find_biased(excess).items()]
     if named:
         return f"Probabilities are {', and '.join(named)}: on average, and beyond chance."

@@ -1,7 +1,6 @@
-"""Fields of a dataclass as an address: the type of a field says how its text is read and written.
+"""Fields of a dataclass as an address: the type of a field defines its text.
 
-What the type cannot say, such as a bound that depends on the run, stands beside it: `Annotated[type, InRun(…)]`, or
-`Annotated[type, OwnText(…)]` where the text is of a form of its own.
+`Annotated[type, InRun(…)]` adds a bound by the run, `Annotated[type, OwnText(…)]` a text form.
 """
 
 import re
@@ -166,7 +165,6 @@ class AddressField:
         return get_origin(self.kind) is tuple
 
     def _convert(self, text: str, kind: Any, run: RunLimits) -> Any:
-        """Return a text, or the number that it is, as a value of a type that the run allows; None if it is none."""
         for value in (parse_whole(text), text, parse_number(text, -inf, inf)):
             if value is not None:
                 try:

@@ -9,6 +9,7 @@ from plotly.graph_objects import Figure
 
 from mcviz import plot
 from mcviz.analysis.base import find_groups, group_sentence
+from mcviz.analysis.calibration_sentences import calibration_sentences
 from mcviz.analysis.predictors import (
     CLASS_COLUMNS,
     group_by_column,
@@ -50,7 +51,6 @@ from mcviz.measures.calibration import (
     add_predictors,
     calibration,
     calibration_by_group,
-    calibration_sentences,
     calibration_text,
     find_verdict,
 )

@@ -1,4 +1,4 @@
-"""Explanations of a prediction: the nearest examples in the model's own features, and the evidence in the input.
+"""Explanations: nearest examples by the model's features, and evidence in the input.
 
 Both ask the model, so they are computed on demand.
 """
@@ -155,7 +155,7 @@ def _load_effects(run: Run, content: Any, parts: Parts, stoppable: bool) -> Occl
 
 
 def _compute_effects(run: Run, content: Any, parts: Parts) -> OcclusionEffects:
-    """Compute the effects block by block, so that memory stays bounded whatever the size of an input."""
+    """Compute effects in blocks, so that memory stays bounded."""
     prepared, passes = sampler(run), _passes(run)
 
     def predict(contents: np.ndarray) -> np.ndarray:
@@ -187,5 +187,5 @@ def _find_neighbours(run: Run) -> "Neighbours":
 
 @cached_for_run(numbers_key, max_entries=2)
 def _neighbours_cache(run: Run) -> "list[Neighbours]":  # noqa: ARG001 (the key)
-    """Return a list that is filled outside: a bar that a cached function renders is rendered again at each hit."""
+    """Return a list outside the cache, which would render the bar at each hit."""
     return []

@@ -1,7 +1,7 @@
-"""Filters: which examples of a run are selected, in a form that fits into an address.
+"""Filters of examples, in a form that fits into an address.
 
-A filter is one field of `Filters`. Its type says how it is read and written (`app/address.py`) and which control it
-has; the `Filter` beside the type, which examples it keeps and what it is called.
+A filter is a field of `Filters`. Its type defines its text and its control, the `Filter` beside it its examples and
+words.
 """
 
 import json
@@ -191,7 +191,7 @@ def _read_ranges(text: str, run: RunLimits) -> tuple[ColumnFilter, ...]:
 
 
 def _write_ranges(value: tuple[ColumnFilter, ...]) -> str:
-    """Write ends exactly, so that no example at an end is lost; nothing where one is open."""
+    """Write exact ends; "" if one is open."""
     ends = (
         (column.name, *(repr(float(end)) if isfinite(end) else "" for end in (column.low, column.high)))
         for column in value
@@ -200,7 +200,6 @@ def _write_ranges(value: tuple[ColumnFilter, ...]) -> str:
 
 
 def _read_columns(text: str, run: RunLimits) -> tuple[ColumnFilter, ...]:
-    """Read JSON: a list of values, a text to be contained, or the ends of a range for each column."""
     try:
         content = json.loads(text) if text else {}
     except (ValueError, RecursionError):
@@ -254,7 +253,7 @@ class Filter:
 
 
 def _of_class(column: Literal["label", "prediction", "wrong"], called: str) -> Filter:
-    """Return the filter of class indices, one of which is the label, or the ensemble's prediction."""
+    """Keep examples with a class as label or prediction."""
     return Filter(
         lambda value, table: _has_class(column, value, table),
         lambda value, names, _: f"{called} {' or '.join(names[index] for index in value)}",

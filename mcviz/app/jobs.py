@@ -1,7 +1,4 @@
-"""Jobs on a page: state, progress and first findings of each; and whether a ranking holds that was sampled again.
-
-Here too what this server offers to them: models and data that its operator has put in place.
-"""
+"""Jobs on a page: state, progress and findings; and models and data for them."""
 
 import hashlib
 import os
@@ -232,7 +229,6 @@ def _finished_passes(entry: FoundJob) -> int:
 
 
 def _render_findings(job: str, progress: JobProgress) -> None:
-    """Render the quality of the ensemble, and its most uncertain examples."""
     if not progress.top:
         return
     seen = f"of the first {progress.seen:,}" if progress.seen < progress.examples else f"of all {progress.examples:,}"
@@ -331,7 +327,6 @@ def _digest(examples: np.ndarray) -> str:
 
 
 def _render_result(selection: Selection, entry: FoundJob) -> None:
-    """Whether the ranking holds: in a sentence, by every score, and example by example."""
     examples, run = np.sort(selection.examples), selection.run
     try:
         again = open_cached_run(open_jobs().run_of(entry.job))
@@ -357,13 +352,12 @@ def _render_result(selection: Selection, entry: FoundJob) -> None:
 
 
 def _orders(run: Run, first: pd.DataFrame, fresh: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """The examples by a score, most uncertain first, of the run and of the fresh passes."""
     one, other = (most_uncertain_first(name, scores[name].to_numpy(), run.score_registry) for scores in (first, fresh))
     return one, other
 
 
 def _sizes(count: int) -> list[int]:
-    """How many first examples are looked at: ten, and a tenth where that is more; fewer of a small selection."""
+    """Return ten, and a tenth of the examples if that is more."""
     few = min(FIRST, count // 2)
     return sorted({max(1, few), max(1, few, round(count / 10))})
 
@@ -393,7 +387,6 @@ def _by_example(
     order: np.ndarray,
     other: np.ndarray,
 ) -> None:
-    """The first of the ranking with both their ranks and values."""
     score = run_scores(run)[name]
     ranks = np.empty(len(examples), int)
     ranks[other] = np.arange(1, len(examples) + 1)

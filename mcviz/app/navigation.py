@@ -1,4 +1,4 @@
-"""The pages: their titles and needs of a run, how one is opened, and what several of them have: a head, and choices."""
+"""The pages: titles, needs, links, and the head and choices that they share."""
 
 import shlex
 from collections.abc import Callable, Collection
@@ -257,7 +257,6 @@ def render_no_runs() -> None:
 
 
 def _new_run_folder() -> str:
-    """Return a folder for a new run as one types it; no visitor is told where others are."""
     folder = cache_folder()
     if folder.is_absolute() and not folder.is_relative_to(Path.cwd()):
         return "$MCVIZ_CACHE/NAME"

@@ -1,8 +1,7 @@
-"""The server of the dashboard: its start, what it lets a visitor take, and the one that `mcviz dashboard` runs.
+"""The server of the dashboard: its start, and limits on visitors.
 
-Below stands all that this app takes of Streamlit beside what it offers in `st`. Tried with Streamlit 1.67.0; after an
-update, tests/app and tests/browser say what is left of it. What the browser's scripts take stands in
-components/internals.js.
+The only file that uses Streamlit beyond `st`, tried with 1.67.0. tests/app and tests/browser show breakage after an
+update. Internals of its scripts are in components/internals.js.
 """
 
 import asyncio
@@ -189,7 +188,6 @@ class Limits:
             self.arriving = +self.arriving  # without those of whom nothing arrives
 
     def _make_room(self, session: str, size: int, largest: int) -> bool:
-        """Return whether an upload fits, once earlier ones of its session have made room for it."""
         uploads = uploaded_files()
         own = uploads.file_storage.get(session, {})
         room = A_SESSION * largest - self.arriving[session] - size
@@ -245,7 +243,7 @@ class StyledPages:
 
 
 def _early_code() -> list[str]:
-    """Return the names of the frontend's files that every page needs, and that it asks for only when it draws them."""
+    """Return the frontend files that every page requests late."""
     return [file.name for part in EARLY for file in Path(get_static_dir(), "static", "js").glob(f"{part}.*.js")]
 
 
@@ -261,7 +259,6 @@ def _inactive(sessions: list[str]) -> list[str]:
 
 
 def _free(sessions: list[str]) -> None:
-    """Remove the files of sessions that have not come back."""
     for session in _inactive(sessions):
         uploaded_files().remove_session_files(session)
 
@@ -368,7 +365,7 @@ def _is_error(record: logging.LogRecord) -> bool:
 
 
 def _asks_for_no_restart(record: logging.LogRecord) -> bool:
-    """Leave out what Streamlit says of options that it is given before it serves: that it has to be restarted."""
+    """Drop Streamlit's restart hint for options set before it serves."""
     return "please restart streamlit" not in record.getMessage()
 
 

@@ -1,10 +1,7 @@
-"""The state of a page, all of it in its address: a link opens what its sender saw, and back and forward work.
+"""The state of a page, held in its address, so that links, back and forward work.
 
-`st.session_state` must not be used in a callback: where something newer was clicked meanwhile, it ends the callback at
-once, and what was clicked before is lost. A copy of it does not.
-
-The address is read and written in this file and nowhere else. What Streamlit says it is, is what the browser had when
-somebody clicked: where clicks come fast, one that is out of date.
+Do not use `st.session_state` in a callback: after a newer click it ends the callback, and the older click is lost. A
+copy is safe. Only this file reads and writes the address. Streamlit's copy of the address can be out of date.
 """
 
 import dataclasses
@@ -149,20 +146,18 @@ def queue_value(key: str, value: Any) -> None:
 
 
 def _pending_fragments() -> dict[str, None] | None:
-    """Return the keys of the fragments that are still to be drawn, in their order; None for all of the page."""
     pending: dict[str, None] | None = session_store().get(PENDING_FRAGMENTS)
     return pending
 
 
 def _read_brushes(text: str, run: RunLimits) -> tuple[str, ...]:
-    """Read names of columns that can be brushed, each once, as far as they are there."""
     known = {*run.numbers, *(run.columns or ()), *CLASSES}
     names = (unquote(name) for name in text.split("~"))
     return tuple(dict.fromkeys(name for name in names if name in known))[:BRUSHES]
 
 
 def _read_row_values(text: str) -> tuple[tuple[int, float], ...]:
-    """Read columns and their values, as "3:1.5,0:-2" lists them."""
+    """Read columns and values, such as "3:1.5,0:-2"."""
     values = {}
     for column, _, value in (part.partition(":") for part in text.split(",")):
         place, amount = parse_whole(column), parse_number(value, -LARGEST_VALUE, LARGEST_VALUE)
@@ -451,7 +446,7 @@ def quote(text: str) -> str:
 
 
 def _follow_details(state: PageState) -> dict[str, Any]:
-    """Return what an address says now in place of details of Trust that went into others."""
+    """Redirect details that moved away from Trust."""
     if not {"costs", "mistakes"} & set(state.details):
         return {}
     details = dict.fromkeys("scores" if name == "mistakes" else name for name in state.details if name != "costs")
@@ -459,7 +454,7 @@ def _follow_details(state: PageState) -> dict[str, Any]:
 
 
 def _find_ignored(query: Mapping[str, str], understood: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the parts of an address that are not, or not wholly, in the state that was read from it."""
+    """Return the address parts that the state ignores."""
     known = {field.key: field for of in (Filters, PageState) for field in address_fields(of)}
     ignored = []
     for key, text in query.items():

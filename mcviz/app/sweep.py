@@ -13,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 import streamlit as st
 
+from mcviz.analysis.calibration_sentences import degradation_sentences
 from mcviz.app.components import chart
 from mcviz.app.components.gallery import input_tiles
 from mcviz.app.kinds import kind_renderer
@@ -36,7 +37,7 @@ from mcviz.figures.sweeps import score_comparison
 from mcviz.figures.trust import PREDICTOR_LABELS, calibration_along
 from mcviz.kinds.base import Distortion
 from mcviz.measures import percent
-from mcviz.measures.calibration import TERMS, Calibration, calibration, degradation_sentences
+from mcviz.measures.calibration import TERMS, Calibration, calibration
 from mcviz.measures.intervals import Interval, proportion
 from mcviz.measures.registry import Terms
 from mcviz.runs import Derived, Run, labelled_numbers, load_derived, save_derived

@@ -1,7 +1,6 @@
-"""Work of a page: what fails is said in a sentence, and what takes long starts on request, and can be stopped.
+"""Long or failing work of a page: a sentence for errors, a button to start and to stop.
 
-A visitor gets the sentence, the operator all of an error. Work that takes long shows its progress, and what is done is
-not lost. Any click interrupts it, and the next drawing of the page goes on.
+Visitors see the sentence, operators the traceback. A click interrupts work; the next rerun continues it.
 """
 
 import time
@@ -42,7 +41,6 @@ def show_failures(page: str) -> Iterator[None]:
 
 
 def _show(error: Exception, page: str) -> None:
-    """Show an error; one of mcviz, such as a damaged run, has a sentence of its own."""
     words = refusal(error, page) if isinstance(error, McvizError) else unforeseen(error, page)
     st.error(words, icon=":material/error:")
 

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check_text(arguments: Sequence[str]) -> None:
-    """Refuse bytes that cannot be decoded: no run may hold them, and few programs can show them."""
+    """Refuse undecodable bytes, which runs may not hold."""
     for argument in arguments:
         if not is_text(argument):
             advice = "Type it anew, or rename the file."

@@ -1,4 +1,4 @@
-"""What commands share: their output, how libraries are loaded, and how Ctrl-C ends them."""
+"""Output, lazy imports and Ctrl-C of all commands."""
 
 import os
 import sys

@@ -1,7 +1,6 @@
-"""The end of a command that may be a gate in a pipeline: print, write a summary, fail where it is not good enough.
+"""The end of a command that gates a pipeline: print, write a summary, fail.
 
-A summary is Markdown with one picture, and a web page that holds everything in one file. Names of runs, classes and
-examples are others' text: in Markdown and HTML they are shown as they were typed.
+Names of runs, classes and examples come from others, so Markdown and HTML show them as typed.
 """
 
 import base64
@@ -166,7 +165,6 @@ def write_summary(folder: Path, findings: Findings, judgements: Sequence[Judgeme
 
 
 def _markdown(title: str, sentences: Sequence[str], sections: "Sequence[Section]") -> Iterator[str]:
-    """Yield the blocks of the Markdown file, which has no charts."""
     yield f"# {as_inline_markdown(title)}"
     yield as_markdown(" ".join(sentences))
     for heading, content in sections:
@@ -180,7 +178,6 @@ def _markdown(title: str, sentences: Sequence[str], sections: "Sequence[Section]
 
 
 def _html(title: str, sentences: Sequence[str], sections: "Sequence[Section]") -> Iterator[str]:
-    """Yield the parts of the web page."""
     yield f"<h1>{as_html(title)}</h1>"
     yield f"<p>{as_html(' '.join(sentences))}</p>"
     charts = draw_in_page(content for _, content in sections if not isinstance(content, bytes | list))
@@ -198,7 +195,6 @@ def _html(title: str, sentences: Sequence[str], sections: "Sequence[Section]") -
 
 
 def _example_rows(run: Run, examples: np.ndarray, score: str) -> Rows:
-    """The rows of a table of examples, with texts and rows of numbers themselves."""
     table, names = run.scores().iloc[examples], dict(enumerate(run.class_names) if run.task.has_one_class else ())
     columns_of_task = [*run.task.named_columns] + [
         name for name in run.task.table_columns(run.targets) if name != "correct" and table[name].notna().all()

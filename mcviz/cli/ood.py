@@ -29,7 +29,6 @@ def ood(run: str, against: tuple[str, ...], modules: tuple[str, ...], as_json: b
 
 
 def _ood_table(scores: OODScores) -> list[str]:
-    """The table of the verdict, then that of the AUROC of a few detectors."""
     (low, high), detectors = scores.stopped_by_chance, scores.chart_labels()
     hardest = [
         (ood_set.label, *(f"{ood_set.figures[name][0].auroc:.3f}" for name in detectors))

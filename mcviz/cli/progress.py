@@ -1,4 +1,4 @@
-"""Bars of progress on standard error; lines now and then where that is no terminal."""
+"""Progress bars on standard error; single lines without a terminal."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -60,7 +60,6 @@ def stage_progress() -> Iterator[Callable[[str, float], None]]:
 
 @contextmanager
 def _open_bar(make: "Callable[[Any, Any], tqdm[Any]]") -> Iterator[Callable[..., None]]:
-    """Open a bar at the first report, made from (done, total); a stage's name may come with each."""
     bar: tqdm[Any] | None = None
 
     def show(done: float, total: float, stage: str = "") -> None:

@@ -1,4 +1,4 @@
-"""`mcviz verify`, `list`, `rename`, `remove` and `export`: what is done to the folders of runs."""
+"""`mcviz verify`, `list`, `rename`, `remove` and `export`."""
 
 import json
 from pathlib import Path

@@ -553,6 +553,7 @@ def _parse_examples(context: click.Context, option: click.Parameter, given: str 
     show_default=True,
     help="Of the page. A larger one gets fewer scores, then smaller pictures, then fewer examples.",
 )
+@click.option("--present", is_flag=True, help="Also the steps of the page Present, as slides.")
 @call_lazily("mcviz.cli.share:share", stopped=lambda to, **_: f"stopped; {to} was not written.")
 def share() -> None:
     """Write the run in folder or at fsspec address RUN as one web page.

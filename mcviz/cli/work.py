@@ -1,4 +1,4 @@
-"""A job's own process: `mcviz sample` at low priority, which tells how far it is."""
+"""The process of a job: `mcviz sample` at low priority, with progress."""
 
 import faulthandler
 import math
@@ -136,7 +136,6 @@ class Watcher:
         self.news = replace(self.news, **changes)
 
     def _summary(self) -> dict[str, Any]:
-        """How good the ensemble is so far, and its most uncertain examples."""
         manifest, task = self._manifest, task_of(self._manifest)
         score = next(name for name in task.first_scores if name in manifest.scores)
         there = self._known["passes"].nonzero()[0]

@@ -1,4 +1,4 @@
-"""A data set: the examples that a model is asked about, with all that is known of them."""
+"""A data set: examples with labels, ids and columns."""
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -212,7 +212,7 @@ class DataSet:
 
     @property
     def _masked_labels(self) -> Any:
-        """The labels, class indices without those that are not known."""
+        """Return class indices, masked if unknown."""
         labels = self.labels
         if not isinstance(labels, np.ndarray) or labels.ndim > 1 or not self.some_unlabelled:
             return labels
@@ -264,7 +264,7 @@ class DataSet:
         return replace(self, labels=rows, class_names=names, matched_by=by)
 
     def _name_label_columns(self, names: Sequence[str] | Mapping[str, str]) -> "DataSet":
-        """The same examples with the columns of their labels in the order of some names."""
+        """Reorder label columns by names."""
         assert isinstance(self.labels, np.ndarray)
         own = self.class_names
         if isinstance(names, Mapping):
@@ -375,7 +375,6 @@ class DataSet:
         return (USUAL_IGNORE if self.ignored is None else self.ignored), self.ignored is None
 
     def _image_sizes(self) -> set[Size]:
-        """Return the height and width of all images, upright; empty where the examples are no images."""
         if isinstance(self.images, Pictures):
             return set(self.images.sizes)
         return set() if self.images is None else {(self.images.shape[1], self.images.shape[2])}
@@ -521,19 +520,16 @@ class DataSet:
         return self._map_parts(lambda part: _take(part, indices))
 
     def _map_parts(self, change: Callable[[Any], Any]) -> "DataSet":
-        """The same data set with all that has a row an example changed."""
         parts = {name: getattr(self, name) for name in PARTS}
         return replace(self, **{name: change(part) for name, part in parts.items() if part is not None})
 
     def _name_classes_of_masks(self, names: tuple[str, ...]) -> "DataSet":
-        """The same examples with names of the classes whose numbers are in masks, which no name changes."""
         if self.class_names is not None and names != self.class_names:
             expected = f"those of the data in their order, {list_names(self.class_names)}"
             raise validate.invalid("class_names", expected, list_names(names), explain_renaming(self.class_names[0]))
         return replace(self, class_names=names)
 
     def _match(self, name: str, labels: Any, class_names: Sequence[str] | None) -> "DataSet":
-        """The same examples with labels that meet their classes."""
         indices, names, by = match_labels(name, labels, len(self) or len(labels), class_names)
         unknown = bool((indices == UNKNOWN_LABEL).any())
         return replace(

@@ -1,4 +1,4 @@
-"""Drawings as images, and parts of an example that are hidden one after the other."""
+"""Drawings as images, and parts of an example that are hidden in turn."""
 
 import re
 from collections.abc import Sequence
@@ -102,7 +102,6 @@ def center_digit(ink: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _band(start: np.ndarray, end: np.ndarray, radius: float) -> list[tuple[float, float]]:
-    """The corners of a line as broad as the pen."""
     along = end - start
     length = float(np.hypot(*along)) or 1.0
     across = np.array([-along[1], along[0]]) / length * radius

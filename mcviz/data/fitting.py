@@ -1,4 +1,4 @@
-"""The size of images and of their masks: both are cropped and resized by one geometry."""
+"""The size of images and masks: one geometry crops and resizes both."""
 
 import numpy as np
 

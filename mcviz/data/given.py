@@ -1,7 +1,4 @@
-"""Data sets from arrays, tables and lists in Python, and from what people hold for PyTorch.
-
-Known by what they are like: torch is not imported.
-"""
+"""Data sets from arrays, tables and lists, and from data for PyTorch, without importing torch."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -232,12 +229,11 @@ class _Items:
 
 
 def _read_pixels(items: _Items, places: Places) -> np.ndarray:
-    """Read images of a Dataset by their places."""
     return np.stack([pixels for place in places if (pixels := _as_pixels(items(int(place)).example)) is not None])
 
 
 def _dataset(data: Any) -> Any:
-    """The Dataset of a loader, whose order is that of the Dataset; or a Dataset itself."""
+    """Return the Dataset of a loader that keeps its order, or a Dataset itself."""
     if not hasattr(data, "batch_sampler"):
         return data
     for part, usual in ((data.sampler, "SequentialSampler"), (data.batch_sampler, "BatchSampler")):
@@ -248,7 +244,7 @@ def _dataset(data: Any) -> Any:
 
 
 def _check_same(items: _Items, count: int) -> None:
-    """Check that some examples are the same when they are read again."""
+    """Check that reading examples again gives the same."""
     for place in spread_places(count).tolist():
         if not _same(items(place).example, items(place).example):
             advice = "Leave out what draws random numbers, such as augmentation."
@@ -256,14 +252,13 @@ def _check_same(items: _Items, count: int) -> None:
 
 
 def _take_first(batch: Any) -> Any:
-    """The example of a batch of one, or the example and its label."""
     if isinstance(batch, tuple | list) and not isinstance(batch[0], str):
         return [_take_first(part) if isinstance(part, Mapping) else part[0] for part in batch]
     return {name: values[0] for name, values in batch.items()} if isinstance(batch, Mapping) else batch[0]
 
 
 def _as_pixels(example: Any) -> np.ndarray | None:
-    """(height, width, channels) uint8 or float32 of a PIL picture or a tensor with channels first; None of others."""
+    """Return (height, width, channels) uint8 or float32 of a PIL picture or tensor; else None."""
     if isinstance(example, Image.Image):
         pixels = np.asarray(example.convert("L" if example.mode in ("1", "L") else "RGB"))
         return pixels.reshape(*pixels.shape[:2], -1)
@@ -276,7 +271,6 @@ def _as_pixels(example: Any) -> np.ndarray | None:
 
 
 def _as_cell(value: Any) -> Any:
-    """A value of a column: of a tensor or array of one number, that number."""
     return value if isinstance(value, str) else to_array("columns", value).item()
 
 
@@ -363,12 +357,11 @@ def _read_held(data: Any, task: str, files: Files) -> DataSet:
 
 
 def _is_pair(data: Any) -> bool:
-    """Whether these are examples and their labels."""
     return isinstance(data, tuple) and len(data) == 2 and not isinstance(data[0], str)
 
 
 def _arrays(data: Any) -> tuple[np.ndarray, Any]:
-    """Examples in one array, and their labels or None."""
+    """Return examples as one array, and labels or None."""
     if hasattr(data, "as_numpy_iterator"):
         return _read_tf_data(data)
     if _is_pair(data):
@@ -377,7 +370,7 @@ def _arrays(data: Any) -> tuple[np.ndarray, Any]:
 
 
 def _stack(given: Any) -> np.ndarray:
-    """Examples in an array; PIL images are stacked, and texts stay as they are, so that one that is missing is seen."""
+    """Stack PIL images; keep texts as objects."""
     if isinstance(given, Sequence) and not isinstance(given, str) and len(given) and isinstance(given[0], Image.Image):
         images = list(given)
         sizes = {image.size for image in images}
@@ -411,7 +404,7 @@ def _read_tf_data(data: Any) -> tuple[np.ndarray, Any]:
 
 
 def _is_batch(shape: tuple[int | None, ...]) -> bool:
-    """Whether elements of a shape are batches: of images, (N, height, width) or with channels, or of rows."""
+    """Return whether elements are batches of images or rows, by shape."""
     if len(shape) == 3 and shape[-1] in CHANNELS:
         return shape[0] is None and shape[1] is not None
     return len(shape) in (3, 4) or (len(shape) == 2 and shape[0] is None)

@@ -1,4 +1,4 @@
-"""Images and label maps that stay where they are, in an `.npy` file or in a run, and are read as they are indexed."""
+"""Images and label maps that stay in an `.npy` file or a run."""
 
 import os
 from collections.abc import Callable

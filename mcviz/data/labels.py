@@ -1,4 +1,4 @@
-"""Labels in the forms in which people keep them: class indices, or the targets of a regression."""
+"""Labels: class indices, or targets of a regression."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -161,7 +161,6 @@ def require_some_known(name: str, known: np.ndarray) -> None:
 
 
 def _match_known(name: str, values: np.ndarray, count: int, class_names: Sequence[str] | None) -> LabelMatch:
-    """Match labels that are all known."""
     values, names = _normalise(name, values, count), None if class_names is None else tuple(class_names)
     if values.dtype.kind == "U":
         distinct, places = np.unique(values, return_inverse=True)
@@ -295,7 +294,7 @@ def _is_pandas(values: Any) -> bool:
 
 
 def _as_values(name: str, labels: Any, count: int) -> np.ndarray:
-    """Bring labels to an array, in which what is missing is None, NaN or an empty text."""
+    """Return an array with None, NaN or "" for missing labels."""
     if np.ma.is_masked(labels):
         mask, labels = np.ma.getmaskarray(labels), np.ma.getdata(labels).astype(object)
         labels[mask] = None
@@ -309,12 +308,12 @@ def _as_values(name: str, labels: Any, count: int) -> np.ndarray:
 
 
 def _find_missing(values: np.ndarray) -> np.ndarray:
-    """Find the examples of which no label is known, (N,) bool."""
+    """Return (N,) bool, examples without a known label."""
     return np.asarray(_is_missing(values).reshape(len(values), -1).all(axis=1))
 
 
 def _is_missing(values: np.ndarray) -> np.ndarray:
-    """Whether each value is None, NaN or an empty text, bool of the same shape."""
+    """Return bool of the same shape: None, NaN or "" is missing."""
     if values.dtype.kind != "O":
         return np.asarray(values == "" if values.dtype.kind == "U" else pd.isna(values))
     empty = [isinstance(value, str) and not value for value in values.ravel().tolist()]
@@ -322,7 +321,7 @@ def _is_missing(values: np.ndarray) -> np.ndarray:
 
 
 def _normalise(name: str, values: np.ndarray, count: int) -> np.ndarray:
-    """Bring labels to whole numbers, to texts that are not all numbers, or to rows."""
+    """Return whole numbers, texts that are not all numbers, or rows."""
     if values.ndim == 2 and values.dtype.kind in "iufb":
         return values
     if values.dtype.kind == "O":
@@ -338,7 +337,6 @@ def _normalise(name: str, values: np.ndarray, count: int) -> np.ndarray:
 
 
 def _as_texts(name: str, values: np.ndarray) -> np.ndarray:
-    """Convert objects that are all texts, or all numbers."""
     kinds = {str if isinstance(value, str) else type(value) for value in values.ravel().tolist()}
     if kinds not in ({str}, {int}):  # or int, where one is larger than all of numpy's
         raise invalid(name, "numbers or texts, one an example", ", ".join(sorted(kind.__name__ for kind in kinds)))
@@ -346,7 +344,6 @@ def _as_texts(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def _numbers_or_texts(name: str, texts: np.ndarray, count: int) -> np.ndarray:
-    """Convert texts to numbers, where all are numbers."""
     if texts.shape != (count,):
         raise invalid(name, f"{count} texts, one an example", f"shape {texts.shape}")
     if not count or _number(texts[0]) is None:
@@ -357,7 +354,7 @@ def _numbers_or_texts(name: str, texts: np.ndarray, count: int) -> np.ndarray:
 
 
 def _number(text: str) -> float | None:
-    """The number in a text, as a CSV has it, or None."""
+    """Return the number in a text, or None."""
     return float(text) if NUMBER_PATTERN.fullmatch(text) else None
 
 

@@ -1,4 +1,4 @@
-"""Folders of masks: beside the images of a segmentation, as nnU-Net has them, or of the label maps of each pass."""
+"""Folders of masks, as nnU-Net has them, or of label maps of each pass."""
 
 import json
 from collections.abc import Iterator
@@ -144,7 +144,6 @@ def name_pass_folders(path: Path) -> tuple[str, ...]:
 
 
 def _upright_masks(paths: list[Path]) -> MaskFiles:
-    """Masks without images, each upright by its own note."""
     sizes = [inspect_mask(path).size for path in paths]
     return MaskFiles(paths, sizes, [1] * len(paths))
 
@@ -177,7 +176,6 @@ def _read_names(path: Path) -> tuple[tuple[str, ...] | None, int | None]:
 
 
 def _whole_number(number: Any) -> int | None:
-    """Read the number of a class, which some data sets write as a text."""
     if isinstance(number, str) and number.isascii() and number.isdigit():
         return int(number)
     return number if type(number) is int and number >= 0 else None

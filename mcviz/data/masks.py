@@ -1,4 +1,4 @@
-"""Masks of a segmentation in picture files: the classes that they hold, turned, cropped and resized as their images."""
+"""Masks in picture files, turned, cropped and resized like their images."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -61,7 +61,7 @@ def inspect_mask(path: Path) -> Upright:
 
 
 def _open_mask(path: Path, read: Callable[[Image.Image, int], Any]) -> Any:
-    """Read something from a mask, which is given with the factor between Pillow's values and those of the file."""
+    """Read from a mask, given Pillow's factor over the stored values."""
     try:
         with open_regular(path) as file:
             content = file.read()
@@ -89,7 +89,7 @@ def _read_values(picture: Image.Image, spread: int) -> np.ndarray:
 
 
 def _find_problem(picture: Image.Image, content: bytes) -> str:
-    """Say why a picture cannot be read as a mask, as the end of a sentence; or return ""."""
+    """Return why a picture is no mask, as the end of a sentence, or ""."""
     if picture.width * picture.height > MOST_PIXELS:
         return f"has {picture.width:,} × {picture.height:,} pixels, where {MOST_PIXELS:,} are taken."
     if picture.mode not in MODES:
@@ -105,12 +105,12 @@ def _find_problem(picture: Image.Image, content: bytes) -> str:
 
 
 def _spread(picture: Image.Image, content: bytes) -> int:
-    """The factor by which Pillow spreads grey levels of few bits over 0 to 255."""
+    """Return the factor by which Pillow spreads grey levels of few bits."""
     return 255 // (2 ** _bits(picture, content) - 1) if picture.mode == "L" else 1
 
 
 def _bits(picture: Image.Image, content: bytes) -> int:
-    """The bits of a grey level, by the header of the file."""
+    """Return the bits of a grey level from the file's header."""
     if picture.format == "PNG":
         return content[PNG_BIT_DEPTH]
     if isinstance(picture, TiffImageFile):

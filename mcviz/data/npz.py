@@ -1,7 +1,6 @@
-"""Arrays from `.npz` files of unknown origin: the memory that an array takes is known before it is unpacked.
+"""Arrays from `.npz` files of unknown origin, whose memory is known before unpacking.
 
-A few kilobytes can be packed so that they claim, or unpack to, any number of gigabytes. Each array's own header says
-its shape and dtype; it is held against the size that the archive gives, and no more than that is unpacked.
+A few kilobytes can claim gigabytes. The header's shape and dtype must match the size in the archive.
 """
 
 import math
@@ -133,7 +132,7 @@ def open_npz(path: str | os.PathLike[str]) -> Iterator[NpzArrays]:
 
 
 def _read_header(name: str, file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype, int]:
-    """Read shape and dtype of an array, and the offset of its numbers."""
+    """Read shape, dtype and the offset of the numbers."""
     start = file.read(npy.MAGIC_LEN)
     version = tuple(start[-2:])
     if not start.startswith(npy.MAGIC_PREFIX) or version not in HEADER_LENGTHS:

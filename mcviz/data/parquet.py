@@ -1,4 +1,4 @@
-"""Tables of Arrow: Parquet files, with pictures in a column too, and folders that Hugging Face datasets saved."""
+"""Arrow tables: Parquet files, also with pictures, and saved Hugging Face datasets."""
 
 import json
 import threading
@@ -122,7 +122,7 @@ def stack_rows(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def _struct_field(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
-    """Return a field of a column of structs, or the column itself where it has no such field."""
+    """Return a field of a struct column, or the column itself."""
     if not pa.types.is_struct(column.type) or name not in [field.name for field in column.type]:
         return column
     return pa.chunked_array([chunk.field(name) for chunk in column.chunks], type=column.type.field(name).type)
@@ -205,7 +205,6 @@ def read_parquet(path: Path, names: ColumnNames) -> tuple[pd.DataFrame, dict[str
 
 
 def _find_picture_column(schema: pa.Schema, names: ColumnNames) -> str | None:
-    """The name of the column of encoded pictures, or None."""
     if names.text or names.features or len(set(schema.names)) < len(schema.names):
         return None
     others = set(names.named()) - {names.picture}

@@ -1,7 +1,7 @@
-"""Pictures in files: checked before they are decoded, fitted to a size, and read as one array.
+"""Picture files: checked before decoding, fitted to a size, read as one array.
 
-A photograph of 50 megapixels takes 300 MB and more to decode as it is. A JPEG is therefore decoded at a fraction of its
-size, a PNG made small strip by strip, and one file at a time, whoever sends it.
+A photograph of 50 megapixels takes 300 MB to decode. JPEG is decoded at a fraction of its size, PNG strip by strip, and
+one file at a time.
 """
 
 import io
@@ -180,7 +180,7 @@ def flatten_on_white(picture: Image.Image) -> Image.Image:
 
 
 def _shrink(picture: Image.Image, largest_side: int) -> Image.Image:
-    """Convert to RGB on white, and average over squares of pixels until neither side is longer than that."""
+    """Convert to RGB on white and average squares until no side is longer."""
     factor = -(-max(picture.size) // largest_side)
     if factor == 1:
         return flatten_on_white(picture).convert("RGB")
@@ -441,7 +441,7 @@ def _inspect(read: Callable[[int], bytes], place: int) -> tuple[int, int, int] |
 
 
 def _decode(content: bytes) -> Image.Image:
-    """Decode a picture to grey or RGB: upright by its EXIF note, transparent parts on white, 16 bits reduced to 8."""
+    """Decode to upright grey or RGB, transparent parts on white, 16 bits reduced to 8."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
             if picture.width * picture.height > MOST_DECODED_PIXELS:

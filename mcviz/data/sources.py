@@ -1,4 +1,4 @@
-"""Examples from wherever people keep them: what a path holds is found out from the thing itself."""
+"""Examples from any path, recognised by their content."""
 
 import gzip
 import math
@@ -272,7 +272,7 @@ def _open_unpacked(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
 
 
 def _read_bytes(file: IO[bytes] | gzip.GzipFile, expected: int) -> bytes:
-    """Read so many bytes, or fewer or one more where the file has them; part by part, so that a header may lie."""
+    """Read bytes in parts: a header may lie about their number."""
     parts, left = [], expected + 1
     while left and (part := file.read(min(left, 1 << 20))):
         parts.append(part)
@@ -483,7 +483,7 @@ def take_labels(
 
 
 def _add_index_ids(examples: DataSet, index: pd.Index) -> DataSet:
-    """Examples that have no ids under those of their table's own index, where these do not only count the rows."""
+    """Add the table's own index as ids, unless it counts the rows."""
     counted = index.equals(pd.RangeIndex(len(index)))
     if examples.ids is not None or counted or not index.is_unique or len(index) != len(examples):
         return examples
@@ -525,7 +525,7 @@ def _read_folder(path: Path, columns: ColumnNames | None, task: str, files: File
 
 
 def _label_by_folder(by_class: Mapping[str, Sequence[Path]], task: str) -> DataSet:
-    """Labels of files in one folder a class; an empty one is a class, too, since Keras counts it."""
+    """Return the folder labels; an empty folder is a class, as in Keras."""
     names, counts = tuple(by_class), [len(files_of_class) for files_of_class in by_class.values()]
     examples = DataSet(None, class_names=names).with_labels(np.repeat(np.array(names, object), counts), task)
     empty = list_names([name for name, files_of_class in by_class.items() if not files_of_class])

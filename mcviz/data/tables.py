@@ -1,4 +1,4 @@
-"""Tables of examples: CSV, TSV, Parquet or JSON lines, with a row an example."""
+"""Tables of examples: CSV, TSV, Parquet or JSON lines, one row an example."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -137,7 +137,7 @@ def holds_texts(column: "pd.Series") -> bool:
 
 
 def _read_json_lines(path: Path) -> "pd.DataFrame":
-    """One object a line, its values as they are written: pandas's reader would turn texts into dates and numbers."""
+    """Read an object a line, without pandas's guesses of dates and numbers."""
     import pandas as pd
 
     with path.open(encoding="utf-8-sig") as file:

@@ -280,7 +280,6 @@ def _bars(
     averaged: bool,
     right: bool,
 ) -> go.Bar:
-    """Cells of one kind: those off the diagonal, or those on it."""
     classes, numbers = len(names), cells.numbers[members]
     rows, columns = np.divmod(numbers, classes)
     brightness = (cells.values[members] - cells.lowest) / (cells.highest - cells.lowest)
@@ -316,7 +315,6 @@ def _bars(
 
 
 def _edge(classes: int, fill: dict[str, Any], *, outlined: bool) -> dict[str, Any]:
-    """The line around each cell; of very many classes it makes the cell large enough to be seen."""
     if outlined:
         return {"color": CORRECT, "width": 2 if classes <= NAMED_CLASSES else 1}
     if classes <= NAMED_CLASSES:
@@ -357,13 +355,11 @@ def _cells(
 
 
 def _veils(shares: "np.ndarray | Sequence[float]", classes: int) -> list[str]:
-    """Colours through which the page is seen the less, the larger a share of the most mistakes a cell has."""
     faint = FAINT if classes <= NAMED_CLASSES else FAINT_OF_MANY
     return [veil(WRONG, round(faint + (LOUD - faint) * share, 3)) for share in shares]
 
 
 def _colours(brightness: np.ndarray, low_is_bright: bool) -> list[str]:
-    """Colours on the scale of uncertainty, of values from 0 to 1."""
     places, shades = zip(*get_colorscale(uncertainty_scale("low" if low_is_bright else "high")), strict=True)
     parts = np.array([ImageColor.getrgb(shade) for shade in shades]).T
     mixed = np.stack([np.interp(brightness, places, part) for part in parts], axis=-1).round().astype(int)
@@ -371,7 +367,7 @@ def _colours(brightness: np.ndarray, low_is_bright: bool) -> list[str]:
 
 
 def _count_cells(cells: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The numbers of the cells that occur, the index of each example's cell among them, and their counts."""
+    """Return occurring cells, each example's cell, and their counts."""
     if most > len(cells):  # a table of all would be large, and sorting so few is quick
         return np.unique(cells, return_inverse=True, return_counts=True)
     counts = np.bincount(cells, minlength=most)

@@ -1,4 +1,4 @@
-"""Web pages that hold text and charts in one file, and ask nothing of any network, whatever a name in them says."""
+"""Web pages in one file, with text and charts, and without any request."""
 
 from collections.abc import Iterable, Iterator
 

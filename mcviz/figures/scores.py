@@ -1,4 +1,4 @@
-"""Scores of many examples against each other, against the classes, on a map, and as the cells of a grid."""
+"""Scores of many examples: scatter charts, classes, maps and grids."""
 
 import base64
 import io
@@ -265,7 +265,7 @@ def scatter(
 
 
 def _point_size(points: int) -> int:
-    """The size of each point, in pixels."""
+    """Return the point size in pixels."""
     return 5 if points > 2000 else 7
 
 
@@ -352,7 +352,6 @@ def _group_points(
 def _points(
     x: np.ndarray, y: np.ndarray, examples: np.ndarray, marker: dict[str, object], hover: str, unselected: float
 ) -> go.Scattergl:
-    """Points that carry the numbers of their examples, and show these and `hover` on hover."""
     return go.Scattergl(
         x=x.astype(np.float32),
         y=y.astype(np.float32),

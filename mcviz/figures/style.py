@@ -1,9 +1,8 @@
-"""Colours, layout and parts that figures share, and images as picture files.
+"""Colours and layout of figures, and images as picture files.
 
-A colour means one thing in all figures, and in the dashboard's own components, whose colours stand in `app/page.css`.
-Those of ensemble, label, wrong predictions and deterministic model are of Okabe & Ito (2008). Classes have none of
-them; any two lie as far apart as two of Okabe & Ito's do, also to people with any of the common kinds of colour
-blindness. All have a contrast of 3:1 on a light and on a dark page.
+A colour means the same in all figures and in `app/page.css`. Ensemble, label, wrong predictions and deterministic model
+use Okabe & Ito (2008). Classes use other colours, as far apart as theirs, also for colour-blind people. All have a
+contrast of 3:1 on light and dark pages.
 """
 
 import base64
@@ -389,7 +388,7 @@ def thumbnails(images: Iterable[np.ndarray], side: int) -> np.ndarray:
 
 
 def _scale_down(image: np.ndarray, side: int) -> np.ndarray:
-    """Scale an image down until neither side is longer: (h, w, 3) uint8."""
+    """Scale down to (h, w, 3) uint8 with no side longer than the limit."""
     height, width = image.shape[:2]
     share = min(1.0, side / max(height, width))
     size = max(1, round(width * share)), max(1, round(height * share))
@@ -397,6 +396,5 @@ def _scale_down(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def _to_rgb(image: np.ndarray) -> Image.Image:
-    """Convert an image to RGB."""
     pixels = to_pixels(image)
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")

@@ -1,4 +1,4 @@
-"""Small charts as SVG, for pages that bring no script that draws: functions of arrays that return markup."""
+"""Small SVG charts for pages without scripts: functions of arrays to markup."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -101,7 +101,6 @@ def _scale(low: float, high: float, start: float, end: float) -> Callable[[float
 
 
 def _axes(across: Mapping[float, str], down: Mapping[float, str]) -> list[str]:
-    """The words along both axes, by their places."""
     parts = [f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"/>']
     parts += [
         f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{text}</text>' for x, text in across.items()

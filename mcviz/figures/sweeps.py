@@ -1,4 +1,4 @@
-"""Predictions along a slider or a column, and the scores of many inputs beside those of this run's examples."""
+"""Predictions along a slider or column, and scores of many inputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -218,7 +218,6 @@ def _line(x: np.ndarray, y: np.ndarray, name: str, colour: str, axis: str, numbe
 def _prediction_bars(
     amounts: np.ndarray, predictions: np.ndarray, class_names: Sequence[str]
 ) -> list[dict[str, object]]:
-    """One bar for each stretch of the slider with the same prediction."""
     step, names = amounts[1] - amounts[0], escape_labels(class_names)
     starts = np.flatnonzero(np.diff(predictions, prepend=-1))
     stops = np.append(starts[1:], len(predictions))

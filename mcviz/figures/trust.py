@@ -1,4 +1,4 @@
-"""Trust: reliability, referrals, measures by passes and along distortions, and the quality of OOD detectors."""
+"""Trust: reliability, referrals, passes, distortions and OOD detectors."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -136,7 +136,6 @@ def reliability_diagram(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> 
 
 
 def _count_axis(largest: float) -> dict[str, Any]:
-    """The attributes of a logarithmic axis of counts, from one example on."""
     most = np.log10(largest)
     powers = range(max(int(most), 1), -1, -1 if most <= 4 else -2)  # from the last one down
     return log_axis([0, 1.05 * max(most, 1)], [10**power for power in powers])
@@ -224,7 +223,6 @@ def class_reliability_diagram(name: str, bins: Bins, gaps: Sequence[Interval]) -
 
 
 def _class_bin_texts(name: str, bins: Bins, gaps: Sequence[Interval]) -> list[str]:
-    """What each bin holds of a class, for a person who points at it."""
     points = [Interval(100 * gap.value, 100 * gap.low, 100 * gap.high) for gap in gaps]
     columns = zip(bins.edges, bins.edges[1:], bins.count, bins.confidence, bins.accuracy, points, strict=False)
     return [
@@ -236,12 +234,11 @@ def _class_bin_texts(name: str, bins: Bins, gaps: Sequence[Interval]) -> list[st
 
 
 def _nines(confidence: ArrayLike) -> Array:
-    """The place of a confidence: 90% at 1, 99% at 2; 100% would be infinitely far and stands a bit beyond 99.9%."""
+    """Return the place of a confidence: 90% at 1, 99% at 2, 100% beyond 99.9%."""
     return -np.log10(np.maximum(1 - np.asarray(confidence), SHORTEST_OF_ONE))
 
 
 def _bin_texts(name: str, bins: Bins, gaps: Sequence[Interval]) -> list[str]:
-    """What each bin holds, for a person who points at it."""
     points = [Interval(100 * gap.value, 100 * gap.low, 100 * gap.high) for gap in gaps]
     columns = zip(bins.edges, bins.edges[1:], bins.count, bins.confidence, bins.accuracy, points, strict=False)
     return [
@@ -513,7 +510,7 @@ def stopped_of_sets(names: Sequence[str], shares: np.ndarray, pictures: Sequence
 
 
 def _error_bars(intervals: Array, colour: str) -> dict[str, Any]:
-    """Return the `error_x` of (S, 3) values, each with the low and the high end of its interval."""
+    """Return `error_x` of (S, 3) values with both ends."""
     value, low, high = intervals.T
     return {
         "type": "data",

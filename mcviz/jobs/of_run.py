@@ -1,4 +1,4 @@
-"""The options of `mcviz sample` by which a run is sampled again: its model and its examples."""
+"""The options of `mcviz sample` that repeat a run: its model and examples."""
 
 from pathlib import Path
 
@@ -94,7 +94,6 @@ def options_of_more(run: Run, *, seed: int, passes: int, keep: bool = True) -> S
 
 
 def _masks_mean(manifest: Manifest) -> MaskOptions:
-    """Options that say what the numbers in masks mean, as the run has it."""
     if manifest.label_maps is None:
         return MaskOptions()
     numbers = manifest.label_maps.background, manifest.label_maps.ignore
@@ -102,7 +101,6 @@ def _masks_mean(manifest: Manifest) -> MaskOptions:
 
 
 def _preprocessing(manifest: Manifest) -> PreprocessingOptions:
-    """Options that say in full how the model takes an example, so that nothing is found out anew."""
     done = manifest.preprocessing
     if manifest.images is None and not done.steps and not done.applied:
         return PreprocessingOptions()

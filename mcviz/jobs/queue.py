@@ -1,8 +1,8 @@
-"""The jobs of a folder of runs: added, started one at a time, paused, stopped, found again.
+"""The queue of jobs of a folder: add, start, pause, stop, find.
 
-A process holds the lock of its job as long as it lives; whoever starts it hands the lock over, so that there is no
-moment in between. So any server sees which job is at work, and none is started twice, whatever was killed. A job that
-ends starts the next one. What a person decides and how far a job is are two files, each with one kind of writer.
+A process holds the lock of its job while it lives, and takes it over from its starter without a gap. So a job never
+starts twice, whatever is killed. A job that ends starts the next one. Decisions and progress are separate files, each
+with one kind of writer.
 """
 
 import os
@@ -540,7 +540,7 @@ class Jobs:
         self.tend()
 
     def _start(self, job: Job) -> None:
-        """Start the process of a job that is not at work; the lock of the queue is held."""
+        """Start a waiting job; the caller holds the lock of the queue."""
         folder = self.folder / job.id
         if (before := read_progress(folder_at(folder))) is not None:  # it is shown until there is news
             self.tell(job.id, replace(before, sampling=None, ending=None, message=""))
@@ -566,7 +566,6 @@ class Jobs:
         return is_locked(self.folder / name / LOCK)
 
     def _discard(self, there: FoundJob) -> None:
-        """Remove what a job wrote beside the other runs and did not finish; one that was refused wrote nothing."""
         wrote, run = there.progress is not None and there.progress.total, self.run_of(there.job)
         if there.job.kind == "sample" and wrote and not run.is_symlink():  # a link may lead out of this folder of runs
             with suppress(RunNotFoundError):
@@ -582,7 +581,6 @@ class Jobs:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold the right to change the queue."""
         with ExitStack() as held:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -610,12 +608,11 @@ def check_new_name(cache: Path, name: str) -> None:
 
 
 def _is_over(there: FoundJob) -> bool:
-    """Whether a job is to be cleared away, since it was stopped."""
     return there.state == "stopping" and not there.alive
 
 
 def _due(jobs: list[FoundJob]) -> list[Job]:
-    """The jobs to be started: one that samples, and one that checks, where none of that sort is at work."""
+    """Return the jobs to start: one that samples and one that checks."""
     due = []
     for checks in (False, True):
         sort = [there for there in jobs if there.is_checking == checks]

@@ -1,6 +1,6 @@
-"""The base class of the kinds of examples: where a `DataSet` holds them, what they are read from, how a run has them.
+"""The base class of the kinds of examples: their sources, and their form in a run.
 
-Who opens a run imports the kinds, and needs neither pandas nor Pillow: a kind imports these where it reads.
+Opening a run imports the kinds, so they import pandas or Pillow only to read.
 """
 
 from abc import ABC, abstractmethod

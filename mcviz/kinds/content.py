@@ -1,4 +1,4 @@
-"""How a run stores examples, and how they look to others: as bytes, as text to search, and in Label Studio."""
+"""Stored examples as bytes, as text to search, and for Label Studio."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar

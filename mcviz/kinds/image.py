@@ -162,7 +162,7 @@ class Image(Kind):
 
 
 def _read_rows(name: str, rows: NpyRows, places: Places) -> np.ndarray:
-    """Read rows of an array that is not in memory as images, and check them as often as they are read."""
+    """Read rows of an array on disk as images, checked at each read."""
     return as_images(name, rows(places))
 
 
@@ -197,7 +197,7 @@ def _bytes_or_float32(name: str, images: np.ndarray) -> np.ndarray:
 
 
 def _may_be_pictures(table: "pd.DataFrame", name: str) -> bool:
-    """Whether a column with a usual name is of pictures: not if it has numbers, or names the files of texts."""
+    """Return whether a column can hold pictures: no numbers, no text files."""
     column = table[name]
     if is_numeric(column):
         return False

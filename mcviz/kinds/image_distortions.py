@@ -1,10 +1,7 @@
-"""Noise images, and images changed a little or a lot: does the model notice?
+"""Noise images and distortions.
 
-Every noise takes a strength, the contrast: at 0 all of an image is mid-grey, at 1 it has its full range. Image `i` of a
-seed is the same however many are drawn.
-
-Every distortion takes `images`, (N, height, width, channels) float32 in 0..1, and returns as many of the same shape and
-range. What is not covered by the image any more becomes black.
+The strength of noise is its contrast: 0 is mid-grey, 1 the full range. A distortion maps (N, height, width, channels)
+float32 in 0..1 to the same form; uncovered pixels are black. Image `i` of a seed does not depend on their number.
 """
 
 from collections.abc import Callable
@@ -121,7 +118,7 @@ def _generator(seed: int) -> np.random.Generator:
 
 
 def _interpolation_weights(size: int, cells: int) -> np.ndarray:
-    """(size, cells + 1) weights of the grid's points for each pixel: two neighbours, eased in and out."""
+    """Return (size, cells + 1) eased weights of grid points for each pixel."""
     position = (np.arange(size) + 0.5) / size * cells
     left = position.astype(int)
     part = position - left
@@ -261,7 +258,7 @@ DISTORTIONS: dict[str, Distortion] = {
 
 
 def _mapped(images: ImageArray, to_source: np.ndarray) -> ImageArray:
-    """Images whose pixel at an offset (down, right) from the centre comes from `to_source` times that offset."""
+    """Map each pixel offset (down, right) from the centre by `to_source`."""
     matrix = np.eye(4)
     matrix[1:3, 1:3] = to_source
     centre = (np.array(images.shape) - 1) / 2

@@ -1,4 +1,4 @@
-"""Rows of numbers: the numeric columns of a table, or an array of two axes."""
+"""Rows of numbers: numeric columns of a table, or a 2-d array."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ FARTHEST = 10.0  # standard deviations; what lies farther is no less usual for t
 
 
 def _beyond(rows: np.ndarray, seed: int) -> np.ndarray:
-    """Each row with one random column a range beyond all that it has elsewhere."""
+    """Move one random column of each row beyond its range."""
     columns = np.random.default_rng(seed).integers(rows.shape[1], size=len(rows))
     far = np.stack([out_of_range(rows[:1], rows, 1, column)[0, column] for column in range(rows.shape[1])])
     moved = rows.copy()

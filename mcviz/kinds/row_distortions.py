@@ -1,7 +1,7 @@
-"""Rows of numbers changed a little or a lot, and how unusual values are.
+"""Distortions of rows, and how unusual values are.
 
-Every distortion takes `rows`, (n, D) float32, and returns as many. `others`, (N, D), are all rows of a run, which show
-what values of a column are usual. Row `i` of a seed is the same however many are given.
+A distortion takes `rows`, (n, D) float32, and all `others` of a run, (N, D). Row `i` of a seed does not depend on their
+number.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Texts: a column of a table, a list, or a folder of .txt files."""
+"""Texts: a column, a list, or a folder of .txt files."""
 
 import re
 import zlib

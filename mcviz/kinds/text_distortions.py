@@ -1,7 +1,7 @@
-"""Texts changed a little or a lot, and noise among texts.
+"""Distortions of texts, and noise.
 
-Every distortion takes `texts`, (n,) of dtype object, all `str`, and returns as many. A word stands between white
-space. Text `i` of a seed is the same however many are given.
+A distortion maps (n,) objects, all `str`, to as many. White space separates words. Text `i` of a seed does not depend
+on their number.
 """
 
 import re
@@ -110,7 +110,7 @@ TEXT_DISTORTIONS: dict[str, Distortion] = {
 
 
 def _changed(texts: Texts, share: float, seed: int, change: Change) -> Texts:
-    """Texts of which a random share of the words is changed, with the white space between them as it was."""
+    """Change a random share of words; keep white space."""
     changed = np.empty(len(texts), object)
     for number, text in enumerate(texts):
         parts = SPACE.split(text)  # words at even places, with nothing before and after white space at the ends
@@ -122,7 +122,6 @@ def _changed(texts: Texts, share: float, seed: int, change: Change) -> Texts:
 
 
 def _drawn(random: np.random.Generator, places: list[int], share: float) -> np.ndarray:
-    """A share of some places."""
     return random.permutation(np.array(places, int))[: round(validate.fraction("share", share) * len(places))]
 
 

@@ -1,11 +1,8 @@
-"""Intervals of figures over examples, and tests of whether two sets of predictions differ.
+"""Intervals of figures over examples, and tests of differences between predictions.
 
-Groups are independent of each other; of the examples within one, nothing is assumed. Everywhere in the measures,
-`groups` is (N,) integers, the group of each example, or None: then each example is a group of its own. Where examples
-of a group depend on each other, whole groups are drawn (the cluster bootstrap, Davison & Hinkley 1997), and Student's t
-is of the sums over groups.
-
-A mean of bounded numbers has the interval of `bounded_interval`, however few there are; a count has the exact one.
+`groups` is (N,) integers, or None if each example is its own group. Groups are independent; examples within a group may
+depend on each other. Then whole groups are drawn (cluster bootstrap, Davison & Hinkley 1997), and Student's t uses
+their sums. A bounded mean has the interval of `bounded_interval`, a count the exact one.
 """
 
 import math
@@ -352,7 +349,7 @@ def draw_examples(examples: int, share: float, random: np.random.Generator, grou
 
 
 def _draw_weights(examples: int, resamples: int, seed: int, members: Array | None = None) -> Iterator[Array]:
-    """Yield blocks of (R, N) weights; those of a group are the same, where `members` numbers the groups."""
+    """Yield blocks of (R, N) weights, equal within groups."""
     units = examples if members is None else int(members.max()) + 1
     counts, rows = _draw_counts(units, resamples, seed), max(1, BLOCK_WEIGHTS // examples)
     for start in range(0, resamples, rows):
@@ -362,7 +359,7 @@ def _draw_weights(examples: int, resamples: int, seed: int, members: Array | Non
 
 @lru_cache(maxsize=1)  # the figures of several predictors, and their differences, take the same draws
 def _draw_counts(examples: int, resamples: int, seed: int) -> Array:
-    """(R, N) uint8, how often each draw holds each example; that it is 256 times is out of the question."""
+    """Return (R, N) uint8 counts of draws; 256 of one example is out of reach."""
     random, counts = np.random.default_rng(seed), np.empty((resamples, examples), np.uint8)
     for row in counts:
         row[:] = np.bincount(random.integers(examples, size=examples), minlength=examples)
@@ -659,7 +656,7 @@ def _distribution(chances: Array, mistakes: float, effect: float = 1.0) -> Cumul
 
 
 def _exact_distribution(chances: Array) -> CumulativeDistribution:
-    """Build the exact chance of at most so many mistakes, after a move towards more or fewer of them."""
+    """Build the exact CDF of mistakes, shifted towards more or fewer."""
     distribution = np.zeros(len(chances) + 1)
     distribution[0] = 1
     for number, chance in enumerate(chances, 1):
@@ -676,7 +673,7 @@ def _exact_distribution(chances: Array) -> CumulativeDistribution:
 
 
 def _approximate_distribution(chances: Array, effect: float = 1.0) -> CumulativeDistribution:
-    """Build the chance under the binomial distribution of the same mean and variance (Ehm 1991)."""
+    """Build the CDF of a binomial with the same mean and variance (Ehm 1991)."""
     sums = len(chances), float(chances.sum()), float(np.square(chances).sum())
     count, total, squares = (sums_of_row / effect for sums_of_row in sums)
 
@@ -692,7 +689,7 @@ def _approximate_distribution(chances: Array, effect: float = 1.0) -> Cumulative
 
 
 def _binomial(successes: Array | float, trials: Array | float, chance: float) -> Array:
-    """The chance of at most so many successes; neither number has to be whole."""
+    """Return the binomial CDF, also for fractions."""
     inside = (successes > -1) & (successes < trials)
     rest, more = np.where(inside, trials - successes, 1), np.where(inside, successes + 1, 1)
     return np.where(inside, scipy.special.betainc(rest, more, 1 - chance), successes >= trials)

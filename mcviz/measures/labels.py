@@ -1,7 +1,6 @@
-"""Labels: how many are wrong, and active learning, which chooses the examples to label next.
+"""Wrong labels, and active learning.
 
-`bald` and `entropy` take the highest scores, which may all be of the same doubt. `power_bald` draws by them, and
-`batch_bald` takes the batch that would tell most together.
+`bald` and `entropy` take the highest scores, `power_bald` draws by them, `batch_bald` maximises joint information.
 """
 
 import heapq
@@ -67,7 +66,7 @@ def count_confident_mistakes(probs: Array, labels: Array) -> tuple[int, int]:
 
 
 def _choices(probs: Array, labels: Array) -> list[tuple[Array, Array]]:
-    """Return what each known label is one of: (n, K) probabilities and (n,) labels, once or for each class."""
+    """Return (n, K) probabilities and (n,) labels, for all or for each class."""
     if labels.ndim == 1:
         return [(probs, labels)]
     columns = zip(probs.T, labels.T, strict=True)
@@ -76,7 +75,7 @@ def _choices(probs: Array, labels: Array) -> list[tuple[Array, Array]]:
 
 
 def _build_share(probs: Array, labels: Array) -> Statistic:
-    """Build a function of (R, N) weights of draws that returns the share of wrong labels in each, (R,)."""
+    """Build a function of (R, N) weights to (R,) shares of wrong labels."""
     counts = [_build_count(*choice) for choice in _choices(probs, labels)]
     known = [slice(None)] if labels.ndim == 1 else list(labels.T >= 0)
 
@@ -91,7 +90,7 @@ def _build_share(probs: Array, labels: Array) -> Statistic:
 
 
 def _build_count(probs: Array, labels: Array) -> Statistic:
-    """Build a function of (R, n) weights of draws that returns the number of wrong labels in each, (R,)."""
+    """Build a function of (R, n) weights to (R,) counts of wrong labels."""
     classes = probs.shape[1]
     own = probs[np.arange(len(labels)), labels].astype(np.float64)
 
@@ -125,7 +124,7 @@ def _count_pairs(weights: Array, probs: Array, labels: Array, thresholds: Array)
 
 
 def _by_label(labels: Array, classes: int, values: Array | float = 1.0) -> "scipy.sparse.csr_array":
-    """(n, C) sparse: a value of each example in the column of its label."""
+    """Return (n, C) sparse values in the columns of the labels."""
     values = np.broadcast_to(np.asarray(values, np.float64), len(labels))
     return scipy.sparse.csr_array((values, (np.arange(len(labels)), labels)), shape=(len(labels), classes))
 

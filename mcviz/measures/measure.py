@@ -1,4 +1,4 @@
-"""A measure of the quality of predictions: its unit, bounds and better direction, as text, and those of classes."""
+"""A measure of quality: unit, bounds and better direction; and those of classes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

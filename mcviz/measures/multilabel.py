@@ -1,8 +1,7 @@
-"""Several labels an example: each of C classes is one of its labels or not, whatever the others are.
+"""Several labels an example: C classes, each present or not.
 
-A pass gives the probability of each class by itself, so that a row need not sum to one, and the class is predicted
-where the mean over the passes is above 0.5. A label is 1 or 0, or -1 where nobody knows it, which counts nowhere.
-Uncertainties are those of C coins: of a class with the probability p the entropy is −p log p − (1 − p) log(1 − p).
+Rows of probabilities need not sum to one. A class is predicted if its mean over passes is above 0.5. Labels are 1, 0,
+or -1 for unknown, which never counts. Uncertainties are those of C coins: the entropy is −p log p − (1 − p) log(1 − p).
 """
 
 import math
@@ -197,14 +196,13 @@ def label_losses(predicted: Array, labels: Array) -> Array:
 
 
 def _terms(predictions: AnyPredictions) -> dict[str, Array]:
-    """The predictive mean, the labels and the predicted classes, (n, C) each."""
+    """Return predictive mean, labels and predictions, (n, C) each."""
     assert isinstance(predictions, MultilabelPredictions)
     mean = predictions.mean_probs
     return {"probs": mean, "labels": require_labels(predictions), "predicted": mean > THRESHOLD}
 
 
 def _means(terms: Terms) -> dict[str, Array]:
-    """The numbers of examples with a known label whose means are measures, by name."""
     probs, labels = terms["probs"], terms["labels"]
     is_known = labels != UNKNOWN
     count = np.maximum(is_known.sum(axis=1), 1)
@@ -233,7 +231,6 @@ def label_means(terms: Terms, *, groups: Array | None = None, confidence: float 
 
 
 def _with_labels(terms: Terms, groups: Array | None) -> tuple[dict[str, Array], Array | None]:
-    """Leave out the examples of which no label is known."""
     chosen = (terms["labels"] != UNKNOWN).any(axis=1)
     return select_terms(terms, chosen), None if groups is None else groups[chosen]
 
@@ -414,14 +411,14 @@ def measure_class(terms: Terms, number: int, *, groups: Array | None = None, con
 
 
 def _known_of_class(terms: Terms, number: int, groups: Array | None) -> tuple[dict[str, Array], Array | None]:
-    """Select the examples of which it is known whether they have a class, and the columns of that class, (n, 1)."""
+    """Select examples with a known label of a class, (n, 1)."""
     is_known = terms["labels"][:, number] != UNKNOWN
     some = {name: values[is_known][:, [number]] for name, values in terms.items()}
     return some, None if groups is None else groups[is_known]
 
 
 def _excess(terms: Terms, number: int, groups: Array | None, confidence: float) -> Interval:
-    """Compute the mean probability of a class less the share of examples that have it."""
+    """Return the mean probability of a class − the share of examples with it."""
     some, members = _known_of_class(terms, number, groups)
     labels, chances = some["labels"][:, 0], np.clip(some["probs"][:, 0].astype(np.float64), 0, 1)
     if not len(labels):
@@ -453,7 +450,7 @@ def _ranked_intervals(
 
 
 def _ranked_statistic(terms: Terms) -> Statistic:
-    """Build a function of (R, N) weights that returns (R, 3): the means over the classes of `RANKED`."""
+    """Build a function of (R, N) weights to (R, 3) means over classes of `RANKED`."""
 
     def statistic(weights: Array) -> Array:
         columns = zip(terms["probs"].T, terms["labels"].T, terms["predicted"].T, strict=True)
@@ -467,7 +464,7 @@ def _ranked_statistic(terms: Terms) -> Statistic:
 
 
 def _has_positives(terms: Terms) -> bool:
-    """Whether every class with a label has enough examples that have it, and that do not."""
+    """Return whether each labelled class has enough examples with and without it."""
     labels = terms["labels"]
     counts = np.stack([(labels == 1).sum(axis=0), (labels == 0).sum(axis=0)])
     return bool((counts[:, (counts > 0).any(axis=0)] >= FEWEST_RANKED).all())
@@ -491,7 +488,7 @@ def _differences(one: Terms, other: Terms, measures: Collection[str], **options:
 
 
 def _measure(field: str) -> Callable[[Terms, int, float], Interval]:
-    """Build a function of the terms, the number of a class and a confidence that returns a field of its figures."""
+    """Build a function that returns one field of a class's figures."""
 
     def compute(terms: Terms, number: int, confidence: float) -> Interval:
         value = getattr(measure_class(terms, number, confidence=confidence), field)

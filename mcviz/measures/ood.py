@@ -1,26 +1,16 @@
-"""The detector of out-of-distribution (OOD) examples, those that it is compared with, and how good each is.
+"""The detector of out-of-distribution (OOD) examples, baselines, and their quality.
 
-It combines two scores: the uncertainty of the ensemble (one minus the max probability), and how badly the activations
-in front of the first stochastic layer fit the predicted class (unexplained share). Each becomes a conformal p-value,
-and their harmonic mean is the combined value: one small p-value is enough.
+The detector combines two scores: 1 − max probability, and the unexplained share of the activations in front of the
+first stochastic layer. Each becomes a conformal p-value. Their harmonic mean is ranked once more among calibration
+examples, because it is no p-value itself. Subspaces are fitted on other examples, so at most 5% of in-distribution
+examples are flagged for any model (split conformal prediction, Papadopoulos et al. 2002; Vovk et al. 2005).
 
-The combined value is no p-value itself, so it is ranked once more, among those of the calibration examples. All ranks
-are taken in the calibration examples and the new one together, and the subspaces are fitted on other examples. So a new
-in-distribution example is as likely to have any rank as any calibration example, and at most 5% of them are taken for
-out of distribution, whatever the model (split conformal prediction, Papadopoulos et al. 2002; Vovk et al. 2005).
+Activations of a class lie near a linear subspace (CLAFIC, Watanabe 1967; Oja 1983, "Subspace Methods of Pattern
+Recognition"). The residual is large out of distribution (Ndiour et al. 2020; ViM, Wang et al. 2022). Here it is a share
+of the deviation from the average example, and the predictive mean weighs the classes.
 
-The activations of each class lie near a linear subspace of few dimensions, found by principal components (CLAFIC,
-Watanabe 1967; Oja 1983, "Subspace Methods of Pattern Recognition"). The residual outside of it is large out of
-distribution (Ndiour et al. 2020; ViM, Wang et al. 2022). Here the residual is a share of the deviation from the average
-example, and the passes' predictive mean weighs the classes.
-
-The two were found with most of the sets of the OOD study in view, and the harmonic mean was fixed by hand. The
-trainings that it is measured in and the sets that the study calls new came afterwards.
-
-A detector gives each example an OOD score, high for out of distribution. `in_distribution` holds the OOD scores of the
-examples to be kept, `out_of_distribution` those of the examples to be found.
-
-Each gives an example an OOD score, high for out of distribution.
+Both scores were chosen with most sets of the OOD study in view; its new sets came afterwards. A high OOD score means
+out of distribution.
 """
 
 from dataclasses import dataclass
@@ -191,7 +181,7 @@ class OODDetector:
 
     @cached_property
     def _own_ranks(self) -> Array:
-        """(2, M) int64: how many of the calibration examples, itself among them, are as high by each score."""
+        """Return (2, M) int64 ranks among calibration examples, themselves included."""
         return np.stack([count_as_high(values, values) for values in (self.uncertainty, self.unexplained)])
 
     @property
@@ -207,7 +197,7 @@ class OODDetector:
         return float((ranks / len(combined) <= OOD_P_VALUE).mean())
 
     def _classify_block(self, uncertainty: Array, unexplained: Array) -> tuple[Array, ...]:
-        """The five arrays of `OODPrediction`, for n examples, each ranked among the M for calibration."""
+        """Return the arrays of `OODPrediction` for n examples, ranked among M."""
         count = len(self.uncertainty) + 1
         own, ranks = [], []
         pairs = (self.uncertainty, uncertainty), (self.unexplained, unexplained)
@@ -259,7 +249,7 @@ def harmonic_mean_p(values: Array) -> Array:
 
 
 def _principal_directions(deviations: Array, most: int) -> Array:
-    """(D, k) orthonormal directions of the (n, D) rows, by the eigenvectors of their (n, n) products."""
+    """Return (D, k) orthonormal directions of (n, D) rows, by eigenvectors of (n, n) products."""
     count = min(most, len(deviations) // 2, deviations.shape[1] // 4)
     if count == 0:
         return np.empty((deviations.shape[1], 0), np.float32)
@@ -338,7 +328,7 @@ def roc_points(in_distribution: Array, out_of_distribution: Array, false_positiv
 
 
 def _weighted_figures(in_distribution: Array, out_of_distribution: Array, *weights: Array) -> Array:
-    """(R, 3) figures for R weightings of the examples, as `_rates` takes them."""
+    """Return (R, 3) figures for R weightings, as `_rates` takes them."""
     false_positives, true_positives = _rates(in_distribution, out_of_distribution, *weights)
     heights = (true_positives[:, 1:] + true_positives[:, :-1]) / 2
     auroc = (heights * np.diff(false_positives)).sum(axis=1)

@@ -1,4 +1,4 @@
-"""Scores, the predictions that they are computed from, their registries, and numbers as text with their unit."""
+"""Scores, their predictions, registries, and numbers as text with units."""
 
 import inspect
 import re
@@ -219,7 +219,7 @@ def require_labels(predictions: AnyPredictions) -> Array:
 
 
 def _require_axes(name: str, array: Array, *axes: str, least: int = 1) -> tuple[int, ...]:
-    """Return the shape of an array that has these axes, none empty, the last of `least` or more."""
+    """Return the shape; no axis is empty, and the last has at least `least`."""
     shape = array.shape
     if len(shape) != len(axes) or 0 in shape or shape[-1] < least:
         raise ValueError(f"{name} should be ({', '.join(axes)}), with no axis empty. Received: shape {shape}.")

@@ -1,12 +1,8 @@
-"""Regression: a score an example, and the errors of each way to predict, with intervals.
+"""Regression: scores of examples, and errors with intervals.
 
-A new score is one function here with `@score(…)` above it. Its parameters are fields of
-`RegressionPredictions`, the arrays that it needs: `outputs`, (T, N, D) floating point, are the means that T passes
-predict for N examples and D targets, `variances` the variances, where the model predicts them. Of several targets
-variances are summed, and an error is a Euclidean norm. Sums run in float64, and (N,) float64 comes back.
-
-Every measure is a mean over examples and targets, or the root of one: intervals, also of differences, come from numbers
-of each example.
+A score is a function with `@score(…)`. Its parameters are fields of `RegressionPredictions`: `outputs`, (T, N, D)
+floating point means, and `variances`, if the model predicts them. It returns (N,) float64. Variances of several targets
+are summed, and an error is a Euclidean norm. Every measure is a mean over examples and targets, or its root.
 """
 
 import math
@@ -176,13 +172,13 @@ def mixture_crps(means: Array, variances: Array, labels: Array) -> Array:
 
 
 def _expected_size(mean: Array, variance: Array) -> Array:
-    """E|X| of Gaussians."""
+    """Return E|X| of Gaussians."""
     z = mean / np.sqrt(2 * variance)
     return mean * scipy.special.erf(z) + np.sqrt(2 * variance / np.pi) * np.exp(-(z**2))
 
 
 def _half_mean_distance(means: Array, variances: Array) -> Array:
-    """E|X - X'| / 2 of mixtures, (…) float64."""
+    """Return E|X - X'| / 2 of mixtures, (…) float64."""
     passes, shape = len(means), means.shape[1:]
     means, variances = means.reshape(passes, -1), variances.reshape(passes, -1)
     std = np.sqrt(variances)
@@ -207,7 +203,7 @@ def _half_mean_of_pairs(means: Array, variances: Array) -> Array:
 
 
 def _integral(means: Array, std: Array, low: Array, high: Array, nodes: int) -> Array:
-    """E|X - X'| / 2 as the integral of F (1 - F). F is smooth: steps of about its narrowest std are almost exact."""
+    """Return E|X - X'| / 2, the integral of F (1 - F), in steps of the narrowest std."""
     step = (high - low) / nodes
     z, z_step = (low - means) / (np.sqrt(2) * std), step / (np.sqrt(2) * std)
     total = np.zeros(means.shape[1])
@@ -368,7 +364,7 @@ def _block_terms(given: RegressionPredictions, every_label: Array, block: slice)
 
 
 def _single_terms(outputs: Array, variances: Array | None, labels: Array) -> dict[str, Array]:
-    """(n, D) each, of each pass by itself, in the mean over the passes."""
+    """Return (n, D) terms of single passes, averaged."""
     errors = outputs - labels
     terms = {"squared_error": np.square(errors).mean(axis=0), "absolute_error": np.abs(errors).mean(axis=0)}
     if variances is None:

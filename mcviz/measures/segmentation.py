@@ -1,8 +1,7 @@
-"""Dice, its kin and the scores of segmentation: a class for every pixel of an image, in each of T passes.
+"""Dice and the scores of segmentation.
 
-Shapes: T passes, N images of H × W pixels, C classes. Label maps are uint8 indices of classes; in the labels a pixel of
-the value C is ignored, and counts in neither map. `background` is the class that Dice leaves out, or -1 for none.
-Counts of pixels are exact in any order, so no number here depends on threads or on how images are cut into blocks.
+Shapes: T passes, N images of H × W pixels, C classes. Label maps are uint8 class indices; C in labels is ignored.
+`background` is left out of Dice; -1 is none. Counts are exact, so nothing depends on threads or blocks.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -227,7 +226,7 @@ def majority(classes: Array, class_count: int) -> tuple[Array, Array]:
 
 
 def _majorities(classes: Array, class_count: int) -> Iterator[Array]:
-    """(N, H, W) uint8 majority of the first 1, 2, … passes."""
+    """Return (N, H, W) uint8 majorities of the first 1, 2, … passes."""
     votes = np.zeros((class_count, *classes.shape[1:]), np.uint16)
     for one in classes:
         for number in range(class_count):
@@ -392,7 +391,7 @@ def _dice_of_pairs(classes: Array, numbers: Iterable[int]) -> Iterator[Array]:
 
 
 def _divide(numerator: Array, denominator: Array) -> Array:
-    """A quotient in float64, NaN for a denominator of 0."""
+    """Divide in float64; NaN for a denominator of 0."""
     quotient = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
     return np.divide(numerator, denominator, out=quotient, where=denominator > 0)
 
@@ -503,7 +502,7 @@ def join_pixels(parts: Sequence[PixelSums]) -> PixelSums:
 
 
 def _mean_of_class(name: str) -> Callable[[Terms, int, float], Interval]:
-    """Build a function that computes the mean of a term of one class over the images that have it."""
+    """Build a function to the mean of a class's term over images that have it."""
     return lambda terms, number, confidence: mean_of_known(terms[name][:, number], None, confidence)
 
 

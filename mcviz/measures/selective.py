@@ -1,14 +1,8 @@
-"""Selective prediction: how good the rest is when uncertain examples are referred to a person.
+"""Selective prediction: quality of the rest after referring uncertain examples.
 
-Examples are kept from the most certain to the least. Where uncertainties tie, a figure is its expected value over all
-orders of the ties, which is exact: losses add up evenly over the ties.
-
-The loss of an example is whether its prediction is a mistake, or how wrong it is, from 0 to 1. Bounds of the loss of
-the rest are exact for mistakes (Clopper & Pearson 1934), and hold for any other loss by betting (Waudby-Smith & Ramdas
-2024): given which examples are kept, their losses are independent.
-
-A referral is a rule that also applies to new examples: all whose uncertainty reaches a threshold are referred. Examples
-that tie are therefore referred together.
+Examples are kept from the most certain on. Ties give the exact expectation over all their orders. A loss is 0 or 1, or
+between. Bounds are exact for mistakes (Clopper & Pearson 1934), and by betting otherwise (Waudby-Smith & Ramdas 2024).
+A referral is a threshold, so that it applies to new examples; ties are referred together.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -193,7 +187,7 @@ def selective_figures(
 
 
 def _areas_and_random(ranking: Ranking, weights: Array) -> Array:
-    """(R, 4) areas as `compute_areas` has them, and how far the last is above half of the mean loss of the draw."""
+    """Return (R, 4): `compute_areas`, and the last area − half of the mean loss."""
     areas = compute_areas(ranking, weights)
     random = weights @ ranking.loss / weights.sum(axis=1) / 2
     return np.column_stack([areas, areas[:, 2] - random])
@@ -280,7 +274,7 @@ def compute_areas(ranking: Ranking, weights: Array) -> Array:
 
 
 def _area_under_risk(counts: Array, losses: Array, harmonic: Array) -> Array:
-    """Compute (R,) AURCs of what `_cumulate_groups` returns, with the sums of 1, 1/2, 1/3, … up to each count."""
+    """Return (R,) AURCs from `_cumulate_groups` and harmonic sums."""
     more = np.diff(losses, axis=1)
     slope = more / np.maximum(np.diff(counts, axis=1), 1)
     steps = np.diff(harmonic[counts.astype(np.intp)], axis=1)
@@ -461,7 +455,7 @@ def guarantee_budget(ranking: Ranking, budget: int, *, confidence: float = 0.95,
 
 
 def _guarantee(ranking: Ranking, threshold: float, others: Array, confidence: float, seed: int) -> Guarantee | None:
-    """Test a threshold on examples whose labels did not choose it; None where it refers all of them."""
+    """Test a threshold on other examples; None if it refers all."""
     outcome = _evaluate_on(ranking, threshold, others)
     rest = len(others) - len(outcome.referred)
     if not rest:
@@ -525,7 +519,7 @@ def _likeliest_to_pass(rest: Array, missed: Array, quality: float, confidence: f
 
 
 def _passes(ranking: Ranking, threshold: float, quality: float, confidence: float, seed: int) -> bool:
-    """Whether a test refuses that the quality of the rest is below `quality`."""
+    """Return whether a test rejects a quality below `quality`."""
     is_kept = ranking.uncertainty < threshold
     count = int(np.count_nonzero(is_kept))
     if not count:
@@ -555,7 +549,7 @@ def _losses_of_rest(ranking: Ranking, threshold: float, risk: float, seed: int) 
 
 
 def _betting_bound(ranking: Ranking, threshold: float, confidence: float, seed: int) -> float:
-    """The highest quality of the rest below which the test refuses all, or 0."""
+    """Return the highest quality that the test proves, or 0."""
 
     def excess(quality: float) -> float:
         risk = 1 - quality

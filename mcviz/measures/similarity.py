@@ -1,6 +1,6 @@
-"""Similarity of examples: components, nearest neighbours, and a map by t-SNE.
+"""Similarity of examples: components, nearest neighbours and t-SNE.
 
-Images are read in blocks and never held all at once, so that memory does not grow with their size.
+Images are read in blocks, so memory does not grow with their size.
 """
 
 import re
@@ -134,7 +134,7 @@ def most_similar(components: np.ndarray, example: int, count: int) -> np.ndarray
 
 
 def _words(text: str) -> list[str]:
-    """The words of a text in small letters; the empty word of one that has none, for it to have any."""
+    """Return lower-case words; an empty word for a text without any."""
     return WORD_PATTERN.findall(text.lower()) or [""]
 
 
@@ -144,7 +144,7 @@ def _blocks(shape: tuple[int, ...]) -> Iterator[slice]:
 
 
 def _stride(shape: tuple[int, ...]) -> int:
-    """The side of the squares of pixels over which images of a shape are averaged."""
+    """Return the side of the averaged squares, in pixels."""
     if len(shape) != 3:
         return 1
     height, width, channels = shape
@@ -155,7 +155,7 @@ def _stride(shape: tuple[int, ...]) -> int:
 
 
 def _downscale(images: np.ndarray, stride: int) -> np.ndarray:
-    """Average images over squares of pixels, (n, …) float32; those at the right and lower edge may be smaller."""
+    """Average over squares of pixels, (n, …) float32; smaller at the right and lower edges."""
     pixels = images.astype(np.float32)
     for axis in (1, 2) if stride > 1 else ():
         starts = np.arange(0, pixels.shape[axis], stride)

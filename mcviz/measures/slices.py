@@ -1,9 +1,8 @@
-"""Slices of the examples that a model is worse on than chance explains.
+"""Slices on which a model is worse than chance explains.
 
-A slice holds the examples of one value of a column, or of one value of each of two columns. Each is compared with all
-other examples. Of the many that are compared some differ by chance, so the largest difference is compared with the
-largest one of examples whose results were permuted: where results do not depend on the columns, any slice at all is
-named with a chance of at most the given one (Westfall & Young 1993; as a scan statistic, Kulldorff 1997).
+A slice has one value of a column, or of each of two columns, and is compared with all other examples. The largest
+difference is compared with that of permuted results. If results do not depend on columns, any slice is named with at
+most the given chance (Westfall & Young 1993; as a scan statistic, Kulldorff 1997).
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -141,7 +140,7 @@ def _count_groups(column: Array) -> int:
 
 
 def _list_members(column: Array) -> tuple[Array, Array]:
-    """List the groups of the examples: the number of an example, ascending, and that of one of its groups."""
+    """List pairs of an example, ascending, and one of its groups."""
     if column.ndim == 2:
         examples, groups = np.nonzero(column)
         return examples, groups
@@ -197,7 +196,7 @@ def scan_slices(
 
 
 def _permute_examples(terms: Array, random: np.random.Generator, count: int) -> Array:
-    """(N, M × count) float32, the terms of permuted examples: no result depends on the columns any more."""
+    """Return (N, M × count) float32 terms, permuted over examples."""
     examples = np.broadcast_to(np.arange(terms.shape[1], dtype=np.int32), (count, terms.shape[1]))
     order = random.permuted(examples, axis=1).T
     return np.concatenate([term.astype(np.float32)[order] for term in terms], axis=1)
@@ -367,7 +366,7 @@ def _find_slices(terms: Array, partitions: Sequence[Partition], scan: Scan, larg
 def _drop_parts(
     slices: Mapping[Key, FoundSlice], sums: Mapping[Key, Sums], statistic: Statistic, threshold: float
 ) -> Iterator[FoundSlice]:
-    """Yield the slices, but for pairs that are no worse than the rest of a parent, and parents that a pair replaces."""
+    """Yield slices without pairs that a parent explains, and replaced parents."""
     replaced: set[Key] = set()
     remaining = []
     for key, slice_ in slices.items():
@@ -380,7 +379,7 @@ def _drop_parts(
 
 
 def _subtract(whole: Sums, inside: Sums) -> list[Array]:
-    """The sums of the other examples."""
+    """Return the sums of the other examples."""
     return [every - part for every, part in zip(whole, inside, strict=True)]
 
 

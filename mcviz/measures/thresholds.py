@@ -1,4 +1,4 @@
-"""Thresholds of the probability of a class: the counts that each one comes to, and the best by some labels."""
+"""Thresholds of a class: their counts, and the best by some labels."""
 
 from dataclasses import dataclass
 from functools import cached_property

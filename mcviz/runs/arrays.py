@@ -1,8 +1,7 @@
-"""The arrays of a run, as Zarr v3: encoded, read, and checked against the manifest.
+"""The arrays of a run as Zarr v3: encode, read and check.
 
-Every array is cut along its first axis alone. Names and packing are those of the CF conventions, so that xarray and
-other tools read the probabilities as they are. `zarr` is imported when an array is first encoded or read: that takes a
-fifth of a second, and much can be seen without.
+Arrays are cut along their first axis. Names and packing follow the CF conventions. `zarr` takes a fifth of a second, so
+it is imported at the first use.
 """
 
 import hashlib
@@ -314,7 +313,6 @@ class ArrayReader:
         return self._opened[array.name]
 
     def _decode(self, array: StoredArray, shards: Sequence[int], index: slice | np.ndarray) -> np.ndarray:
-        """Decode rows of some shards, which fit into memory together."""
         address = list_names([self._folder.address(shard_file(self._manifest, array, shard)) for shard in shards])
         with self._reading:
             opened, *_ = [self._load_shard(array, shard) for shard in shards]

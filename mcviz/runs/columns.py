@@ -1,4 +1,4 @@
-"""The user's own columns of a run: the kind of each, and the groups of examples that it makes."""
+"""The user's columns of a run: their kinds, and groups of examples."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ def _kind(values: pd.Series) -> ColumnKind:
 
 
 def _ranges(values: pd.Series) -> pd.Series:
-    """For each number the range that it is in, of a few that hold about as many each."""
+    """Cut numbers into a few ranges of about equal counts."""
     finite = np.isfinite(values)
     if not finite.any():
         return pd.Series(UNKNOWN, values.index)

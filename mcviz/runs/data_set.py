@@ -1,4 +1,4 @@
-"""The examples of a run as a data set, which can be sampled again."""
+"""The examples of a run as a data set to sample again."""
 
 import os
 from collections.abc import Iterator
@@ -93,7 +93,7 @@ def _opened(path: str) -> Run:
 
 
 def _as_it_may_have_been(held: DataSet, ids: tuple[str, ...], own: pd.DataFrame) -> Iterator[DataSet]:
-    """With and without ids that are only numbers, and columns of which there are none: a run does not tell these."""
+    """Yield variants without ids that only count and empty columns: a run stores neither."""
     for columns in (None, own) if own.empty else (own,):
         if ids == tuple(map(str, range(len(ids)))):
             yield replace(held, columns=columns)

@@ -1,7 +1,7 @@
-"""Arrays and scores that belong to a run and are kept beside it, since the run itself stays as it is.
+"""Derived arrays and scores beside a run, which itself never changes.
 
-They are not part of the run: if they are missing, damaged or of another run, they are computed again. They lie in the
-run's folder under `derived/`, or, where that cannot be written to, in the user's own data folder.
+If they are missing, damaged or of another run, they are computed again. They are in `derived/` of the run, or in the
+user's data folder if that is not writable.
 """
 
 import io
@@ -293,7 +293,6 @@ def match_values(values: Any, ids: "pd.Series") -> np.ndarray:
 
 
 def _decode(content: bytes, manifest: Manifest, taken: Collection[str]) -> AddedScores:
-    """Decode the file; raise a ValueError where it is none, or that of other examples."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""The manifest of a run as a file: written, read, and checked against its own checksum."""
+"""The manifest file: write, read, and check its checksum."""
 
 import hashlib
 import json
@@ -148,7 +148,7 @@ def _later_version(folder: Folder, what: str) -> _OtherVersionError:
 
 
 def _check_text(content: dict[str, Any]) -> None:
-    """Raise a ValueError where a text has lone surrogates, which nobody can print, or a number is infinite or NaN."""
+    """Raise ValueError for lone surrogates, infinity or NaN."""
     json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
 
 

@@ -1,4 +1,4 @@
-"""The OOD scores of sets of examples, and how well a run's model tells them from its own, kept beside the run."""
+"""OOD scores of sets of examples, kept beside the run."""
 
 import json
 import math
@@ -221,7 +221,6 @@ class OODScores:
         return self.in_words
 
     def _repr_html_(self) -> str:
-        """The findings as a notebook shows them."""
         return describe_in_html("Out of distribution", self.sentences, self.text_rows)
 
     def as_dict(self) -> dict[str, Any]:
@@ -249,7 +248,7 @@ class OODScores:
 
 
 def _name_ends(name: str, interval: Interval | None) -> dict[str, float]:
-    """Return a value and the ends of its interval, by the names of their columns; missing without an interval."""
+    """Return a value and its interval by column names; missing without one."""
     value = interval or Interval(math.nan)
     return {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
 

@@ -211,7 +211,7 @@ class Run:
         """The predicted variances of one example of a regression, (T, D) float32; None where there are none.
 
         Raises:
-            As `outputs`.
+            CorruptRunError: as of `outputs`.
         """
         self._require_array("outputs", "outputs of a regression")
         return self.predictions(example)[:, len(self.targets) :] if self.manifest.predicts != "mean" else None
@@ -220,7 +220,7 @@ class Run:
         """The passes of one example, (T, K) float32: as of `probs`, or outputs and then their variances.
 
         Raises:
-            As `probs`.
+            CorruptRunError: as of `probs`.
         """
         example = self._check_example(example)
         if self.manifest.label_maps:
@@ -258,7 +258,7 @@ class Run:
         """Summarise the passes of one example of a classification.
 
         Raises:
-            As `probs`.
+            CorruptRunError: as of `probs`.
         """
         return summarise(self.probs(example))
 

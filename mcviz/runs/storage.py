@@ -1,10 +1,7 @@
-"""Folders of files, the lock of their one writer, and the place of the shipped runs.
+"""Folders of files, the lock of their writer, and the shipped runs.
 
-A file is written whole or not at all. On this machine: under a temporary name beside its own, synced, then renamed. In
-object storage a write is one request, and other readers see the old object or the new one.
-
-The folder itself may be reached by a symbolic link. Within it no link is followed: neither to read nor to write, and
-above all not to remove.
+A write is atomic: a temporary file, synced and renamed, or one request to object storage. The folder itself may be a
+link. Links within it are never followed, neither to read, nor to write, nor to remove.
 """
 
 import errno
@@ -214,7 +211,6 @@ class LocalFolder(Folder):
             _sync(self._folder.absolute().parent)
 
     def _tidy(self, inner: str) -> None:
-        """Sync a folder after a removal, and remove it if it is empty."""
         with suppress(*MISSING), _as_storage_error(f"{self.address(inner)} cannot be removed"):
             with self._open_inner(inner) as folder:
                 os.fsync(folder)
@@ -225,7 +221,7 @@ class LocalFolder(Folder):
 
     @contextmanager
     def _open_inner(self, inner: str, *, make: bool = False) -> Iterator[int]:
-        """Open a folder within this one as a descriptor; a link on the way counts as missing."""
+        """Open an inner folder as a descriptor; a link on the way counts as missing."""
         if make and not self._folder.is_dir():
             self._folder.mkdir(parents=True, exist_ok=True)
             sync_with_parents(self._folder)
@@ -303,7 +299,7 @@ class RemoteFolder(Folder):
 
 @contextmanager
 def _as_storage_error(what: str, advice: str = "", *, even_if_missing: bool = False) -> Iterator[None]:
-    """Raise every error of a storage as a StorageError, but a missing file as such."""
+    """Raise StorageError for all storage errors but a missing file."""
     try:
         yield
     except MISSING as error:
@@ -322,7 +318,7 @@ def _sentence(what: str, error: Exception, advice: str) -> str:
 
 
 def _open(file: str, flags: int) -> int:
-    """Open a file for reading; neither follow a link nor wait for the writer of a pipe."""
+    """Open for reading; follow no link and wait for no pipe."""
     return os.open(file, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))  # Windows has neither
 
 
@@ -363,7 +359,6 @@ def _stats(folder: str, names: list[str]) -> list[tuple[str, int]]:
 
 
 def _parents(names: Iterable[str]) -> set[str]:
-    """All folders above some files."""
     synced: set[str] = set()
     while names := {name.rpartition("/")[0] for name in names} - {""}:
         synced |= names
@@ -467,7 +462,7 @@ def _acquire(lock: Path, patience: float | None) -> int:
 
 
 def _wait_for(descriptor: int, deadline: float | None) -> None:
-    """Wait for the lock of an open file, until a time of `time.monotonic`; then a BlockingIOError is raised."""
+    """Wait for a lock until a time of `time.monotonic`; then raise BlockingIOError."""
     import fcntl
 
     if deadline is None:

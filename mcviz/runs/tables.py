@@ -1,4 +1,4 @@
-"""The inputs of a new run, and the table of scores with a row an example, as Parquet."""
+"""Inputs of a new run, and its table of scores as Parquet."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""How the kinds of examples are brought into the form that a model takes."""
+"""Adapters from kinds of examples to the input of a model."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field

@@ -1,6 +1,6 @@
-"""What the engine asks of a model: NumPy in and NumPy out, whatever framework the model is of.
+"""The protocol between engine and model: NumPy in and NumPy out.
 
-A framework's folder beside this file has a subclass of `Network`, which makes a `Plan`; the engine knows no more of it.
+A framework's folder has a subclass of `Network`, which makes a `Plan`.
 """
 
 import os

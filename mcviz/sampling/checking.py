@@ -1,4 +1,4 @@
-"""A check of a model on a data set before hours are spent on passes, and its calibration along a distortion."""
+"""A check of a model on data before sampling, and calibration along distortions."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -270,7 +270,6 @@ def _advise(
     quality: float,
     label_maps: LabelMaps | None,
 ) -> str:
-    """Say where the model is hardly better than guessing, and a scale or preprocessing that helps."""
     sampler = adapter.sampler
     task = TASKS[sampler.task]
     hint = task.guessing_hint(quality, labels, sampler.count_last(sampler.width), which)
@@ -288,7 +287,6 @@ def _advise(
 
 
 def _measure_costs(sampler: Sampler, examples: np.ndarray, masks: Masks) -> tuple[float, float]:
-    """Measure seconds and stored bytes of one prediction."""
     examples = examples[: max(1, MOST_VALUES // (2 * sampler.width))]
     sampler.sample(examples, passes=2, masks=masks)  # preparations are not counted
     at_once = max(2, min(PASSES_TIMED, MOST_VALUES // (len(examples) * sampler.width)))

@@ -1,7 +1,7 @@
-"""The engine: one call of a sampler, cut into pieces of work that threads share.
+"""The engine: cut one call of a sampler into pieces for threads.
 
-Examples come in blocks of one size, the last one filled up: a part of a model always computes that many rows. Matrix
-products round differently for other sizes, and the same example must give the same bits in any company.
+Blocks have one size, padded at the end: matrix products round differently for other sizes, and an example must give the
+same bits in any company.
 """
 
 import math
@@ -111,7 +111,7 @@ class SamplerCall:
         return self.first_example + self.result.shape[1]
 
     def _pieces(self, pool: ThreadPoolExecutor) -> Iterator[Callable[[], int]]:
-        """Yield the work as functions that may run in any order and return the number of their predictions."""
+        """Yield functions that run in any order and return their prediction counts."""
         plan, last_pass = self.plan, self.first_pass + len(self.result)
         blocks = range(self.first_pass // plan.passes_per_block, -(-last_pass // plan.passes_per_block))
         unit = max(plan.examples_per_block, plan.shared_examples_per_block)
@@ -129,7 +129,7 @@ class SamplerCall:
                         yield partial(self._run_piece, example, group, numbers, [array[rows] for array in shared])
 
     def _group_blocks(self, blocks: range) -> Iterator[range]:
-        """Group blocks of passes into pieces of work: several where the scaled kernel serves them all."""
+        """Group blocks of passes that one scaled kernel serves."""
         size = FACTORED_BLOCKS if self.plan.masked_dense else 1
         if self.result.shape[1] <= self.plan.examples_per_block:
             size = min(size, -(-len(blocks) // thread_count()))
@@ -138,7 +138,7 @@ class SamplerCall:
     def _run_piece(
         self, example: int, group: range, pass_numbers: list[dict[int, np.ndarray]], shared: list[np.ndarray]
     ) -> int:
-        """Fill the result for the block of examples that starts at `example` and some blocks of passes."""
+        """Fill the result for a block of examples and some blocks of passes."""
         plan = self.plan
         wanted = range(max(example, self.first_example), min(example + plan.examples_per_block, self._end))
         products = self._multiply(group, example, wanted, pass_numbers, shared[0]) if plan.masked_dense else None
@@ -189,7 +189,7 @@ class SamplerCall:
     def _draw_example(
         self, request: RandomRequest, block: int, example: int, shared: list[np.ndarray], numbers: np.ndarray
     ) -> None:
-        """Draw (passes, *request.shape) for one example, of which the shared arrays are given."""
+        """Draw (passes, *request.shape) for one example."""
         masked_array, passes = self.plan.masked_arrays.get(request.number), self.plan.passes_per_block
         activations = None if masked_array is None else shared[masked_array].reshape(-1)
         if activations is None or activations.all():
@@ -233,7 +233,7 @@ class SamplerCall:
         pass_numbers: list[dict[int, np.ndarray]],
         activations: np.ndarray,
     ) -> np.ndarray:
-        """Compute the masked dense layer, (blocks, examples × passes, units); unwanted ones get any numbers."""
+        """Compute the masked dense layer, (blocks, examples × passes, units); unwanted ones are arbitrary."""
         plan = self.plan
         assert plan.masked_dense is not None
         request = plan.masked_dense.request
@@ -252,7 +252,7 @@ class SamplerCall:
         return products.reshape(len(group), plan.examples_per_block * plan.passes_per_block, -1)
 
     def _compute_shared_part(self, start: int, stop: int, pool: ThreadPoolExecutor) -> list[np.ndarray]:
-        """Compute the shared part of examples `start` to `stop`, whole blocks, zero where none is wanted."""
+        """Compute whole blocks of the shared part, zero for unwanted ones."""
         size = self.plan.shared_examples_per_block
         blocks = [at for at in range(start, stop, size) if at < self._end and at + size > self.first_example]
         shared: list[np.ndarray] = []
@@ -280,7 +280,7 @@ class SamplerCall:
 
     @cached_property
     def _draw_bernoulli(self) -> DrawBernoulli:
-        """The way to draw masks. Both give the same bits, but numba takes most of a second to be imported."""
+        """Draw masks with numba, or without its slow import: the same bits."""
         passes, examples = self.result.shape[:2]
         per_row = sum(
             math.prod(request.shape) for request in self.plan.random_requests if request.distribution == "bernoulli"
@@ -340,7 +340,7 @@ def thread_count() -> int:
 
 
 def _pad_block(examples: Mapping[str, Rows], start: int, size: int) -> Inputs:
-    """Return rows `start` to `start + size - 1`, zeros where no examples are; `start` may be up to a block below 0."""
+    """Return `size` rows from `start`, zeros beyond the examples; `start` may be negative."""
     return {name: _pad_rows(rows, start, size) for name, rows in examples.items()}
 
 

@@ -1,4 +1,4 @@
-"""Examples as a model takes them: its shape, its dtype, and their scale unless it is given."""
+"""Examples in the form of a model: shape, dtype and scale."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -235,7 +235,6 @@ def default_preprocessing(network: Network, dtype: np.dtype) -> Preprocessing:
 
 
 def _to_one_array(examples: DataSet | np.ndarray, shape: InputShape | None) -> np.ndarray:
-    """Return what a data set has for a model of one input."""
     if isinstance(examples, DataSet):
         if examples.texts is not None and examples.inputs is None:
             raise invalid("examples", "numbers", "texts", TEXTS_FOR_NUMBERS)
@@ -254,14 +253,14 @@ def _to_one_array(examples: DataSet | np.ndarray, shape: InputShape | None) -> n
 
 
 def _are_bytes(examples: np.ndarray) -> bool:
-    """Return whether examples are uint8, or images with channels of whole numbers in its range."""
+    """Return whether examples are uint8, or channel images with whole numbers in its range."""
     if examples.dtype.kind not in "iu" or examples.dtype == np.uint8:
         return examples.dtype == np.uint8
     return examples.ndim == 4 and examples.min() >= 0 and examples.max() <= 255
 
 
 def _image_size(wanted: InputShape | None) -> tuple[int | None, int | None, int | None]:
-    """Return height, width and channels of the images that a model takes, None for any or for flat ones."""
+    """Return height, width and channels; None for any, or for flat images."""
     if wanted is None or len(wanted) not in (2, 3):
         return None, None, None
     height, width, *channels = wanted

@@ -1,7 +1,6 @@
-"""A model as a graph of operations: what depends on its random numbers, and where its passes begin to differ.
+"""A model as a graph: parts that depend on random numbers, and the cut.
 
-A graph is given by its steps, in the order of computation: the values that an operation takes, and those that it gives.
-A value is whatever hashable a framework has for a tensor in a graph.
+A graph is a list of steps in order: the values that an operation takes and gives, as hashables.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The predictions of a run: a model prepared from its file, over examples, here or in a worker."""
+"""Predictions of a run's model, loaded from its file, here or in a worker."""
 
 import importlib.metadata
 import os

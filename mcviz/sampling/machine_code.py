@@ -1,41 +1,26 @@
-"""Masks drawn and multiplied in machine code: the loops that take most of the time of sampling.
+"""Masks drawn and multiplied in machine code: the slowest loops of sampling.
 
-Two things of sampling take most of its time: adding up rows of a table (`SubsetSums`), and drawing masks
-(`bernoulli`). Both are loops that numba compiles. Of most loops it makes the vector instructions of the processor
-by itself, which work on 16 or more numbers at once. Here it cannot: it would first have to know that no two arrays
-overlap, and that rows are wide. The same loops over tiles of fixed width, without this file, take 1.75 times as long.
-Nor does numba have whole numbers of 128 bits, which the random generator multiplies.
+numba compiles adding up rows (`SubsetSums`) and drawing masks (`bernoulli`), but cannot vectorise them, because arrays
+could overlap and rows could be narrow. Without this file they take 1.75 times as long. numba also lacks integers of 128
+bits. So some functions exist twice:
 
-So a few functions are there twice:
+- In plain Python, with NumPy: the specification, bit for bit, which runs without numba's compiler.
+- As `machine_code`, below its name: instructions for LLVM, which compiled functions get instead.
 
-- In plain Python, with NumPy. This is the specification of the result, bit for bit. Callers import it by its name, type
-  checkers know it, and without numba's compiler it runs itself.
-- As `machine_code` of it, below its name: how LLVM, the compiler behind numba, is told to do the same. A function that
-  numba compiles gets this wherever it calls the other.
+`tests/sampling/test_vector_code.py` compares both. `load(table, at) * factor` is LANES float32 in registers.
 
-`tests/sampling/test_vector_code.py` holds one against the other. With them the loops can be written as NumPy would have
-them: `load(table, at) * factor` is LANES float32 in one or two registers of the processor, times a number, and nothing
-of it ever becomes an array.
+To read machine code: `builder` appends an instruction and returns its result. `values` are the arguments. An array and
+then its position give an address by `_vector_pointer`. Rows follow each other. The type holds the width of a vector.
+Functions of 32 or 64 values take a word of bits: the lowest bit is the first value, and `bitreverse` makes it the
+highest.
 
-How the machine code reads: `builder` appends one instruction at a time, and gives its result. `values` are the
-arguments, in order, as results of earlier instructions. An array comes first among them and its position second, from
-which `_vector_pointer` makes the address of so many elements in a row; rows of an array lie one after the other. The
-width of a vector is part of its type, and where the processor's registers are narrower, LLVM takes several. Functions
-of 32 or 64 values at once give or take a word with a bit for each: the lowest bit is the first value, and `bitreverse`
-makes it the highest.
+numba checks only the file of a compiled function for changes. After a change here, also change the calling files, or
+delete `__pycache__`.
 
-numba keeps compiled functions and looks only at the file of a function to see whether it is out of date. After a
-change in this file, change the files that call it too, or delete `__pycache__`.
-
-Each number of a PCG64 waits for a product of 128 bits with the state before it. The state four steps further is such a
-product as well, so four numbers are under way at once, each from its own state (F. Brown, 1994, "Random number
-generation with arbitrary strides").
-
-A mask is zeros and ones, so a pass is the sum of a subset of the scaled rows, as `sum_kept_rows` has it in plain
-Python. Four rows have 16 subsets. Their sums are made once an example, and a pass adds one of them for every four
-activations (the "method of four Russians", Arlazarov, Dinic, Kronrod and Faradzhev, 1970).
-
-Every sum is added up in one order, whatever the passes and the processor, so that its bits are always the same.
+A PCG64 state waits for a product of 128 bits. Four states, each four steps apart, run at once (F. Brown, 1994, "Random
+number generation with arbitrary strides"). A pass sums a subset of scaled rows (`sum_kept_rows`). The 16 sums of four
+rows are made once an example (the "method of four Russians", Arlazarov, Dinic, Kronrod and Faradzhev, 1970), always in
+one order, so that bits are the same.
 """
 
 import inspect
@@ -230,14 +215,14 @@ def _multiply_add(context: Any, builder: Any, _signature: Any, values: Any) -> A
 
 @jit("uint64(UniTuple(uint64, 2))")
 def _output(state: Pair64) -> np.uint64:
-    """Return the number of a state: XSL-RR (M. O'Neill, 2014, "PCG")."""
+    """Return the output of a state: XSL-RR (M. O'Neill, 2014, "PCG")."""
     mixed, turn = state[0] ^ state[1], state[0] >> np.uint64(58)
     return (mixed >> turn) | (mixed << ((np.uint64(64) - turn) & np.uint64(63)))
 
 
 @jit("uint64[:, ::1](UniTuple(uint64, 2), UniTuple(uint64, 2))")
 def _make_streams(state: Pair64, increment: Pair64) -> np.ndarray:
-    """Return the states of a generator's next numbers, one a row, and last the increment of each step past all."""
+    """Return the states of a generator's next numbers as rows, the last the increment past all."""
     streams = np.empty((STATES + 1, 2), np.uint64)
     added = (np.uint64(0), np.uint64(0))
     for k in range(STATES):
@@ -249,7 +234,7 @@ def _make_streams(state: Pair64, increment: Pair64) -> np.ndarray:
 
 @jit("UniTuple(uint64, 2)(UniTuple(uint64, 2), UniTuple(uint64, 2), int64)")
 def _advance(state: Pair64, increment: Pair64, steps: int) -> Pair64:
-    """Return the state some steps further, by as many products as the number of steps has digits."""
+    """Advance a state in logarithmic time."""
     nothing = (np.uint64(0), np.uint64(0))
     factor, added = _ONCE, increment
     while steps:
@@ -263,7 +248,7 @@ def _advance(state: Pair64, increment: Pair64, steps: int) -> Pair64:
 
 @jit("void(uint64[:, ::1], uint64[::1], int64)")
 def _draw(streams: np.ndarray, words: np.ndarray, operation: int) -> None:
-    """Draw a number for each word from streams of `_make_streams`, and move these behind them."""
+    """Draw a number for each word, and advance the streams of `_make_streams`."""
     a, b = (streams[0, 0], streams[0, 1]), (streams[1, 0], streams[1, 1])
     c, d = (streams[2, 0], streams[2, 1]), (streams[3, 0], streams[3, 1])
     added = streams[4, 0], streams[4, 1]
@@ -296,7 +281,7 @@ def _fill_by_digits(origin: np.ndarray, words: np.ndarray, share: int) -> None:
 
 @jit("void(uint64[::1], uint64[::1], int64, uint8, uint64)")
 def _fill_by_bytes(origin: np.ndarray, words: np.ndarray, size: int, byte: int, height: int) -> None:
-    """Set the bits of the bytes above a threshold, and of those at it whose 32 bits, drawn after all bytes, are."""
+    """Set bits of bytes above a threshold; draw 32 more bits for bytes at it."""
     state, increment = (origin[0], origin[1]), (origin[2], origin[3])
     streams, count = _make_streams(state, increment), -(-size // 8)
     behind, other_half, halves = _advance(state, increment, count), np.uint64(0), 0
@@ -422,13 +407,13 @@ class SubsetSums:
         self._add_up(products, example, passes, activations[active], self._rows(active), words)
 
     def _rows(self, active: np.ndarray) -> np.ndarray:
-        """Return the kernel's rows of the activations that are not zero, filled up with its row of zeros."""
+        """Return kernel rows of nonzero activations, padded with the zero row."""
         rows = np.full(len(active) + -len(active) % IN_WORD, len(self._kernel) - 1)
         rows[: len(active)] = active
         return rows
 
     def _words(self, products: np.ndarray, active: int) -> np.ndarray:
-        """Return memory for (words, blocks, passes or more) uint32: bit 31 - k of word w is of active 32 w + k."""
+        """Return (words, blocks, passes or more) uint32: bit 31 - k of word w is active 32 w + k."""
         blocks, _, passes, _ = products.shape
         words, passes = (-(-count // IN_WORD) for count in (active, passes))
         return thread_memory("words", (words, blocks, passes * IN_WORD), np.uint32)
@@ -479,7 +464,7 @@ def _fill_tables(
 
 @inline
 def _table_position(word: np.uint32, group: int) -> int:
-    """Return the position of the sum that a word of a mask names for one of its groups."""
+    """Return the index of the sum that a mask word names for a group."""
     subset = int(word >> np.uint32(IN_WORD - ROWS_PER_GROUP * (group + 1))) & (SUBSETS - 1)
     return (SUBSETS * group + subset) * TILE
 
@@ -572,7 +557,7 @@ def _gather_example_mask(bits: np.ndarray, active: int, passes: int, mask: np.nd
 
 @jit("void(uint32[:, ::1], int64[::1], uint32[:, :])")
 def _gather_pass_mask(columns: np.ndarray, rows: np.ndarray, mask: np.ndarray) -> None:
-    """Bring a mask that the examples share, from `SubsetSums.prepare_pass_mask`, into the form for `_fill_sums`."""
+    """Convert a shared mask from `SubsetSums.prepare_pass_mask` for `_fill_sums`."""
     for word in range(len(mask)):
         column = mask[word]
         for k in range(IN_WORD * word, IN_WORD * (word + 1)):

@@ -1,6 +1,6 @@
-"""The files in which compiled functions are kept, each with the SHA-256 of its content.
+"""Files of compiled functions, each with a SHA-256.
 
-numba alone ends a process over a damaged file, or runs the machine code in it.
+numba alone would crash on a damaged file, or run its machine code.
 """
 # mypy: disallow-untyped-calls=False
 # numba types few of its functions.

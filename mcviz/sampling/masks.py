@@ -1,10 +1,8 @@
-"""Random numbers for the stochastic layers, and the ways to multiply masks by scaled weights.
+"""Random numbers of stochastic layers, and products of masks with scaled weights.
 
-Row by row, a dense layer behind a dropout layer multiplies each pass's masked activations by the kernel. Factored, the
-activations scale the kernel once an example, and the passes are the product of their masks, zeros and ones, with the
-scaled kernel. Only activations that are not zero take part, few behind a ReLU. Nothing is approximated.
-
-The last bits of the products differ, so a run names its own. The one by sums of subsets needs numba.
+Row by row multiplies masked activations by the kernel. Factored scales the kernel once an example and multiplies masks
+by it, using nonzero activations only. Both are exact, but last bits differ, so a run names its product. Sums of subsets
+need numba.
 """
 
 import math
@@ -236,7 +234,7 @@ class MatrixProduct:
             block[example] = self._multiply(_as_factors(mask), scaled, False)
 
     def _scale_kernel(self, activations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the indices of the activations that are not zero, and their rows of the kernel, times them."""
+        """Return indices of nonzero activations, and their kernel rows times them."""
         active = np.flatnonzero(activations)
         scaled = thread_memory("kernel", (len(active), self._kernel.shape[1]), np.float32)
         np.take(self._kernel, active, axis=0, out=scaled, mode="clip")

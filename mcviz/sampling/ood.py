@@ -1,4 +1,4 @@
-"""The activations of a run's model, its nearest examples by them, and the OOD scores of examples and sets."""
+"""Activations of a run's model, nearest examples, and OOD scores."""
 
 import hashlib
 import json
@@ -174,7 +174,7 @@ def _random_directions(features: int) -> np.ndarray:
 
 
 def _pool_features(array: np.ndarray) -> np.ndarray:
-    """Reduce to (N, D) float32, D at most `MOST_FEATURES`, by averages over blocks along the axes before the last."""
+    """Average blocks to (N, D) float32, D at most `MOST_FEATURES`."""
     while array[0].size > MOST_FEATURES and array.ndim > 2:
         axis = int(np.argmax(array.shape[1:-1])) + 1
         if array.shape[axis] == 1:
@@ -221,7 +221,7 @@ def _calibrate(
     examples: np.ndarray,
     unexplained: np.ndarray | None = None,
 ) -> OODDetector:
-    """Calibrate the detector on some of a run's examples, whose unexplained shares may be known from before."""
+    """Calibrate the detector; unexplained shares may be known."""
     mean_probs = run.mean_probs[examples]
     if unexplained is None:
         activations = activations_before_dropout(sampler, model_inputs(sampler, run, examples))
@@ -564,7 +564,7 @@ class _Detectors:
         passes_scores: Values,
         deterministic: np.ndarray,
     ) -> OODSet:
-        """Score N examples, (N, …) as the model takes them, by every detector."""
+        """Score N examples, (N, …) model inputs, by every detector."""
         front = activations_before_dropout(self.sampler, examples)
         unexplained = unexplained_share(self.verdict.subspaces, mean_probs, front)
         verdict = self.verdict.classify(uncertainty_from_means(mean_probs), unexplained)
@@ -583,7 +583,7 @@ class _Detectors:
         return _summarize(self.run, given, {name: scores[name] for name in self.labels}, verdict, mean_probs)
 
     def _sample(self, examples: np.ndarray, report: Callable[[float], None]) -> Iterator[np.ndarray]:
-        """Sample passes (T, n, C) of some examples after the other, by the run's masks and as a run stores them."""
+        """Sample passes (T, n, C) of one part after another, with the run's masks and packing."""
         run, at_once = self.run, max(1, BLOCK_VALUES // (self.run.passes * len(self.run.class_names)))
         for start in range(0, len(examples), at_once):
             block = examples[start : start + at_once]
@@ -622,7 +622,6 @@ def _summarize(run: Run, given: ExampleSet, scores: Values, verdict: OODPredicti
 
 
 def _report_part(stage: Stage, start: float, share: float, name: str, done: float) -> None:
-    """Report the progress of a part of the work as progress of all."""
     stage(name, start + share * done)
 
 
@@ -631,13 +630,13 @@ def _passes_scores() -> dict[str, Score]:
 
 
 def _classes(run: Run) -> np.ndarray:
-    """Return (N,) labels, or predictions where no label is known."""
+    """Return (N,) labels, or predictions if unknown."""
     predicted = run.mean_probs.argmax(axis=1)
     return predicted if run.labels is None else np.where(run.labels < 0, predicted, run.labels)
 
 
 def _draw_other_classes(classes: np.ndarray) -> np.ndarray:
-    """Draw for each example the index of a random one of another class; of any, where all are of one class."""
+    """Draw for each example the index of one of another class, if there is one."""
     random = np.random.default_rng(SEED)
     order = random.permutation(len(classes))
     indices = np.empty(len(classes), int)
@@ -648,17 +647,15 @@ def _draw_other_classes(classes: np.ndarray) -> np.ndarray:
 
 
 def _draw(count: int) -> np.ndarray:
-    """Draw the indices of at most 500 of so many examples, ascending."""
+    """Draw at most 500 indices, ascending."""
     return np.sort(np.random.default_rng(SEED).permutation(count)[:MOST_OF_A_SET])
 
 
 def _draw_some(examples: DataSet) -> DataSet:
-    """Draw at most 500 examples."""
     return examples if len(examples) <= MOST_OF_A_SET else examples.take(_draw(len(examples)))
 
 
 def _draw_from_run(run: Run) -> DataSet:
-    """Draw at most 500 examples of another run."""
     contents = load_shown(run, _draw(len(run)))
     examples = run.kind.read_array(DataSet(None, kind=run.kind.name), "examples", contents)
     if examples.rows is None:

@@ -1,4 +1,4 @@
-"""Monte Carlo dropout passes of a model of any framework, which is imported when a model of it is met."""
+"""Monte Carlo dropout passes of a model; its framework is imported when needed."""
 
 import copy
 import threading
@@ -443,7 +443,7 @@ class Sampler:
 
     @property
     def _plan_kind(self) -> tuple[bool, str]:
-        """What plans differ by; that of a masked dense layer is the same for every product."""
+        """Return the key of a plan: all masked dense products share one."""
         return self.product == CHANNEL_SUMS, self.compiler
 
     def description(self) -> str:
@@ -465,7 +465,7 @@ class Sampler:
 
     @property
     def _report(self) -> LayerReport:
-        """Until a model of no fixed input size has seen examples, it is taken to use all its stochastic layers."""
+        """Report all stochastic layers until a model of free size has seen examples."""
         plan = next(iter(self._plans.values()), None)
         return plan.layers if plan else self.network.report_layers()
 
@@ -600,7 +600,7 @@ def as_sampler(model: "keras.Model | torch.nn.Module | Network | Sampler", **opt
 
 
 def _find_obstacle(network: Network, product: str | None, compiler: str | None) -> str:
-    """Return why this machine cannot compute passes by a product and a compiler of these names, or ""."""
+    """Return why this machine cannot use a product and a compiler; "" if it can."""
     for done, name, known in (
         ("masks were multiplied", product, ALL_PRODUCTS),
         ("passes were compiled", compiler, COMPILERS),

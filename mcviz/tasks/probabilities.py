@@ -1,4 +1,4 @@
-"""What tasks share whose passes give a probability of each of C classes: how these are stored, named and described."""
+"""Tasks whose passes give probabilities of C classes: storage, names, descriptions."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Segmentation: one of C classes for every pixel of an image, kept as label maps and what these do not give."""
+"""Segmentation: one of C classes for each pixel, kept as label maps and more."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -604,7 +604,7 @@ class MapPasses(PassFormat):
     _expected = "(passes, images, height, width, classes) of probabilities, or without classes of label maps"
 
     def _flatten(self, passes: Any, which: str) -> Any:
-        """Passes of 4 or 5 axes as 3."""
+        """Reshape passes of 4 or 5 axes to 3."""
         shape, dtype = tuple(map(int, passes.shape)), np.dtype(passes.dtype)
         maps = dtype.kind in "iub"
         if len(shape) != (4 if maps else 5) or 0 in shape:
@@ -684,14 +684,13 @@ class _FlatPasses:
 
 
 def _loss_columns(overlaps: Overlaps) -> dict[str, np.ndarray]:
-    """The columns of the table that take labels, (n,) float32 each; NaN where all is ignored."""
+    """Return (n,) float32 columns that need labels; NaN if all is ignored."""
     terms = loss_terms(overlaps)
     columns = {"loss": 1 - terms.pop("dice"), **terms}
     return {name: values.astype(np.float32) for name, values in columns.items()}
 
 
 def _describe_maps(manifest: Manifest) -> dict[str, str]:
-    """What the arrays of one byte or two a pixel are, by name."""
     votes = _has_majority(manifest)
     described = {
         "mean_class": "class of the most passes" if votes else "most probable class of the mean of the passes",
@@ -706,18 +705,17 @@ def _describe_maps(manifest: Manifest) -> dict[str, str]:
 
 
 def _has_majority(manifest: Manifest) -> bool:
-    """Whether the prediction is the class of the most passes, since nothing but their label maps is known."""
+    """Return whether majority votes predict: only label maps are known."""
     return label_maps_of(manifest).alone and manifest.mean_sha256 is None
 
 
 def _entropies(manifest: Manifest) -> tuple[str, ...]:
-    """The names of those of `ENTROPIES` that a run has: the first follows from the mean of the passes alone."""
+    """Return the entropies that a run has."""
     alone = label_maps_of(manifest).alone
     return () if _has_majority(manifest) else tuple(ENTROPIES)[: 1 if alone else 2]
 
 
 def _pack_reduced(reduced: Reduced, manifest: Manifest) -> dict[str, np.ndarray]:
-    """Rows of the arrays of a run that follow from the passes, but for these."""
     rows = {
         "mean_class": reduced.mean_class,
         "mean_confidence": _pack(reduced.mean_confidence, 1 / CONFIDENCE_STEPS, np.uint8),
@@ -731,7 +729,7 @@ def _pack_reduced(reduced: Reduced, manifest: Manifest) -> dict[str, np.ndarray]
 
 
 def _most_probable(predictions: np.ndarray, maps: LabelMaps) -> np.ndarray:
-    """(n, H, W) uint8 of (n, K) predictions."""
+    """Return (n, H, W) uint8 of (n, K) predictions."""
     pixels = predictions.reshape(len(predictions), maps.height, maps.width, -1)
     return (pixels[..., 0] if maps.alone else pixels.argmax(axis=-1)).astype(np.uint8)
 
@@ -747,7 +745,7 @@ def find_only_value(values: np.ndarray) -> int | None:
 
 
 def _no_class(masks: np.ndarray, value: int, classes: int, foreground: int | None) -> InvalidInputError:
-    """Name the first pixel of masks that has the number of no class."""
+    """Name the first mask pixel without a class."""
     example, row, column = np.argwhere(masks == value)[0].tolist()
     received = f"{value} in row {row}, column {column} of the mask of example {example}"
     advice = (
@@ -763,14 +761,14 @@ def _name_class(number: int, name: str) -> str:
 
 
 def _list_pixels(counts: np.ndarray, names: Sequence[str]) -> str:
-    """List the share of pixels of each class, and of those that are ignored, the last of (C + 1,) counts."""
+    """List pixel shares of classes and ignored pixels, of (C + 1,) counts."""
     named = [_name_class(number, name) for number, name in enumerate(names)]
     shares = [percent(count / counts.sum(), 2) for count in counts.tolist()]
     return f"{list_names(list(map(' '.join, zip(named, shares, strict=False))))}, ignored {shares[-1]}"
 
 
 def _doubt_pixels(counts: np.ndarray, names: Sequence[str], ignore: int | None) -> str:
-    """Say where most pixels are ignored, or a class never occurs, of (C + 1,) counts of pixels."""
+    """Warn if most pixels are ignored or a class never occurs."""
     sentences, absent = [], [name for name, count in zip(names, counts.tolist(), strict=False) if not count]
     if (share := counts[-1] / counts.sum()) > 0.5:
         sentences.append(f"{percent(share, 2)} of the pixels of the masks are ignored, since they hold {ignore}.")
@@ -801,11 +799,11 @@ def _nats_scale(classes: int) -> float:
 
 
 def _pack(values: np.ndarray, scale: float, dtype: type[np.unsignedinteger[Any]]) -> np.ndarray:
-    """Numbers as multiples of a scale, none of which is the value of what was never written."""
+    """Pack numbers as multiples of a scale, never the fill value."""
     steps = np.rint(np.clip(values / np.float64(scale), 0, np.iinfo(dtype).max - 1))
     return steps.astype(dtype)
 
 
 def _power_of_two(most: int) -> int:
-    """The largest power of two that is at most that, and at least 1."""
+    """Return the largest power of two up to a number, at least 1."""
     return 1 << (max(most, 1).bit_length() - 1)

@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.analysis.calibration_sentences import calibration_sentences
 from mcviz.analysis.predictors import predictors
 from mcviz.analysis.referral import find_cheapest_referral, refer
 from mcviz.analysis.unlabelled import estimate_accuracy
@@ -23,7 +24,7 @@ from mcviz.app.filters import Filters
 from mcviz.app.referral import referral_csv, referral_filters
 from mcviz.app.wording import as_markdown
 from mcviz.cli import main
-from mcviz.measures.calibration import Calibration, calibration, calibration_sentences, find_verdict
+from mcviz.measures.calibration import Calibration, calibration, find_verdict
 from mcviz.runs.storage import SHIPPED_RUNS
 from tests.analysis.test_trust import in_groups
 from tests.app.keeping import kept_of

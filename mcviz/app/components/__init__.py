@@ -1,9 +1,7 @@
-"""Pieces of a page that several pages and views show: charts, pictures, tables and explanations, and the keyboard.
+"""Parts of pages: charts, pictures, tables, explanations and the keyboard.
 
-Scripts and styles are files beside this one. The histograms of an example are drawn by the browser: a plotly chart of
-ten pairs of axes would be taken down and built up at each step to another example, for a quarter of a second.
-Keys press a button or go into a field, and of arrow keys no press is lost. Streamlit's own shortcuts leave out the keys
-that it keeps for itself or for other widgets.
+Scripts and styles are files beside this one. The browser draws the histograms of an example: a plotly chart of ten axes
+takes a quarter of a second to rebuild. No press of an arrow key is lost. Streamlit's shortcuts leave out such keys.
 """
 
 import math

@@ -1,6 +1,6 @@
-"""Examples as tiles that can be clicked, the gallery of a selection, and the panel that shows one beside a view.
+"""Tiles of examples, the gallery, and the panel beside a view.
 
-Tiles are one picture for all, cut into tiles by the browser, or words on each.
+The browser cuts one picture into all tiles.
 """
 
 from collections import defaultdict
@@ -348,7 +348,6 @@ def render_marked_bar(selection: Selection) -> None:
 
 @st.fragment(key=PANEL)
 def _render_panel(run: Run, paged: bool) -> None:
-    """Render the current example, or the first of the selection; several that are ticked side by side."""
     state = latest_state()
     selection = select(run, state)
     example = state.example
@@ -388,7 +387,6 @@ def _head_data(selection: Selection, example: int | None) -> dict[str, Any]:
 
 
 def _explanation_data(context: ExampleContext | None) -> dict[str, Any]:
-    """Return what an example is and what is said of it, unless it is one of several side by side."""
     if context is None:
         return {"alone": False}
     run, example = context.run, context.example
@@ -397,7 +395,6 @@ def _explanation_data(context: ExampleContext | None) -> dict[str, Any]:
 
 
 def _render_below(context: ExampleContext) -> None:
-    """Render what has no place beside the sentences: a chart of the passes, and a row's values."""
     run, example = context.run, context.example
     task_renderer(run).render_preview(context)
     if has(run, "examples") and not has(run, "images") and not kind_renderer(run).text(run, example):
@@ -419,7 +416,6 @@ def _render_side_by_side(run: Run, state: PageState, example: int) -> None:
 
 
 def _handle_request(run: Run, paged: bool, asked: Any) -> None:
-    """Handle a request of an example, in a callback, which cannot open its page."""
     state = latest_state()
     if not isinstance(asked, dict) or not _is_example(run, asked.get("example")):
         return
@@ -491,7 +487,7 @@ def page_examples(selection: Selection) -> np.ndarray:
 
 
 def _pages(selection: Selection) -> tuple[int, int]:
-    """Return how many pages there are, and the one that is shown."""
+    """Return the number of pages and the current one."""
     pages = max(1, -(-len(selection.examples) // selection.state.page_size))
     return pages, selection.state.page if selection.state.page <= pages else 1
 
@@ -528,7 +524,6 @@ def explain_example(run: Run, state: PageState, example: int) -> Explanation:
 
 
 def _explain_all(run: Run, examples: Collection[int], explain: Callable[[int], Explanation]) -> dict[int, Explanation]:
-    """Explain examples; only the first ones, where all are too much to read."""
     explanations, most = {}, MOST_AHEAD // (run.passes * run.manifest.outputs)
     for example in map(int, list(examples)[:most]):
         try:

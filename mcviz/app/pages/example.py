@@ -98,7 +98,6 @@ def step_through(examples: np.ndarray, first: int, steps: int) -> None:
 
 
 def _opened(first: int) -> int:
-    """Return the example that was opened last, whatever the page was drawn with; the first where none was."""
     opened = latest_state().example
     return first if opened is None else opened
 

@@ -1,4 +1,4 @@
-"""How good the model is, one pass and the ensemble, what it is least sure of, and how many passes that takes."""
+"""Quality of the model, least confident examples, and the number of passes."""
 
 import streamlit as st
 

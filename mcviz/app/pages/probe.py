@@ -1,4 +1,4 @@
-"""Predictions of inputs that are not in the run: noise, drawn, typed, uploaded and distorted ones; and who notices."""
+"""Predictions of new inputs: noise, drawings, texts, uploads and distortions; and detectors."""
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator

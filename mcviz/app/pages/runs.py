@@ -1,4 +1,4 @@
-"""List all runs; manage one that is ticked, compare two; show jobs, and sample new runs."""
+"""List, manage and compare runs; show jobs, and sample new runs."""
 
 import hashlib
 import html
@@ -291,7 +291,6 @@ def render_outcome() -> None:
 
 
 def _render_growth(run: Run) -> None:
-    """Offer more passes, unless the run cannot grow: shipped, or without its model."""
     if (seed := run.manifest.seed) is None or run.passes >= MOST_PASSES or not can_be_sampled(run):
         return
     if is_shipped(run.path):
@@ -315,7 +314,6 @@ def _render_growth(run: Run) -> None:
 
 
 def _describe_growth(run: Run) -> str:
-    """Say which passes are sampled for more of them, and how long that takes, as far as it is known."""
     if run.task.keeps_passes:
         return "These stay as they are, and others are added."
     started, finished = run.manifest.time("started"), run.manifest.time("finished")
@@ -356,7 +354,6 @@ def _ask_removal(name: str | None) -> None:
 
 
 def _render_removal(run: ListedRun, path: Path, another: str, opened: str) -> None:
-    """Ask whether to remove the run, and list its files; in place of the open run another is opened."""
     goes = preview_removal(path)
     with st.container(border=True, key="removing"):
         st.markdown(f"**Remove {as_markdown(run.name)}?** This cannot be undone.")
@@ -459,7 +456,6 @@ def render_comparison(run: Run | None, state: PageState, paths: dict[str, Path])
 
 
 def _load_other(run: Run | None, state: PageState, paths: dict[str, Path]) -> Run | None:
-    """Load the run that another is compared with; say why, where nothing can be compared."""
     try:
         if run is None:
             open_cached_run(paths[state.run])
@@ -524,7 +520,6 @@ def _scale_difference(measured: MeasureComparison) -> tuple[float, float, float]
 
 
 def _draw_interval(span: tuple[float, float, float] | None, most: float, verdict: str) -> str:
-    """Draw an interval as boxes in a cell, around the line of 0; "" without one."""
     if span is None:
         return ""
     low, value, high = (50 + 48 * end / most for end in span)
@@ -564,7 +559,6 @@ def render_changes(run: ComparedRun, state: PageState, comparison: Comparison) -
 
 
 def _facts_in_both(run: Run, comparison: Comparison, example: int, score: str) -> list[tuple[str, str]]:
-    """Return the label of an example, and what each run predicts for it, with the score."""
     other, place = comparison.other, comparison.pairs.find(example)
     own, facts = task_renderer(run).tile_text(run, table(run).iloc[example].to_dict()), []
     if own.label:
@@ -627,7 +621,6 @@ def render_doubt(run: ComparedRun, state: PageState, comparison: Comparison) -> 
 
 
 def _render_label_choice(comparison: Comparison, state: PageState) -> None:
-    """Render the choice of the run whose labels both are measured by."""
     newer_is_other = (comparison.pairs.labels_of is comparison.other) == (state.labels_of == "new")
     runs = (comparison.other, comparison.one) if newer_is_other else (comparison.one, comparison.other)
     names = {choice: run.name for choice, run in zip(get_args(LabelChoice), runs, strict=True)}

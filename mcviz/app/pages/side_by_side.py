@@ -1,4 +1,4 @@
-"""The pinned examples, side by side; the most uncertain ones where none is pinned."""
+"""The pinned examples side by side, or the most uncertain ones."""
 
 from collections.abc import Iterable
 

@@ -14,16 +14,28 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pandas as pd
 from PIL import Image
 
+from mcviz.analysis.layouts import load_tsne, similarity_basis
 from mcviz.app.components.gallery import short_value
 from mcviz.app.filters import OF_CLASSES
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.kinds.base import TILE
-from mcviz.app.resources import class_sets, details, format_facts, format_value, has, run_scores
+from mcviz.app.resources import (
+    class_sets,
+    details,
+    format_facts,
+    format_value,
+    has,
+    own_columns,
+    run_scores,
+    searched_columns,
+)
 from mcviz.app.resources import table as run_table
 from mcviz.app.reviewing import ANSWERS, ANSWERS_OF_SEVERAL
 from mcviz.app.selection import mistakes
+from mcviz.app.sharing.withheld import WithheldRun
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import ExampleContext
@@ -32,7 +44,9 @@ from mcviz.figures import CRISP_BELOW, contact_sheet, thumbnails
 from mcviz.measures import Score
 from mcviz.reviews import answers_of
 from mcviz.runs import Run
+from mcviz.runs.columns import as_texts
 from mcviz.runs.tables import Progress
+from mcviz.text import one_line
 
 SHEET_SIDE = 1024  # pixels, which a browser decodes in milliseconds
 QUALITY = 80  # of photographs, as WebP
@@ -40,6 +54,7 @@ TOGETHER = 256  # explanations that the script unpacks at once
 BLOCK_VALUES = 20_000_000  # predicted numbers that are read at once
 SPARSE = 8  # times as many examples in between: then each is read alone
 BINS = 20  # of a histogram of passes
+MOST_COLUMNS = 40  # by which examples are filtered; a table of pixels has hundreds
 
 
 @dataclass(frozen=True)
@@ -80,12 +95,15 @@ def describe_examples(choice: Choice, progress: Progress) -> dict[str, Any]:
         choice: what goes into the page.
         progress: called with (done, total) examples; what it raises stops the work.
     """
-    run, examples = choice.run, choice.examples
+    run, examples, layout = choice.run, choice.examples, load_layout(choice.run)
     names = run_table(run)["id"].iloc[examples].map(format_value).tolist() if has_ids(run) else None
     return {
         "examples": pack(examples.astype(np.int32)),
         "scores": {name: _describe_score(choice, name) for name in choice.scores},
         "classes": _describe_classes(choice),
+        "own": _describe_columns(choice),
+        "find": {"classes": bool(task_renderer(run).filter_words(run)), "columns": list(searched_columns(run))},
+        "map": None if layout is None else {"layout": "tsne", "positions": pack(layout[examples])},
         "words": pack_json(_tile_words(choice)),
         "names": pack_json(names),
         "details": pack_json(_tile_details(choice)),
@@ -146,6 +164,35 @@ def _describe_classes(choice: Choice) -> dict[str, Any]:
         if has(run, "labels"):
             found["correct"] = pack(table["correct"].astype("Int8").fillna(-1).to_numpy(np.int8)[examples])
     return found
+
+
+def _describe_columns(choice: Choice) -> dict[str, Any]:
+    """What filters by the user's own columns go by: numbers, or the different texts and which of them each example has.
+
+    The texts that examples are stand in their explanations.
+    """
+    run, found = choice.run, {}
+    for name, kind in list(own_columns(run).items())[:MOST_COLUMNS]:
+        values = run_table(run)[name].iloc[choice.examples]
+        found[name] = {"label": one_line(name), "kind": kind}
+        if kind == "number":
+            found[name]["numbers"] = pack(values.to_numpy(np.float64, na_value=np.nan))
+        elif not (run.kind.content.searched and name in run.manifest.examples.content):
+            members, texts = pd.factorize(as_texts(values))
+            found[name] |= {"texts": pack_json(list(texts)), "members": pack(members.astype(np.int32))}
+    return found
+
+
+def describe_map(run: Run) -> str:
+    """Say how the map of a page lays the examples out; "" where no layout was computed before."""
+    basis = similarity_basis(run)
+    return f"By t-SNE: examples with similar {basis} are near each other." if load_layout(run) is not None else ""
+
+
+def load_layout(run: Run) -> np.ndarray | None:
+    """Return (N, 2) float32: where each example lies on the map that was computed of a run; None without one."""
+    shows_examples = not isinstance(run, WithheldRun) or "images" not in run.without
+    return load_tsne(run.whole if isinstance(run, WithheldRun) else run) if shows_examples else None
 
 
 def _tile_words(choice: Choice) -> dict[str, Any]:

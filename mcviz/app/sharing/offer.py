@@ -1,4 +1,4 @@
-"""Share in the bar: the open run as a page in one file, made on request and taken away."""
+"""Share in the bar: the open run as a page in one file."""
 
 from hashlib import sha256
 

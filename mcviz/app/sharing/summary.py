@@ -19,7 +19,7 @@ from mcviz.app.sharing.withheld import WithheldRun
 from mcviz.app.state import UNCERTAIN_FIRST, PageState
 from mcviz.app.sweep import find_sweep, noise_inputs, noise_kind, summarize
 from mcviz.app.tasks import task_renderer
-from mcviz.app.tasks.base import cached_gain
+from mcviz.app.tasks.base import PassQuality, Step, cached_gain
 from mcviz.app.wording import WORD_JOINER, as_markdown, capitalised, counted, direction
 from mcviz.figures import thumbnails
 from mcviz.figures.style import DETERMINISTIC, ENSEMBLE
@@ -28,7 +28,7 @@ from mcviz.measures.calibration import calibration_table, reliability_near_one
 from mcviz.runs import Run, labelled_examples
 from mcviz.text import as_html
 
-MOST_UNCERTAIN, FIRST_REFERRED = 16, 14  # tiles
+MOST_UNCERTAIN, FIRST_REFERRED, TOLD = 16, 12, 48  # tiles
 NOISE_SIDE = 96  # pixels
 TOKENS = re.compile(r"\\(.)|(\*\*)|(`)|[^\\*`]+|.", re.DOTALL)
 
@@ -67,22 +67,26 @@ def _quality(run: Run) -> str:
     renderer = task_renderer(run)
     quality = renderer.pass_quality(run)
     assert quality is not None
+    gain, name = cached_gain(run)[1], escape(capitalised(run.task.sealed_quality_name))
+    return (
+        f"<h2>Each pass, and all of them together</h2><p class=quiet>{name}. "
+        f"{sentence(renderer.describe_beaten(quality))}</p>{cards(renderer.quality_cards(run, quality))}"
+        f"{paragraphs([as_markdown(gain)] if gain else [])}{_draw_passes(run, quality)}"
+    )
+
+
+def _draw_passes(run: Run, quality: PassQuality) -> str:
+    """Draw how good each pass is, and the ensemble and the deterministic model among them."""
     lines = {"ensemble": (float(quality.ensembles[-1]), ENSEMBLE)}
     if quality.deterministic is not None:
         lines["deterministic"] = float(quality.deterministic), DETERMINISTIC
     name, unit = run.task.sealed_quality_name, run.manifest.unit
-    drawn = value_histogram(
+    return value_histogram(
         quality.passes,
         lines,
         f"{name}, {unit}" if unit else name,
         "single passes",
         lambda value: run.task.format_quality(value, ""),
-    )
-    gain = cached_gain(run)[1]
-    return (
-        f"<h2>Each pass, and all of them together</h2><p class=quiet>{escape(capitalised(name))}. "
-        f"{sentence(renderer.describe_beaten(quality))}</p>{cards(renderer.quality_cards(run, quality))}"
-        f"{paragraphs([as_markdown(gain)] if gain else [])}{drawn}"
     )
 
 
@@ -160,6 +164,30 @@ def _referral(run: Run, state: PageState) -> str:
         f"{paragraphs([describe_guarantee(referral)])}<p><b>{many} to look at</b>, "
         f"by {escape(referral.score.inline_label)}. {link}</p>{_tiles(first, score, 'dense')}"
     )
+
+
+def story_steps(run: Run) -> list[Step]:
+    """Return the steps of Present, but for those that a model predicts live; none of a task without a story."""
+    story = task_renderer(run).story
+    return [step(run) for step in story.steps(run, live=False)] if story else []
+
+
+def present(run: Run, steps: Sequence[Step]) -> str:
+    """Write steps as slides, and last what the model makes of noise."""
+    slides = [f"<h2>{sentence(step.headline)}</h2>{paragraphs([step.more])}{_seen(run, step)}" for step in steps]
+    written = "".join(f'<div class="slide">{slide}</div>' for slide in [*slides, _noise(run)] if slide)
+    buttons = '<button type="button" id="back">Back</button><button type="button" id="next">Next</button>'
+    return f'<h1>Present</h1>{written}<p id="steps"><span id="step" role="status"></span>{buttons}</p>'
+
+
+def _seen(run: Run, step: Step) -> str:
+    """What a slide shows: an example with its passes, several examples, or how good each pass is."""
+    if step.of_passes and (quality := task_renderer(run).pass_quality(run)):
+        return _draw_passes(run, quality)
+    if len(step.examples) != 1:
+        return _tiles(step.examples[:TOLD], run.first_score, "dense" if has(run, "images") else "large")
+    tile = "" if run.task.of_pixels else _tiles(step.examples, run.first_score, "large")
+    return f'<div class="told">{tile}<div data-passes="{step.examples[0]}"></div></div>'
 
 
 def cards(figures: Iterable[Sequence[str]]) -> str:

@@ -1,4 +1,4 @@
-"""A run without some of its parts, for people who may not see these: every reader finds it as if it never had them."""
+"""A run without withheld parts: readers find it as if it never had them."""
 
 from collections.abc import Collection
 from functools import cached_property
@@ -65,7 +65,6 @@ class WithheldRun(Run):
         return table.assign(**{name: table[name].where(np.zeros(len(table), bool)) for name in unknown})
 
     def _number(self, table: pd.DataFrame) -> pd.DataFrame:
-        """A table whose ids are numbers, where they are withheld."""
         if "ids" not in self.without:
             return table
         return table.assign(id=pd.Series(map(str, range(len(table))), table.index, table["id"].dtype))

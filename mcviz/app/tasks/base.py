@@ -51,19 +51,23 @@ class Step:
         headline: its sentence in Markdown, of at most twelve words.
         render: renders what is seen.
         more: what else is said, in Markdown.
+        examples: numbers of those that it is about.
+        of_passes: whether it is about how good each pass is.
     """
 
     headline: str
     render: Callable[[], None]
     more: str = ""
+    examples: tuple[int, ...] = ()
+    of_passes: bool = False
 
 
 class Story(ABC):
     """The story of a task."""
 
     @abstractmethod
-    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
-        """Return the steps for a run, each to be called with it."""
+    def steps(self, run: Run, *, live: bool = True) -> list[Callable[[Run], Step]]:
+        """Return the steps for a run, each to be called with it; if not `live`, none that the model predicts then."""
 
 
 def noise_steps(run: Run, no_answer: str, describe: Callable[[Run, np.ndarray], Step]) -> list[Callable[[Run], Step]]:
@@ -142,8 +146,9 @@ def review_step(run: Run, score: str, noun: str, by: str = "") -> Step:
     kinds = plural(kind)
     if not mistakes.any():
         more = f"This is the most uncertain one of {examples}."
-        return Step(f"The model makes no {kind} here: there is none to find.", first, more)
+        return Step(f"The model makes no {kind} here: there is none to find.", first, more, (int(order[0]),))
     inspected = max(1, int(REVIEWED_SHARE * len(mistakes)))
+    reviewed_first = tuple(order[:inspected].tolist())
     share, found = percent(inspected / len(mistakes), 0), f"{mistakes[:inspected].sum():,}"
     of_all = counted(int(mistakes.sum()), noun)
     reviewed = f"The {share} most uncertain are **{inspected:,}** of {examples}{by}"
@@ -154,8 +159,8 @@ def review_step(run: Run, score: str, noun: str, by: str = "") -> Step:
         headline = f"The most uncertain are not shown to hold more {kinds}."
         more = f"{reviewed}, and hold **{found}** of {of_all}, which may be chance."
     if len(mistakes) * REVIEWED_SHARE < 1:  # too few examples for a curve
-        return Step(headline, first, more)
-    return Step(headline, lambda: chart(plot.ranking(run, score), "found", headline), more)
+        return Step(headline, first, more, reviewed_first)
+    return Step(headline, lambda: chart(plot.ranking(run, score), "found", headline), more, reviewed_first)
 
 
 cached_gain = cached_for_run(numbers_key, max_entries=8)(compare_with_deterministic)

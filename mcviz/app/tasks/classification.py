@@ -84,10 +84,10 @@ CONFIDENT = 0.7  # a probability from which on a prediction sounds confident
 class ClassificationStory(Story):
     """The steps of a classification: a number, the votes, the mistakes, the mean of the passes, and noise."""
 
-    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
+    def steps(self, run: Run, *, live: bool = True) -> list[Callable[[Run], Step]]:
         """Return the steps for a run: without labels none about mistakes, and noise only where there is some."""
         labelled = [self.review, self.ensemble] if has(run, "labels") else []
-        noise = noise_steps(run, "no prediction is correct.", self.noise_prediction)
+        noise = noise_steps(run, "no prediction is correct.", self.noise_prediction) if live else []
         return [self.one_prediction, self.all_passes, *labelled, *noise]
 
     def one_prediction(self, run: Run) -> Step:
@@ -109,6 +109,7 @@ class ClassificationStory(Story):
                 lambda: chart(bars.update_traces(hovertemplate=None), "classifier", spoken),
             ),
             "How far it can be trusted, it does not say.",
+            (example,),
         )
 
     def all_passes(self, run: Run) -> Step:
@@ -124,9 +125,12 @@ class ClassificationStory(Story):
         more = f"{predicted_again(run)}, **{votes(summary, all_as_markdown(names))}**. The bars are their mean, {mean}."
         if summary.votes.max() == summary.passes:
             return Step(
-                "Predict it again, and the answer stays the same.", draw, f"{more} They agree on every example."
+                "Predict it again, and the answer stays the same.",
+                draw,
+                f"{more} They agree on every example.",
+                (example,),
             )
-        return Step("Predict it again, and the answer changes.", draw, more)
+        return Step("Predict it again, and the answer changes.", draw, more, (example,))
 
     def review(self, run: Run) -> Step:
         """Return the step on how many mistakes are among the least confident predictions."""
@@ -146,7 +150,7 @@ class ClassificationStory(Story):
             model = "The deterministic model" if imported else "With dropout off, the model"
             as_many = f"{abs(gained):,} {'fewer' if gained > 0 else 'more'}" if gained else "as many"
             more += f" {model} is correct for {as_many}."
-        return Step(headline, lambda: chart(plot.accuracy(run), "together", headline), more)
+        return Step(headline, lambda: chart(plot.accuracy(run), "together", headline), more, of_passes=True)
 
     def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
         """Return the step on noise, of its (T, K) predictions."""

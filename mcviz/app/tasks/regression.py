@@ -277,10 +277,10 @@ def with_std(mean: float, std: float, unit: str) -> str:
 class RegressionStory(Story):
     """The steps of a regression: a number, its passes, whether intervals hold, a wide one, noise, the review."""
 
-    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
+    def steps(self, run: Run, *, live: bool = True) -> list[Callable[[Run], Step]]:
         """Return the steps for a run: without labels none that needs them, and noise only where there is some."""
         holds, review = ([self.holds], [self.review]) if has(run, "labels") else ([], [])
-        noise = noise_steps(run, "there is nothing to be predicted.", self.noise_prediction)
+        noise = noise_steps(run, "there is nothing to be predicted.", self.noise_prediction) if live else []
         return [self.sure, self.unsure, *holds, self.cause, *noise, *review]
 
     def sure(self, run: Run) -> Step:
@@ -292,6 +292,7 @@ class RegressionStory(Story):
             "A regression gives a number, and no more.",
             side_by_side(lambda: render_example(run, example, EXAMPLE_WIDTH), lambda: render_large(number)),
             f"The model predicts {number}. How far that can be trusted, it does not say.",
+            (example,),
         )
 
     def unsure(self, run: Run) -> Step:
@@ -303,13 +304,13 @@ class RegressionStory(Story):
         )
         if outputs.min() == outputs.max():
             more = f"Each pass predicts {mean} here, and the passes agree on every example of this run."
-            return Step("Predict it again, and the number stays the same.", draw, more)
+            return Step("Predict it again, and the number stays the same.", draw, more, (example,))
         ends = as_markdown(f"{significant(outputs.min())} to {format_with_unit(outputs.max(), run.manifest.unit)}")
         more = (
             f"{predicted_again(run)}, it is **{ends}**. The mean of the passes is {mean}. "
             f"{prediction.describe_interval(target)}"
         )
-        return Step("Predict it again, and the number changes.", draw, more)
+        return Step("Predict it again, and the number changes.", draw, more, (example,))
 
     def holds(self, run: Run) -> Step:
         """Return the step on whether the intervals of the first target hold as many labels as they promise."""
@@ -341,7 +342,7 @@ class RegressionStory(Story):
             st.markdown(prediction.describe_uncertainty(target))
 
         draw = side_by_side(lambda: render_example(run, example, EXAMPLE_WIDTH), render_parts)
-        return Step(headline, draw, prediction.describe_interval(target))
+        return Step(headline, draw, prediction.describe_interval(target), (example,))
 
     def review(self, run: Run) -> Step:
         """Return the step on how many of the largest errors are among the examples of the most uncertainty."""

@@ -267,9 +267,9 @@ def _list_bold(names: list[str], numbers: list[int]) -> str:
 class SegmentationStory(Story):
     """The steps of a segmentation: a sure image, an unsure one, its passes, their map, a blurred image, the review."""
 
-    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
+    def steps(self, run: Run, *, live: bool = True) -> list[Callable[[Run], Step]]:
         """Return the steps for a run: without labels none about losses, and a blurred image where there are images."""
-        blurred = [self.blurred] if has(run, "images") else []
+        blurred = [self.blurred] if live and has(run, "images") else []
         reviewed = [self.review] if has(run, "labels") else []
         return [self.sure, self.unsure, self.passes, self.disagreement, *blurred, *reviewed]
 
@@ -280,6 +280,7 @@ class SegmentationStory(Story):
             "The model gives every pixel a class.",
             self._draw(run, example, "sure"),
             f"The line is around {self._name_drawn(run, example)}. How far it can be trusted, it does not say.",
+            (example,),
         )
 
     def unsure(self, run: Run) -> Step:
@@ -289,6 +290,7 @@ class SegmentationStory(Story):
             "Here the line looks as sure as before.",
             self._draw(run, example, "unsure"),
             f"The model draws {self._name_drawn(run, example)}.",
+            (example,),
         )
 
     def passes(self, run: Run) -> Step:
@@ -299,6 +301,7 @@ class SegmentationStory(Story):
             "Predict it again, and the line moves.",
             self._draw(run, example, "passes", plays=True),
             f"{predicted_again(run)}: two passes agree on a **Dice of {dice}**, on average.",
+            (example,),
         )
 
     def disagreement(self, run: Run) -> Step:
@@ -308,6 +311,7 @@ class SegmentationStory(Story):
             "The map shows the pixels that need a look.",
             self._draw(run, example, "map", disagreement=True),
             "Bright pixels are those to which many passes give another class than all passes together.",
+            (example,),
         )
 
     def blurred(self, run: Run) -> Step:

@@ -1,8 +1,4 @@
-"""The rail beside the views: the ranking, its distribution, and the filters, each choice with its count.
-
-Distributions are slim histograms on which a brush filters: of the score of the ranking, and over the views of up to two
-more columns.
-"""
+"""The rail beside the views: ranking, distributions and filters with counts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -106,7 +102,6 @@ def render_rail_of_run(selection: Selection) -> None:
 
 
 def _render_ranking(run: Run, state: PageState) -> None:
-    """Render the choice of what ranks and of the end that comes first; a column of the user's own becomes a score."""
     scores = run_scores(run)
     columns = columns_as_scores(run) if may_write() and not is_shipped(run.path) else {}
     labels = ranking_labels(run)
@@ -151,7 +146,6 @@ def ranking_labels(run: Run) -> dict[tuple[str, str], str]:
 
 
 def _render_more(run: Run, filters: Filters) -> None:
-    """Render the controls of a number and of a column of the user's own, which are drawn while they are open."""
     numbers, own = run_numbers(run), own_columns(run)
     count = len(own) - ("id" in own)  # which every run has
     columns = f", {counted(count, 'column')} of your own" if count else ""
@@ -175,7 +169,6 @@ def _render_more(run: Run, filters: Filters) -> None:
 
 
 def _render_find(run: Run) -> None:
-    """Render a field for filters in words, ids and texts, and for one example; empty again once it was read."""
     typed, searched = task_renderer(run).filter_words(run), list(searched_columns(run).values())
     more = ["a word" if "text" in searched else "an id"] if searched else typed[1:]
     examples = ["#12", *more, *typed[:1]]
@@ -202,13 +195,11 @@ def _render_find(run: Run) -> None:
 
 
 def _find_one(run: Run, words: str) -> int | None:
-    """Return the example of a number, or else of an id; None where there is none."""
     number = parse_whole(words)
     return number if number is not None and 0 <= number < len(run) else find_example(run, words)
 
 
 def _look_at(run: Run, example: int) -> None:
-    """Look at an example, on its page of the gallery where it is selected, in a callback."""
     state = latest_state()
     at = find_rank(example, select(run, state).examples)
     update_state(example=example, page=at // state.page_size + 1 if at >= 0 else state.page)
@@ -294,8 +285,6 @@ def render_column_filter(run: Run, filters: Filters, name: str) -> None:
 
 
 def _put(on: ColumnFilter, field: str, **changes: Any) -> Callable[[Filters], Filters]:
-    """Return what changes attributes of the filter on a column, as it is by then."""
-
     def put(filters: Filters) -> Filters:
         changed = replace(filters.on_column(on.name, field), **changes)
         low, high = sorted((changed.low, changed.high))
@@ -335,7 +324,6 @@ def _render_values(run: Run, filters: Filters, name: str, field: str, label: str
 
 @cached_for_run(table_key, max_entries=64)
 def _count_values(run: Run, filters: Filters, name: str, field: str) -> dict[Any, int]:
-    """Count the examples that filters leave by the values of a column, of several classes an example by each."""
     mask, sets = filter_mask(run, filters), class_sets(run).get(name) if field in OF_CLASSES else None
     if sets is not None:
         return dict(enumerate(sets[mask].sum(axis=0).tolist()))
@@ -389,12 +377,10 @@ def _render_end(end: str, word: str, value: float | None, nearest: float, on: Co
 
 
 def _digits(span: float) -> int:
-    """Return how many digits after the point the steps of a slider have."""
     return DIGITS if 0.01 <= span <= 10 else int(np.clip(DIGITS - np.floor(np.log10(span)), 0, MOST_DIGITS))
 
 
 def _round_outwards(low: float, high: float, digits: int) -> tuple[float, float]:
-    """Round to whole steps below and above, so that what is between stays between."""
     below, above, step = round(low, digits), round(high, digits), 10.0**-digits
     return (
         below if below <= low else round(below - step, digits),
@@ -554,7 +540,6 @@ def _add_brush(name: str | None) -> None:
 
 
 def _brushed(selection: Selection) -> list[str]:
-    """Return the names of the columns that have a histogram."""
     state, offered = selection.state, brush_labels(selection.run)
     return [state.score, *(name for name in state.brushes if name in offered and name != state.score)]
 
@@ -615,7 +600,7 @@ def _others(state: PageState, name: str) -> tuple[str, ...]:
 
 @cached_for_run(names_key, max_entries=64)
 def _count_bins(run: Run, filters: Filters, name: str) -> tuple[list[int], ...]:
-    """Count the examples in each bin of a column: all, those that filters leave, and the wrong ones of these."""
+    """Count the examples of each bin: all, filtered, and wrong."""
     column, left, wrong = brush_column(run, name), filter_mask(run, filters), mistakes(run)
     masks = left | True, left, np.zeros_like(left) if wrong is None else left & wrong
     within = (column.members[mask & (column.members >= 0)] for mask in masks)
@@ -643,7 +628,7 @@ def cut(values: np.ndarray) -> tuple[tuple[float, ...], np.ndarray]:
 
 
 def _step(least: float) -> float:
-    """Return the smallest short number that is no less."""
+    """Return the smallest round number of at least this."""
     if least <= 0 or not np.isfinite(least):
         return 0.0
     power = 10.0 ** np.floor(np.log10(least))
@@ -651,7 +636,6 @@ def _step(least: float) -> float:
 
 
 def _stretches(bins: Iterable[int]) -> list[tuple[float, float]]:
-    """Return the stretches that bins fill, from where to where."""
     stretches: list[tuple[float, float]] = []
     for place in sorted(set(bins)):
         if stretches and stretches[-1][1] == place:

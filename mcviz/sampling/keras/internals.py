@@ -1,7 +1,6 @@
-"""All that mcviz uses of Keras beyond its public interface, and the versions that it was tried with.
+"""All private parts of Keras that mcviz uses, and the versions it was tried with.
 
-Keras has no public way to replace the random numbers that layers draw, to intercept their calls, or to list the layers
-inside them. Nothing outside this file touches private parts of Keras, so that a new version is reviewed here.
+Keras has no public way to replace random numbers of layers, to intercept calls, or to list inner layers.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""A Keras model behind the engine's protocol: its inputs, its activations and its plan."""
+"""A Keras model behind the engine's protocol: inputs, activations and plan."""
 
 import copy
 import hashlib
@@ -274,7 +274,6 @@ class KerasNetwork(Network):
         return other
 
     def _place(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function that computes on the device."""
         if not self.scope:
             return function
 

@@ -1,11 +1,8 @@
-"""The plan of a Keras model: the part computed once an example, the part computed in every pass, and their blocks.
+"""The plan of a Keras model: shared part, random part and blocks.
 
-They are found in a model's graph. A dense layer behind a dropout, with at most reshaping between them, is computed as
-a `Product` of masks with the scaled kernel.
-
-A spatial dropout drops whole channels, and a convolution is a sum over channels. So each channel of an example is
-convolved once, and its passes are the product of their masks, zeros and ones for each channel, with the result.
-A kernel of 3 × 3 then takes a ninth of the multiplications. Nothing is approximated.
+A dense layer behind a dropout, with at most reshaping between, is a `Product` of masks with the scaled kernel. A
+convolution behind a spatial dropout is a sum over channels: each channel is convolved once, and masks weigh the
+results. A 3 × 3 kernel takes a ninth of the multiplications. Both are exact.
 """
 
 import math
@@ -186,7 +183,7 @@ def _interpret_pixels(
 
 
 def _to_pixel_probabilities(output: tf.Tensor, logits: bool, size: tuple[int, int]) -> tf.Tensor:
-    """Turn (rows, h, w, C) scores into (rows, H · W · C) float32 probabilities, a single score into two classes."""
+    """Turn (rows, h, w, C) scores into (rows, H · W · C) float32 probabilities."""
     values = tf.cast(output, tf.float32)
     if tuple(values.shape[1:3]) != size:
         values = tf.image.resize(values, size, "bilinear")
@@ -487,7 +484,7 @@ def _choose_block(trace: Trace) -> tuple[int, int]:
 
 
 def _check_same_graph(small: Trace, large: Trace) -> None:
-    """Compare two traces of one model, for batches of two sizes."""
+    """Compare traces of two batch sizes."""
     boundaries = [[(tuple(tensor.shape[1:]), tensor.dtype) for tensor in plan.boundary] for plan in (small, large)]
     if boundaries[0] != boundaries[1] or len(small.requests) != len(large.requests):
         raise UntraceableError("a graph that changes with the size of the batch")
@@ -495,7 +492,7 @@ def _check_same_graph(small: Trace, large: Trace) -> None:
 
 
 def _check_requests(small: Sequence[RandomRequest], large: Sequence[RandomRequest]) -> None:
-    """Refuse numbers whose first axis is a multiple of one batch size by chance, such as those of weights."""
+    """Refuse draws whose first axis is a batch multiple by chance."""
     for one, other in zip(small, large, strict=False):
         if one != other:
             raise UnsuitableModelError(
@@ -512,7 +509,7 @@ def _compile_random_part(
     passes: int,
     compiler: str | None,
 ) -> tuple[RandomPart, str]:
-    """Build the random part with the compiler that is asked for, or else the one that suits it; return both."""
+    """Build the random part by the given or best compiler; return both."""
     wanted = compiler or (NO_COMPILER if masked_dense else default_compiler(trace))
     if wanted == XLA:
         try:
@@ -537,7 +534,7 @@ def _build_random_part(
     *,
     xla: bool = False,
 ) -> RandomPart:
-    """Build `Plan.random_part`; without `masked_dense` it repeats the shared tensors of an example for each pass."""
+    """Build `Plan.random_part`; repeat shared tensors for each pass without `masked_dense`."""
     repeats = 1 if masked_dense else passes
     start: Sequence[tf.Tensor] = (masked_dense.product,) if masked_dense else trace.boundary
     requests = [request for request in trace.requests if not masked_dense or request != masked_dense.request]
@@ -569,7 +566,7 @@ def _build_random_part(
 
 
 def _make_eager_plan(layers: StochasticLayers, call: Call, shape: tuple[int, ...], dtype: str) -> Plan:
-    """Make the plan of a model that cannot become a graph: its layers are switched during each call."""
+    """Plan a model without a graph: switch its layers in each call."""
 
     def random_part(shared: list[np.ndarray], numbers: list[np.ndarray]) -> np.ndarray:
         source = SuppliedNumbers(PASSES_PER_BLOCK, lambda request: as_tensor(numbers[request.number]))
@@ -610,6 +607,5 @@ def _make_eager_plan(layers: StochasticLayers, call: Call, shape: tuple[int, ...
 
 
 def _input(inputs: Inputs) -> tf.Tensor:
-    """Return the only input of a model as a tensor."""
     (examples,) = inputs.values()
     return tf.constant(examples)

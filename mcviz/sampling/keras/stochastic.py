@@ -144,7 +144,7 @@ class StochasticLayers:
                     forget_dropout_masks(layer)
 
     def _mode(self, layer: keras.Layer, *, on: bool) -> bool | None:
-        """Return whether to call a layer in training mode; None leaves it to the calling layer."""
+        """Return the training mode for a layer; None leaves it to the caller."""
         if self._is_stochastic(layer):
             return on
         return None if any(self._is_stochastic(part) for part in every_layer(layer)) else False
@@ -164,7 +164,7 @@ class StochasticLayers:
         )
 
     def _rates(self, layer: keras.Layer) -> list[StochasticLayer]:
-        """Return the layer once for each of its rates, none if it is not stochastic."""
+        """Return the layer once for each rate; nothing if it is not stochastic."""
         if not self._is_stochastic(layer):
             return []
         holder = layer.cell if _has_dropout_cell(layer) else layer
@@ -237,7 +237,7 @@ def _check_own_kinds(model: keras.Model, own_kinds: Any) -> None:
 
 
 def _rate_attributes(own_kind: type[keras.Layer]) -> tuple[str, ...]:
-    """Return the attributes that hold the rates of a class of the user's own: those of the kind that it extends."""
+    """Return the rate attributes of a custom class, from the kind it extends."""
     return next((attributes for kind, attributes in STOCHASTIC_LAYERS.items() if issubclass(own_kind, kind)), ("rate",))
 
 
@@ -250,20 +250,20 @@ def _has_dropout_cell(layer: keras.Layer) -> bool:
 
 
 def _add_cells(layers: frozenset[keras.Layer]) -> frozenset[keras.Layer]:
-    """Add the dropout cells in recurrent layers, since these layers ask for the masks of their cells."""
+    """Add dropout cells of recurrent layers, which ask for their masks."""
     recurrent = [layer for layer in layers if isinstance(layer, keras.layers.RNN)]
     return layers | {part for layer in recurrent for part in every_layer(layer) if isinstance(part, DropoutRNNCell)}
 
 
 def _remove_parts(layers: list[keras.Layer]) -> list[keras.Layer]:
-    """Remove the layers that belong to another one, which stands for them in the passes."""
+    """Remove layers that belong to another layer."""
     parts = {id(attention_dropout(layer)) for layer in layers}
     parts |= {id(layer.cell) for layer in layers if _has_dropout_cell(layer)}
     return [layer for layer in layers if id(layer) not in parts]
 
 
 def _make_call(layer: keras.Layer) -> Callable[..., Any]:
-    """Make the replacement of a layer's `call`: itself, in the mode that this thread has for the layer."""
+    """Replace a layer's `call` by itself in this thread's mode."""
     original = getattr(layer.call, "python_function", layer.call)  # a tf.function would hide the requests
     signature = inspect.signature(original)
 
@@ -287,7 +287,7 @@ def _make_call(layer: keras.Layer) -> Callable[..., Any]:
 
 
 def _make_random_function(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
-    """Make the replacement of a random function of Keras: that of this thread's source of random numbers."""
+    """Replace a random function of Keras by this thread's source."""
     signature = inspect.signature(original)
 
     def function(*args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Models that take texts: the layer that makes numbers of a text, its vocabulary, and the network behind it."""
+"""Models of texts: the layer that makes numbers, its vocabulary, and the network behind."""
 
 import json
 import threading
@@ -207,7 +207,7 @@ def _check_words(words: Any) -> list[str]:
 
 
 def _find_embedding(model: keras.Model) -> tuple[int, keras.layers.Embedding]:
-    """Return the number of words that a model takes, and the layer that gets their numbers."""
+    """Return the vocabulary size and the embedding layer."""
     inputs = getattr(model, "inputs", None) or []
     shape = tuple(inputs[0].shape[1:]) if len(inputs) == 1 else ()
     embeddings = [layer for layer in every_layer(model) if isinstance(layer, keras.layers.Embedding)]
@@ -246,7 +246,6 @@ def _find_embedding(model: keras.Model) -> tuple[int, keras.layers.Embedding]:
 
 
 def _is_same(tensor: Any, original: tf.Tensor) -> bool:
-    """Return whether a tensor of a graph is another one, unchanged."""
     while tensor is not original and tensor.op.type == "Identity":
         tensor = tensor.op.inputs[0]
     return tensor is original

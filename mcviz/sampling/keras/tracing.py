@@ -1,8 +1,7 @@
-"""A model as a graph whose random numbers are inputs, cut where its passes begin to differ.
+"""A model as a graph whose random numbers are inputs, cut where passes differ.
 
-Whether XLA compiles the part behind the cut follows from the operations in it and from nothing else. XLA makes one loop
-of many small operations, but its convolutions are slower than TensorFlow's, those of single channels several times:
-`python benchmarks/sampling.py --parts compiling` measures the networks that the rule is from.
+The operations behind the cut decide whether XLA compiles it: its loops are fast, its convolutions slower than
+TensorFlow's. `python benchmarks/sampling.py --parts compiling` measures the networks behind this rule.
 """
 
 import math
@@ -214,7 +213,7 @@ def default_compiler(trace: Trace) -> str:
 
 
 def _has_convolution(trace: Trace) -> bool:
-    """Return whether a convolution depends on random numbers; one within a loop is assumed to."""
+    """Return whether a convolution depends on random numbers; loops count as such."""
     graph = trace.function.graph
     repeated = [op.type for op in graph.get_operations() if any(out.ref() in trace.random for out in op.outputs)]
     inside_loops = (node.op for node in function_nodes(graph.as_graph_def()))
@@ -262,7 +261,6 @@ def list_inputs(reference: Any) -> list[Any]:
 
 
 def _steps(graph: Any) -> list[tuple[list[Any], list[Any]]]:
-    """Return the references of the tensors that each operation takes and gives."""
     return [
         ([tensor.ref() for tensor in operation.inputs], [tensor.ref() for tensor in operation.outputs])
         for operation in graph.get_operations()
@@ -270,7 +268,6 @@ def _steps(graph: Any) -> list[tuple[list[Any], list[Any]]]:
 
 
 def _is_by_example(tensor: tf.Tensor, rows: int) -> bool:
-    """Return whether a tensor has a part of a known size for each example."""
     shape = tensor.shape
     return bool(shape.is_fully_defined() and shape.rank and shape[0] == rows and byte_size(tensor))
 

@@ -1,4 +1,4 @@
-"""The reference network, the small convolutional classifier of the shipped run, and its training on MNIST."""
+"""The reference network of the shipped run, and its training on MNIST."""
 
 import os
 from collections.abc import Callable

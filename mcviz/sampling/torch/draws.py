@@ -1,7 +1,6 @@
-"""What is random in a model: the operations that draw numbers, found while it runs, and their numbers supplied.
+"""The random operations of a model, found while it runs, and their numbers.
 
-Classes of layers would not do: dropout is a function as often as a module, and recurrent and attention layers have
-their own inside. What all have in common is an operation that draws.
+Classes of layers are not enough: dropout can be a function, and recurrent and attention layers have their own.
 """
 
 import random
@@ -122,7 +121,7 @@ class RandomSupplier:
         return numbers.to(given.get("dtype") or default)
 
     def _drop(self, values: torch.Tensor, keep: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what dropout makes of values, and its mask."""
+        """Return dropped values and the mask."""
         mask = self._ask("bernoulli", round(1 - keep, 12), values.shape)
         return values * (mask.to(values.dtype) / keep), mask.bool()
 
@@ -313,7 +312,7 @@ def _find_axis(
     training: frozenset[torch.nn.Module],
     names: Mapping[torch.nn.Module, str],
 ) -> Draw:
-    """Find the axis of the batch of a draw from its shapes for two and for three rows."""
+    """Find the batch axis of a draw from shapes for two and three rows."""
     kind = type(two.module).__name__
     name = names.get(two.module, kind) or kind
     axes = [axis for axis, sizes in enumerate(zip(two.shape, three.shape, strict=True)) if sizes[0] != sizes[1]]
@@ -331,7 +330,7 @@ def _find_axis(
 
 
 def _check_calls(model: torch.nn.Module, call: Call, draws: Sequence[Draw], examples: Tensors) -> None:
-    """Check that the same numbers give the same predictions, and that other examples have no part in them."""
+    """Check that equal numbers give equal predictions, whatever the other examples."""
     generator = np.random.default_rng(0)
     numbers = [torch.from_numpy(draw_from(generator, draw.request, 6)) for draw in draws]
     states = [_read_global_generators()]
@@ -372,7 +371,7 @@ def _read_global_generators() -> tuple[Any, ...]:
 
 
 def _narrow(examples: torch.Tensor) -> torch.Tensor:
-    """Bring floats in 0..1 into 0.25..0.5."""
+    """Map floats in 0..1 to 0.25..0.5."""
     return (examples + 1) / 4 if examples.is_floating_point() else examples
 
 

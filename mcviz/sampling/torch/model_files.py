@@ -1,7 +1,7 @@
-"""PyTorch models from and to files: weights alone, since what builds the module is code.
+"""PyTorch weights from and to files; functions build the modules.
 
-A function is imported where the user has typed its name. A run is a file, and files are copied: what it names is
-imported only from packages that the operator has named.
+A name that the user types is imported. A run is a file that can be copied, so its names are imported only from packages
+that the operator names.
 """
 
 import json
@@ -149,7 +149,7 @@ def write_weights(model: torch.nn.Module, network: Network) -> bytes:
 
 
 def _load_weights(module: torch.nn.Module, weights: Weights) -> None:
-    """Load weights of the very names and shapes that a module has."""
+    """Load weights with the module's exact names and shapes."""
     path = None if isinstance(weights, Mapping) else Path(weights)
     if path is not None:
         _check_file(path)
@@ -186,7 +186,7 @@ def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
 
 
 def _find_state_dict(content: Any, source: str) -> Mapping[str, torch.Tensor]:
-    """Find a state_dict: the content itself, or what a checkpoint has under a usual name."""
+    """Find the state_dict: the content, or under a usual name of checkpoints."""
     if _is_state_dict(content):
         return content
     named = content if isinstance(content, Mapping) else {}
@@ -202,7 +202,6 @@ def _find_state_dict(content: Any, source: str) -> Mapping[str, torch.Tensor]:
 
 
 def _is_state_dict(content: Any) -> bool:
-    """Whether something has tensors by names, and nothing else."""
     return (
         isinstance(content, Mapping)
         and bool(content)
@@ -220,7 +219,7 @@ def _check_file(path: Path) -> None:
 
 
 def _read_metadata(path: str) -> tuple[tuple[InputSpec, ...], float | None]:
-    """Read what the weights of a run say: the form of the examples, before memory is taken for any, and the rate."""
+    """Read input forms and rate from the weights before memory is allocated."""
     with safetensors.safe_open(path, "pt") as file:
         metadata = file.metadata() or {}
     try:
@@ -242,7 +241,7 @@ def _read_metadata(path: str) -> tuple[tuple[InputSpec, ...], float | None]:
 
 
 def _sort_header(content: bytes) -> bytes:
-    """Bring the header of a safetensors file into one order: its metadata come in any."""
+    """Sort the header of a safetensors file: its metadata has no order."""
     start = 8 + int.from_bytes(content[:8], "little")
     header = json.dumps(json.loads(content[8:start]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
