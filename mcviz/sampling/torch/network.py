@@ -484,7 +484,7 @@ class TorchNetwork(Network):
         self._weights = (
             None if self._device.is_processor else DeviceWeights(self._device, pairs if own == place else [])
         )
-        self._source = model if own in (CPU, place) else self._traceable  # its weights count, also later ones
+        self._source = model if own in (CPU, place) else self._traceable  # whose weights count, also those to come
         self.transform, self.function, self.transform_name = transform, function, transform_name
         self.inputs = inputs
         if inputs and len(inputs) == 1 and transform is None:
