@@ -123,7 +123,7 @@ def sample_run(
         rate: of the dropout in the passes, as for `Sampler`; a `Sampler` has its own.
         device: of the passes, as for `Sampler`; a `Sampler` has its own. None continues an existing run on its device.
         background: for a segmentation, the class that Dice leaves out, or None.
-        ignore: for a segmentation, the number of pixels in masks that count nowhere, or None. "auto" takes that of the
+        ignore: for a segmentation, the value of mask pixels that count nowhere, or None. "auto" takes that of the
             data, or else 255; but if there are two classes, and the masks hold only 0 and one number of 2 or more, that
             number is the second class.
         tried: called with a trial of the model on some examples, before sampling. Without it, Python warns if the model

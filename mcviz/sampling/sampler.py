@@ -352,7 +352,7 @@ class Sampler:
 
         Args:
             background: the class that Dice leaves out, or None.
-            ignore: the number of pixels in masks that count nowhere, or None.
+            ignore: the value of mask pixels that count nowhere, or None.
         """
         return LabelMaps(*self.meaning.size, background, ignore) if self.meaning.size else None
 
