@@ -44,7 +44,7 @@ from mcviz.sampling.torch.plan import ToPredictions, Trace, as_tensor, byte_size
 from mcviz.text import first_line, list_names
 
 Compute = Callable[..., Sequence[torch.Tensor]]
-Make = Callable[[int], Compute]  # from a count of items to a function of their tensors
+Make = Callable[[int], Compute]  # a count of items to a function of tensors of so many
 Pairs = list[tuple[torch.Tensor, torch.Tensor]]  # the same numbers on two devices
 Cut = Callable[[slice], Sequence[np.ndarray]]  # some of the items of a block to the arrays of these
 
@@ -193,7 +193,7 @@ class DeviceWeights:
                 self._moved[key] = tensor, moved, version_of(tensor)
 
     def place_graph(self, part: GraphModule) -> GraphModule:
-        """Place a graph that was traced on the processor on the device."""
+        """Let a graph that was traced on the processor run on the device, with its tensors there."""
         held = {node.target for node in part.graph.nodes if node.op == "get_attr"}
         moved = {name: self.move(each) for name in held if isinstance(each := getattr(part, name), torch.Tensor)}
         for name, tensor in moved.items():
@@ -207,7 +207,7 @@ class DeviceWeights:
 
 
 class DevicePart:
-    """A part of a model on a device, computed by blocks that fit into memory."""
+    """A part on a device, which computes as many items as memory holds."""
 
     def __init__(
         self, device: Device, make: Make, most: int, fewest: int = 1, refresh: Callable[[], None] = lambda: None
@@ -250,7 +250,7 @@ class DevicePart:
         return self.compute(lambda some: [array[some] for array in arrays])
 
     def _try(self, count: int, arrays: Sequence[np.ndarray]) -> list[np.ndarray] | None:
-        """Compute some items; return None if memory ran out, and fewer can be tried."""
+        """Compute some items; return None if memory holds only fewer."""
         try:
             if count not in self._functions:
                 self._functions[count] = self._make(count)
