@@ -592,9 +592,9 @@ class Network(ABC):
         """Load a model from its file, by options or as a run used it.
 
         Raises:
-            DataNotFoundError: there is no such file.
-            InvalidInputError: an option that does not fit the model.
-            UnsuitableModelError: a model that cannot be loaded or sampled.
+            DataNotFoundError: the file does not exist.
+            InvalidInputError: an option does not fit the model.
+            UnsuitableModelError: the model cannot be loaded or sampled.
         """
 
     @classmethod
@@ -605,7 +605,7 @@ class Network(ABC):
         That is its output, task, rate and custom stochastic layers.
 
         Raises:
-            UnsuitableModelError: another model, which cannot be sampled.
+            UnsuitableModelError: the model is another one, which cannot be sampled.
         """
 
     @classmethod
@@ -636,7 +636,7 @@ class Network(ABC):
         """Return the network on a named device.
 
         Raises:
-            InvalidInputError: there is no such device.
+            InvalidInputError: the device does not exist.
         """
         if device == self.device:
             return self
@@ -656,13 +656,13 @@ class Network(ABC):
         """Check examples and bring them into the model's form.
 
         Args:
-            examples: as `Sampler.sample` takes them.
+            examples: as for `Sampler.sample`.
 
         Returns:
             N examples by the names of the model's inputs, each (N, ...), in memory or read when indexed.
 
         Raises:
-            InvalidInputError: examples that do not fit the model.
+            InvalidInputError: examples do not fit the model.
         """
 
     @abstractmethod
@@ -677,8 +677,8 @@ class Network(ABC):
         Raises:
             InvalidInputError: `output` names none of the outputs.
             NoRandomnessReachesOutputError: no random number reaches the output.
-            UnsuitableModelError: no output of that task, randomness that cannot be supplied, a model that fails, or one
-                that cannot be compiled.
+            UnsuitableModelError: no output fits the task, randomness cannot be supplied, the model fails, or it
+                cannot be compiled.
         """
 
     @property
@@ -703,13 +703,13 @@ class Network(ABC):
         """Compute the inputs of the last layer, dropout off.
 
         Args:
-            examples: (N, ...) as the model takes them, or N texts.
+            examples: (N, ...) model inputs, or N texts.
 
         Returns:
             (N, D) float32.
 
         Raises:
-            UnsuitableModelError: a model without such a layer.
+            UnsuitableModelError: the model has no such layer.
         """
 
     @abstractmethod
@@ -719,14 +719,14 @@ class Network(ABC):
         This is the fast gradient sign method (Goodfellow et al. 2015).
 
         Args:
-            examples: (N, ...) float32 as the model takes them.
-            labels: (N,) the classes to move away from; the model's predictions without it.
+            examples: (N, ...) float32 model inputs.
+            labels: (N,) the classes to move away from; None takes the model's predictions.
 
         Returns:
             (N, ...) float32 of -1, 0 and 1.
 
         Raises:
-            UnsuitableModelError: a model without a gradient by its input, such as one of whole numbers.
+            UnsuitableModelError: the model has no gradient by its input, such as one of whole numbers.
         """
 
 

@@ -114,12 +114,12 @@ def check_model(
 
     Args:
         model: a classifier of Keras or PyTorch with dropout, or a `Sampler` of one or of a regression.
-        data: as `sample_run` takes it.
+        data: as for `sample_run`.
         masks: `per_pass` or `per_example`.
         preprocessing: of the examples for the model; None derives it from the model.
-        target_scaler: as `sample_run` takes it.
-        background: as `sample_run` takes it.
-        ignore: as `sample_run` takes it.
+        target_scaler: as for `sample_run`.
+        background: as for `sample_run`.
+        ignore: as for `sample_run`.
 
     Raises:
         InvalidInputError: the data do not fit the model.
@@ -195,8 +195,8 @@ def fit_labels(
         content: the examples as a run stores them.
         examples: the data set.
         names: of the classes.
-        background: as `sample_run` takes it.
-        ignore: as `sample_run` takes it.
+        background: as for `sample_run`.
+        ignore: as for `sample_run`.
 
     Returns:
         The form of the label maps, None without any; and the labels.
@@ -313,7 +313,7 @@ def sweep_calibration(
 
     Args:
         sampler: of a classifier.
-        distort: takes an amount and returns the same N examples, distorted by it, as the model takes them.
+        distort: from an amount to the same N examples, distorted by it, as model inputs.
         amounts: of the steps.
         labels: (N,) integers.
         passes: T, 2 or more; every step has the same masks.
@@ -326,7 +326,7 @@ def sweep_calibration(
         `measures.calibration.calibration`.
 
     Raises:
-        McvizError: examples or passes that the sampler refuses.
+        McvizError: the sampler refuses examples or passes.
     """
     steps: list[dict[str, Terms]] = []
     per_step = passes * len(labels)

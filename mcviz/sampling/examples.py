@@ -27,7 +27,7 @@ def prepare_examples(given: Any, network: Network) -> np.ndarray:
     """Bring examples into the form that a model takes.
 
     Args:
-        given: as `as_examples` takes them.
+        given: as for `as_examples`.
         network: the model, of one input.
 
     Returns:
@@ -177,7 +177,7 @@ def name_classes_by_model(
     Args:
         examples: with the classes.
         network: the model.
-        given: names, as `DataSet.with_class_names` takes them, or None.
+        given: names, as for `DataSet.with_class_names`, or None.
 
     Raises:
         InvalidInputError: the data have other names of classes.

@@ -408,7 +408,7 @@ def compute_gradient_sign(
     Args:
         model: a classifier.
         predict: (N, ...) examples to (N, C) probabilities.
-        examples: (N, ...) float32 as the model takes them.
+        examples: (N, ...) float32 model inputs.
         labels: (N,) the classes to move away from; the model's predictions without it.
         device: that the model is on.
 
