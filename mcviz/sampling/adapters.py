@@ -226,12 +226,10 @@ class ImageAdapter(Adapter):
         return resize_images(convert_channels(unit, shape[2]), shape[:2])
 
     def describe(self, images: np.ndarray) -> str:
-        """Name size, dtype and range."""
         size = " × ".join(map(str, images.shape[1:]))
         return f"{size}, {images.dtype}, {float(images.min()):g} to {float(images.max()):g}"
 
     def alternatives(self, images: np.ndarray) -> list[tuple[Adapter, str]]:
-        """Return adapters of other scales."""
         if self.sampler.network.transform is not None:
             return []
         whole, now = images.dtype == np.uint8 or float(images.max()) > 1, self.preprocessing.divide_by
@@ -261,7 +259,6 @@ class InputsAdapter(Adapter):
     def for_examples(
         cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
     ) -> tuple[Self, np.ndarray]:
-        """Take arrays without preprocessing."""
         if preprocessing is not None and preprocessing.steps:
             raise invalid("preprocessing", "left out for arrays that the model takes", str(preprocessing))
         assert examples.inputs is not None
@@ -271,8 +268,7 @@ class InputsAdapter(Adapter):
         return examples
 
     def describe(self, inputs: np.ndarray) -> str:
-        """Describe nothing more: the check names the inputs of every model."""
-        return "as the model takes them"
+        return "as the model takes them"  # the check names the inputs of every model
 
 
 @dataclass(frozen=True)
@@ -287,7 +283,6 @@ class RowAdapter(Adapter):
     def for_examples(
         cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
     ) -> tuple[Self, np.ndarray]:
-        """Take as many columns as model and preprocessing."""
         assert examples.rows is not None
         rows = examples.rows.to_numpy(np.float32)
         if sampler.takes_texts:
@@ -327,7 +322,6 @@ class RowAdapter(Adapter):
         return examples.rows.to_numpy(np.float32)
 
     def describe(self, rows: np.ndarray) -> str:
-        """Name the number of columns, and the range."""
         return f"{rows.shape[1]:,} columns, {float(rows.min()):g} to {float(rows.max()):g}"
 
 
@@ -343,7 +337,6 @@ class TextAdapter(Adapter):
     def for_examples(
         cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
     ) -> tuple[Self, np.ndarray]:
-        """Take texts for a model of texts, without preprocessing."""
         by_transform = sampler.network.transform is not None
         if not sampler.takes_texts and not by_transform:
             advice = (
@@ -368,7 +361,6 @@ class TextAdapter(Adapter):
         return examples.texts
 
     def describe(self, texts: np.ndarray) -> str:
-        """Name the lengths."""
         lengths = [len(text) for text in texts]
         return f"{min(lengths):,} to {max(lengths):,} characters"
 

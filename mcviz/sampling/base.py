@@ -73,7 +73,6 @@ class ModelSettings:
     device: str = AUTO
 
     def __post_init__(self) -> None:
-        """Check the settings."""
         outputs = find_task(self.task).outputs
         choice("predicts", self.predicts, PREDICTS)
         if outputs == "values" and self.from_logits is not None:

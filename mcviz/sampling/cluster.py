@@ -344,7 +344,6 @@ class _Execution:
                     self.waiting.appendleft(task.shard)
 
     def end(self) -> None:
-        """Keep all workers from writing."""
         with suppress(Exception):  # from a lost scheduler
             self.client.cancel(list(self.tasks))
         if self.client.status == "running":

@@ -525,14 +525,12 @@ class _Detectors:
 
     @property
     def labels(self) -> dict[str, str]:
-        """The labels of the detectors, by name."""
         labels = {name: detector.label for name, detector in DETECTORS.items()} | {NO_NETWORK: self.run.kind.alone}
         if self.last is None:
             del labels[NEIGHBOURS_OF_LAST]
         return labels
 
     def score_own(self, examples: np.ndarray) -> OODSet:
-        """Score held-out examples by the run's predictions."""
         run = self.run
         deterministic, scores = run.deterministic_probs, run.scores()
         inputs = model_inputs(self.sampler, run, examples)
@@ -545,7 +543,6 @@ class _Detectors:
         )
 
     def predict(self, given: ExampleSet, report: Stage) -> OODSet:
-        """Sample a set's examples and score them."""
         examples = adapter_for_run(self.sampler, self.run).from_inputs(given.contents)
         means, blocks = [], []
         for probs in self._sample(examples, partial(report, given.label)):

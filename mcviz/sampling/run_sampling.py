@@ -258,7 +258,6 @@ class _Prepared:
         return self.content if self.inputs is None else self.examples.images
 
     def trial(self) -> Trial:
-        """Try the model on some examples."""
         return try_model(self.adapter, self.content, self.examples, self.labels, self.maps)
 
 
@@ -417,7 +416,6 @@ def _write(
 
 
 def _hash_prepared(source: SamplerSource, places: np.ndarray) -> str:
-    """Return the SHA-256 of prepared inputs, by name."""
     prepared = source.prepare(places)
     return hashlib.sha256(
         json.dumps({name: hash_array(rows[:]) for name, rows in prepared.items()}).encode()
@@ -466,7 +464,6 @@ def _read_existing(out: str | os.PathLike[str]) -> Manifest | None:
 
 
 def _match_existing(sampler: Sampler, existing: Manifest | None, passes: int, *, resume: bool) -> Sampler:
-    """Return the sampler with the existing run's product and compiler."""
     if existing is None or existing.origin.kind == "imported" or (existing.state == "partial" and not resume):
         return sampler
     return sampler.match_run(existing, computes=existing.state == "partial" or existing.passes != passes)

@@ -274,7 +274,6 @@ def _check_function(name: Any, module: str | None, registered: str | None) -> No
 
 
 def _check_notation(name: str, inner: Any) -> None:
-    """Check Keras's notation for tensors and slices."""
     plain = name in ("__slice__", "__ellipsis__", "__bytes__")
     tensor = name in ("__tensor__", "__numpy__", "__keras_tensor__")
     dtype = inner.get("dtype") if isinstance(inner, dict) else None
@@ -585,7 +584,6 @@ def _check_words(model: keras.Model) -> None:
 
 
 def _save_weights(model: keras.Model, folder: Path) -> bytes:
-    """Save weights as HDF5, without optimizer, loss and metrics."""
     path = folder / WEIGHTS
     parts = [getattr(model, name, None) for name in ("optimizer", "_loss_tracker", "_compile_loss", "_compile_metrics")]
     keras.saving.save_weights(model, path, objects_to_skip=[part for part in parts if part is not None])

@@ -1,8 +1,8 @@
 """The plan of a Keras model: shared part, random part and blocks.
 
 A dense layer behind a dropout, with at most reshaping between, is a `Product` of masks with the scaled kernel. A
-convolution behind a spatial dropout is a sum over channels: each channel is convolved once, and masks weigh the
-results. A 3 × 3 kernel takes a ninth of the multiplications. Both are exact.
+convolution behind a spatial dropout is a sum over channels: each is convolved once, and masks weigh the results. A 3 ×
+3 kernel takes a ninth of the multiplications. Both are exact.
 """
 
 import math
@@ -465,7 +465,6 @@ def _choose_block(trace: Trace) -> tuple[int, int]:
 
 
 def _check_same_graph(small: Trace, large: Trace) -> None:
-    """Compare traces of two batch sizes."""
     boundaries = [[(tuple(tensor.shape[1:]), tensor.dtype) for tensor in plan.boundary] for plan in (small, large)]
     if boundaries[0] != boundaries[1] or len(small.requests) != len(large.requests):
         raise UntraceableError("a graph that changes with the size of the batch")

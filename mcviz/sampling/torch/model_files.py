@@ -1,7 +1,7 @@
 """PyTorch weights from and to files; functions build the modules.
 
-A name that the user types is imported. A run is a file that can be copied, so its names are imported only from packages
-that the operator names.
+Names that the user types are imported. A run can be copied, so its names are imported only from packages that the
+operator names.
 """
 
 import json

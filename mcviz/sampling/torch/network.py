@@ -628,7 +628,6 @@ class TorchNetwork(Network):
         return self._traced[inputs]
 
     def _traced_switched_off(self, inputs: Mapping[str, Rows]) -> _TracedModel:
-        """Return the traced model if its randomness can be off."""
         known = self._traced_for(find_specs(inputs))
         if known.always_random:
             raise explain_always_random(known.always_random)
