@@ -27,7 +27,7 @@ Make = Callable[[int], Compute]  # a count of items to a function of tensors of 
 Part = Callable[[Sequence[np.ndarray]], list[np.ndarray]]  # the arrays of a block to those that are computed of them
 Pairs = list[tuple[torch.Tensor, torch.Tensor]]  # the same numbers on two devices
 
-_computing = threading.Lock()  # one block at a time is on a device, while other threads draw numbers for the next
+_computing = threading.Lock()  # a device computes one block, while other threads draw numbers for the next
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Device:
     """A device for a model.
 
     Attributes:
-        place: the device, with its number where it is one of several.
-        reason: why it is this one.
+        place: the device, with its number if there are several.
+        reason: for the choice.
     """
 
     place: torch.device
@@ -44,7 +44,7 @@ class Device:
 
     @property
     def is_processor(self) -> bool:
-        """Whether it is the processor."""
+        """Whether this is the processor."""
         return self.place.type == "cpu"
 
     def put(self, array: np.ndarray) -> torch.Tensor:
@@ -97,7 +97,7 @@ def choose_device(wanted: str, model: torch.nn.Module) -> Device:
 
 
 def find_own_device(model: torch.nn.Module) -> torch.device:
-    """Return the device that a module's weights and buffers are on; the processor of one without any.
+    """Return the device of a module's weights and buffers, or the processor.
 
     Raises:
         UnsuitableModelError: there are several.
@@ -118,8 +118,8 @@ def copy_module(
 
     Args:
         model: the module.
-        place: the device, which also replaces those that the module has as attributes.
-        move: brings a tensor there; a copy without it.
+        place: the device, which also replaces devices in the module's attributes.
+        move: moves a tensor there; None copies it.
 
     Returns:
         The copy, and pairs of a tensor of the copy and that of the module.
@@ -141,7 +141,7 @@ def copy_module(
             pairs.append((moved, value))
     try:
         return copy.deepcopy(model, memo), pairs
-    except Exception as error:  # of the user's own classes
+    except Exception as error:  # from the user's classes
         raise UnsuitableModelError(
             f"The module cannot be copied to {place}, which sampling on another device takes. Received: "
             f"{type(model).__name__}, {type(error).__name__}: {first_line(error):.200}. "
@@ -153,13 +153,13 @@ class DeviceWeights:
     """A module's tensors on a device, shared by graphs."""
 
     def __init__(self, device: Device, present: Pairs) -> None:
-        """Take pairs of a tensor on the processor and the same on the device."""
+        """Take pairs of a tensor on the processor and on the device."""
         self.device, self.place = device, device.place
         self._present = {id(pair[0]): pair for pair in present}
         self._moved: dict[int, tuple[torch.Tensor, torch.Tensor, int]] = {}
 
     def move(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Return a tensor of the processor on the device."""
+        """Return a processor's tensor on the device."""
         if id(tensor) in self._present:
             return self._present[id(tensor)][1].detach()
         if id(tensor) not in self._moved:
@@ -167,7 +167,7 @@ class DeviceWeights:
         return self._moved[id(tensor)][1]
 
     def refresh(self) -> None:
-        """Bring the tensors to the device again that have changed since, as by training."""
+        """Move tensors again that have changed since, such as by training."""
         for key, (tensor, moved, version) in self._moved.items():
             if version_of(tensor) != version:
                 moved.copy_(tensor.detach())
@@ -180,7 +180,7 @@ class DeviceWeights:
         held = {node.target for node in part.graph.nodes if node.op == "get_attr"}
         moved = {name: self.move(each) for name in held if isinstance(each := getattr(part, name), torch.Tensor)}
         for name, tensor in moved.items():
-            delattr(part, name)  # or else only a parameter may take a parameter's place
+            delattr(part, name)  # else only a parameter may replace a parameter
             setattr(part, name, tensor)
         for node in part.graph.nodes:
             if "device" in node.kwargs:
@@ -190,7 +190,7 @@ class DeviceWeights:
 
 
 class DevicePart:
-    """A part of a model on a device, which computes a block of items: as many at once as the memory holds."""
+    """A part on a device, which computes as many items as memory holds."""
 
     def __init__(self, weights: DeviceWeights, make: Make, most: int, fewest: int = 1) -> None:
         """Take a part.
@@ -230,7 +230,7 @@ class DevicePart:
         return [np.concatenate(parts) for parts in zip(*results, strict=True)]
 
     def _try(self, count: int, arrays: Sequence[np.ndarray]) -> list[np.ndarray] | None:
-        """Compute some items; return None where memory ran out, and there are fewer to try."""
+        """Compute some items; return None if memory holds only fewer."""
         try:
             if count not in self._functions:
                 self._functions[count] = self._make(count)
@@ -287,7 +287,7 @@ def as_tensor(array: np.ndarray) -> torch.Tensor:
 
 
 def find_draws_on(model: torch.nn.Module, copied: torch.nn.Module, draws: Sequence[Draw]) -> tuple[Draw, ...]:
-    """Return the draws of a module with the modules of its copy."""
+    """Return a module's draws with the modules of its copy."""
     twins = dict(zip(model.modules(), copied.modules(), strict=True))
     return tuple(
         replace(draw, module=twins[draw.module], training=frozenset(map(twins.__getitem__, draw.training)))

@@ -43,21 +43,21 @@ DIVISIONS = aten.div.Scalar, aten.div.Tensor
 NUMBERS = {"bernoulli": torch.bool, "uniform": torch.float32, "normal": torch.float32}
 Arrays = Sequence[np.ndarray]
 
-ToPredictions = Callable[[torch.Tensor], torch.Tensor]  # (rows, C) as the model returns them to (rows, width) float32
+ToPredictions = Callable[[torch.Tensor], torch.Tensor]  # (rows, C) of the model to (rows, width) float32
 
 
 @dataclass(frozen=True)
 class Trace:
-    """A model as a graph for a batch of a fixed number of rows.
+    """A model as a graph for a fixed number of rows.
 
     Attributes:
         rows: of the batch.
         module: of the graph.
         inputs: the examples, each (rows, ...).
         numbers: the random numbers, each (rows, *request.shape).
-        boundary: what is the same in every pass, and what the random part starts from.
-        random: what depends on the random numbers.
-        draws: those that the numbers are for.
+        boundary: the tensors that all passes share and the random part starts from.
+        random: the nodes that depend on the random numbers.
+        draws: of the numbers.
     """
 
     rows: int
@@ -76,7 +76,10 @@ class Trace:
     def extract(
         self, feeds: Sequence[Node], fetches: Sequence[Node], place: Callable[[GraphModule], GraphModule] | None = None
     ) -> Callable[..., list[torch.Tensor]]:
-        """Make a function of the part of the graph between some nodes and others, or of that part on a device."""
+        """Return a function from some nodes of the graph to others.
+
+        `place` moves it to a device.
+        """
         graph = Graph()
         copies = {feed: graph.placeholder(f"feed_{number}") for number, feed in enumerate(feeds)}
         needed = find_needed(fetches, _takes, feeds)
@@ -86,10 +89,10 @@ class Trace:
         graph.output([copies[fetch] for fetch in fetches])
         part = GraphModule(self.module, graph)
         part = place(part) if place else part
-        return part.forward  # its call would tell those who record the calls of a model
+        return part.forward  # its call would reach recorders of a model's calls
 
     def find_constants(self, model: torch.nn.Module) -> list[torch.Tensor]:
-        """Find the tensors in the graph that are neither weights nor buffers of the model."""
+        """Find tensors in the graph that are neither weights nor buffers."""
         held = {id(tensor) for tensor in [*model.parameters(), *model.buffers()]}
         found = [getattr(self.module, node.target) for node in self.module.graph.nodes if node.op == "get_attr"]
         return [each for each in found if isinstance(each, torch.Tensor) and id(each) not in held]
@@ -109,7 +112,9 @@ def trace(
     rate: float | None = None,
     on_any_device: bool = False,
 ) -> Trace:
-    """Trace a model on `rows` examples, in its passes or, without draws, with all randomness off.
+    """Trace a model on `rows` examples in its passes.
+
+    Without draws, all randomness is off.
 
     Args:
         model: the model.
@@ -177,8 +182,8 @@ class BatchAxis:
 
     Attributes:
         axis: its number.
-        count: how many an example has along it, one after another.
-        order: of the tensor's axes in memory, which the operations behind it were traced for.
+        count: of an example's entries along it, one after another.
+        order: of the tensor's axes in memory, for which the next operations were traced.
     """
 
     axis: int
@@ -229,12 +234,12 @@ def byte_size(node: Node) -> int:
 
 @dataclass(frozen=True)
 class Masking:
-    """Where a mask is applied to a tensor of the boundary element by element.
+    """The place of a mask: the boundary tensor that it multiplies.
 
     Attributes:
         array: the number of that tensor.
         masked: the node of the result.
-        scale: of what is kept.
+        scale: of kept elements.
     """
 
     array: int
@@ -263,7 +268,7 @@ def find_masking(trace: Trace, number: int) -> Masking | None:
 
 
 def find_masked_dense(trace: Trace) -> TracedDense | None:
-    """Find the dense layer that all of a model's randomness goes through first."""
+    """Find the dense layer that all randomness passes first."""
     if len(trace.boundary) != 1 or trace.boundary[0].meta["val"].dtype != torch.float32:
         return None
     maskings = [find_masking(trace, number) for number in range(len(trace.draws))]
