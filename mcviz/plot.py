@@ -26,11 +26,12 @@ from mcviz.analysis.base import (
     summarise_classes,
 )
 from mcviz.analysis.comparison import Comparison
+from mcviz.analysis.intervals import calibrate_by_size
 from mcviz.analysis.layouts import components_plane, load_components, load_tsne
 from mcviz.analysis.pairing import class_order, name_apart, paired_class_names
 from mcviz.analysis.predictors import Convergence, compute_convergence, main_predictors, predictors
-from mcviz.analysis.quality_trust import load_terms
 from mcviz.analysis.referral import rank_by_all_scores
+from mcviz.analysis.terms import load_terms
 from mcviz.analysis.thresholds import choosing_curve
 from mcviz.errors import InvalidInputError
 from mcviz.figures import thumbnails
@@ -163,7 +164,7 @@ def precision_recall(run: Run, number: int = 0, threshold: float = 0.5, *, group
     """Draw precision over recall of one of several classes, by the half of the labels that chooses its threshold.
 
     Args:
-        run: of several labels an example, with labels.
+        run: of two classes, or of several labels an example, with labels.
         number: of the class, 0 to C − 1.
         threshold: that is marked, 0 to 1.
         group: one of the user's own columns, whose values are groups of examples that stay in one half.
@@ -196,6 +197,18 @@ def intervals(run: Run, target: int = 0, found: Sequence[IntervalCalibration] | 
     """
     _require_targets(run, target)
     return figures.interval_coverage((calibrate_intervals(run) if found is None else found)[target])
+
+
+def intervals_by_size(run: Run, target: int = 0, *, group: str | None = None) -> go.Figure:
+    """Draw how often intervals of a regression hold the label, of all examples and of thirds by the prediction.
+
+    Args:
+        run: with labels.
+        target: the index of a target.
+        group: one of the user's own columns, whose values are groups of examples that belong together.
+    """
+    _require_targets(run, target)
+    return figures.coverage_by_part(calibrate_by_size(run, target, group))
 
 
 def convergence(run: Run, score: str | None = None, found: Convergence | None = None) -> go.Figure:
@@ -281,7 +294,7 @@ def confusion(
     """
     require_one_class(run)
     require_any_labels(run)
-    rows, averaged = _rows(run, rows).dropna(subset="label"), None if score is None else _score(run, score)
+    rows, averaged = _rows(run, rows).dropna(subset="correct"), None if score is None else _score(run, score)
     return figures.confusion_matrix(
         rows["label"].to_numpy(int),
         rows["prediction"].to_numpy(int),
@@ -510,7 +523,7 @@ def passes(
     validate.finite("predictions", predictions)
     if run.task.has_one_class:
         return figures.class_probabilities(
-            summarise(predictions), _class_names(run), None if label is None else int(label)
+            summarise(predictions, run.task.decide), _class_names(run), None if label is None else int(label)
         )
     _require_targets(run, target)
     given = as_predictions(run, predictions[:, None])

@@ -11,6 +11,7 @@ from mcviz.errors import InvalidInputError
 from mcviz.measures import RegressionPredictions
 from mcviz.measures.conformal import IntervalCalibration, interval_calibration
 from mcviz.measures.intervals import Interval, count_groups
+from mcviz.measures.multilabel import UNKNOWN
 from mcviz.runs import Run, labelled_examples, labelled_numbers
 from mcviz.tasks import TASKS
 from mcviz.tasks.regression import Regression
@@ -35,7 +36,7 @@ def require_one_class(run: Run) -> None:
 def require_label_score(run: Run) -> None:
     """Raise an `InvalidInputError` for a run without labels, or whose labels no score can find to be wrong."""
     if not run.task.label_score:
-        raise _refuse(run, "This takes labels of classes")
+        raise _refuse(run, "This takes labels of classes or numbers")
     require_known_labels(run)
 
 
@@ -152,10 +153,29 @@ def group_sentence(run: Run, group: str | None) -> str:
 
 
 def labelled_sentence(run: Run) -> str:
-    """Say how many examples of a run have a label; "" where measures take all of its examples, or none."""
+    """Say how many examples of a run have a label, and judge; "" where measures take all of its examples, or none."""
+    if run.decisions.chosen_on:
+        return choosing_sentence(run)
     if run.manifest.examples_with_labels is None:
         return ""
     return f"All figures that take labels are of the {run.manifest.labelled:,} of {len(run):,} examples that have one."
+
+
+def count_labels(run: Run) -> tuple[int, int]:
+    """Count the examples whose labels chose thresholds, and those whose labels judge them."""
+    if run.labels is None:
+        return 0, 0
+    known = run.labels != UNKNOWN
+    known = known if known.ndim == 1 else known.any(axis=1)
+    return int((known & run.choosing).sum()), int((known & ~run.choosing).sum())
+
+
+def choosing_sentence(run: Run) -> str:
+    """Say how many labels chose thresholds, and how many judge them; "" where none chose."""
+    if not run.decisions.chosen_on:
+        return ""
+    chosen, judging = count_labels(run)
+    return f"The labels of {chosen:,} examples chose, and judge nothing; those of the other {judging:,} do."
 
 
 def describe_run(run: Run, sentences: Sequence[str]) -> dict[str, Any]:
@@ -270,7 +290,7 @@ def summarise_classes(rows: "pd.DataFrame", score: str, classes: int) -> "pd.Dat
         score: the name of a column.
         classes: the number of classes; one without examples has missing values.
     """
-    rows = rows[rows["label"].notna()]
+    rows = rows[rows["correct"].notna()]
     by_class = rows[["label", score]].assign(correct=rows["correct"].astype(float)).groupby("label")
     classes_with_examples = by_class.agg(
         examples=("correct", "size"), accuracy=("correct", "mean"), score=(score, "mean")

@@ -169,8 +169,9 @@ def _find_unshared(one: Run, other: Run, pairs: tuple[Array, Array], labels: Arr
     if labels is not None:
         return np.isin(np.asarray(labels), unshared)
     for run, examples in zip((one, other), pairs, strict=True):
-        means = one.task.reorder_predictions(run.mean_predictions[examples], class_order(one, run))
-        found |= np.isin(means.argmax(axis=1), unshared)
+        order = class_order(one, run)
+        means = one.task.reorder_predictions(run.mean_predictions[examples], order)
+        found |= np.isin(run.task.beside(one.task, order).decide(means), unshared)
     return found
 
 

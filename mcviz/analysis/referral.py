@@ -95,7 +95,7 @@ def rank_by_all_scores(run: Run, group: str | None = None) -> dict[str, Ranking]
     rankings = {name: rank_by_score(run, name, group) for name in ranking_scores(run)}
     if run.task.has_one_class and run.deterministic_predictions is not None:
         probs, labels = run.deterministic_predictions, require_labels(run)
-        mistakes = probs.argmax(axis=1) != labels
+        mistakes = run.task.decide(probs) != labels
         rankings[DETERMINISTIC] = Ranking(-probs.max(axis=1), mistakes, find_groups(run, group))
     return rankings
 
@@ -615,6 +615,8 @@ def check_same_model(run: Run, old: Run) -> list[str]:
     warnings = []
     if ours.model is None and run.digest != old.digest:
         warnings.append(f"{paths} do not say which model made them. That it is the same cannot be checked.")
+    if run.decisions.thresholds != old.decisions.thresholds:
+        warnings.append(f"{paths} predict classes above other thresholds.")
     for name in ("passes", "masks"):
         if getattr(ours, name) != getattr(theirs, name):
             warnings.append(f"{paths} differ in their {name}, which moves the scores.")

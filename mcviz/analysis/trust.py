@@ -25,6 +25,7 @@ from mcviz.analysis.referral import compare_scores_here, measure_prediction_sets
 from mcviz.analysis.segmentation_trust import measure_segmentation
 from mcviz.analysis.slices import Slices
 from mcviz.analysis.slices import slices as find_slices
+from mcviz.analysis.thresholds import costs_of_half
 from mcviz.measures.calibration import (
     ECES,
     Calibration,
@@ -135,7 +136,7 @@ def trust(
         group,
         confidence,
         result.figures,
-        [*verdict_sentences(run, result), *slices.sentences],
+        [*verdict_sentences(run, result), *filter(None, [costs_of_half(run, group)]), *slices.sentences],
         result,
         by,
         by_group,

@@ -41,6 +41,7 @@ from mcviz.app.resources import (
 from mcviz.app.server import join_visit
 from mcviz.app.state import PageState, choose_name, quote, update_state, widget_value
 from mcviz.app.tasks import task_renderer
+from mcviz.app.thresholds import at_half
 from mcviz.app.wording import as_markdown
 from mcviz.app.work import compute_on_request, give_way_to_clicks, refusal, request, unforeseen
 from mcviz.errors import McvizError
@@ -595,10 +596,10 @@ def _render_surest(run: Run, ood_set: OODSet) -> None:
         st.markdown("**Not stopped: those that the model is surest of**")
     for column, (content, example, prediction) in zip(st.columns(columns), listed, strict=False):
         with column:
-            spoken = f"{ood_set.label}, number {example}, predicted as {classes[prediction]}"
+            spoken = f"{ood_set.label}, number {example}, predicted{at_half(run)} as {classes[prediction]}"
             renderer.render_small(run, content, spoken)
             probability = percent(float(ood_set.confidence[example]))
-            st.caption(f"predicted: {as_markdown(classes[prediction])}, {probability}")
+            st.caption(f"predicted{at_half(run)}: {as_markdown(classes[prediction])}, {probability}")
 
 
 def _number_repeats(labels: list[str]) -> list[str]:

@@ -30,6 +30,7 @@ from mcviz.app.state import (
     widget_value,
 )
 from mcviz.app.tasks import task_renderer
+from mcviz.app.thresholds import at_half
 from mcviz.app.wording import as_markdown, as_sentence, counted
 from mcviz.app.work import compute_on_request, give_way_to_clicks, progress_bar, request
 from mcviz.figures.sweeps import score_comparison
@@ -43,7 +44,7 @@ from mcviz.runs import Derived, Run, labelled_numbers, load_derived, save_derive
 
 DEFAULT_INPUTS = 100  # as many findings are kept beside a run
 SWEEP = "sweep"  # of the session
-WORK = "sweeping"  # of which the subject is the run's digest
+WORK = "sweeping"  # of which the subject is the version of the run's numbers
 BLOCK = 20  # inputs that are predicted at a time; one that is stopped amid a block loses it
 
 NOISE_PARTS = NOISE_TILES, NOISE_LOOK = "noise-tiles", "noise-look"  # fragments, and the keys of their containers
@@ -120,7 +121,8 @@ def find_sweep(run: Run, inputs: SweepInputs) -> Sweep | None:
     sweep: Sweep | None = session_store().get(SWEEP)
     if sweep and sweep.inputs.same_as(inputs):
         return sweep
-    arrays = load_derived(run.path, run.digest, _derived(inputs)) if inputs.stored_as else None
+    is_kept = bool(inputs.stored_as) and not run.decisions.thresholds
+    arrays = load_derived(run.path, run.digest, _derived(inputs)) if is_kept else None
     if arrays is None:
         return None
     about, is_ood = json.loads(arrays["about"].tobytes()), arrays["is_ood"]
@@ -138,9 +140,9 @@ def start_sweep(inputs: SweepInputs, total: int = DEFAULT_INPUTS) -> None:
 def continue_on_request(run: Run, page: Page, place: Any = None) -> bool:
     """Go on with the sweep of this visit where that was requested, as `compute_on_request` does."""
     sweep: Sweep | None = session_store().get(SWEEP)
-    if sweep is None or sweep.inputs.digest != run.digest:
+    if sweep is None or sweep.inputs.digest != run.numbers_version:
         return False
-    return compute_on_request(WORK, run.digest, partial(compute, run, sweep), page.title, place=place)
+    return compute_on_request(WORK, run.numbers_version, partial(compute, run, sweep), page.title, place=place)
 
 
 def render_sweep(run: Run, state: PageState, choose: Callable[[Run, PageState], SweepInputs]) -> None:
@@ -179,7 +181,7 @@ def render_controls(run: Run, state: PageState, choose: Callable[[Run, PageState
     continue_on_request(run, PROBE, buttons)
     with buttons.container(horizontal=True):
         if sweep and sweep.done < sweep.total and sweep.inputs.same_as(now):
-            st.button("Go on", icon=":material/resume:", on_click=request, args=(WORK, run.digest))
+            st.button("Go on", icon=":material/resume:", on_click=request, args=(WORK, run.numbers_version))
         st.button(
             f"Predict {now.kind}",
             icon=":material/grain:",
@@ -246,7 +248,7 @@ def compute(run: Run, sweep: Sweep) -> None:
                 progress=progress,
             )
             sweep.add(run, contents, labels, predictions)
-        if sweep.inputs.stored_as and sweep.total == DEFAULT_INPUTS:
+        if sweep.inputs.stored_as and sweep.total == DEFAULT_INPUTS and not run.decisions.thresholds:
             _keep(run, sweep)
     finally:
         bar.empty()
@@ -449,7 +451,7 @@ def _compute(run: Run, name: str, distorter: Distorter) -> Steps:
 def _render_steps(run: Run, name: str, distortion: Distortion, calibrations: Sequence[Calibration]) -> None:
     sentences = degradation_sentences(calibrations)
     st.markdown(f"**{sentences[0]}** {' '.join(sentences[1:])}")
-    st.caption(f"With 95% bands, of {_count(run)}. Above 0, confidence − accuracy is over-confidence.")
+    st.caption(f"With 95% bands, of {_count(run)}{at_half(run)}. Above 0, confidence − accuracy is over-confidence.")
     measures = {
         label: {way: _line([step.figures[way][measure] for step in calibrations]) for way in PREDICTOR_LABELS}
         for label, measure in (("accuracy", "accuracy"), ("confidence − accuracy", "overconfidence"))

@@ -312,9 +312,9 @@ def doubt_sentences(
     Returns:
         Sentences in Markdown, the most important first; one that says so where there is no doubt.
     """
-    first = int(summary.mean.argmax())
+    first = summary.prediction
     leader = as_markdown(class_names[first])
-    if summary.mean[first] >= CONFIDENT and row["variation_ratio"] <= 1 - CONFIDENT:
+    if summary.mean[first] >= CONFIDENT and summary.votes[first] >= CONFIDENT * summary.passes:
         if label not in (None, first):
             given = percent(summary.mean[label])
             return [f"**Confidently different from its label**, which gets {given}: check the label."]

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -66,7 +66,9 @@ MOST_NAMES_SHOWN = 20
 OF_A_RUN = ("output", "from_logits", "weights", "transform")  # options that do not apply to a run's own model
 
 
-def read_examples(options: DataOptions, task: str = "classification", complete: bool = True) -> DataSet:
+def read_examples(
+    options: DataOptions, task: str = "classification", complete: bool = True, say: Callable[[str], None] = say
+) -> DataSet:
     """Read examples, also those of a run, with notes and progress."""
     if run := find_run(options.data):
         if options.split is not None:
@@ -140,7 +142,7 @@ def read_labels(path: str, options: DataOptions, task: str = "classification") -
     return _take_selected(mcviz.data.read_labels(path, columns=columns, task=task), options)
 
 
-def read_relabelled(options: DataOptions, task: str = "classification") -> DataSet:
+def read_relabelled(options: DataOptions, task: str = "classification", say: Callable[[str], None] = say) -> DataSet:
     """Read examples with the labels of a file, by ids or numbers.
 
     Other examples have no label; in a segmentation they are left out.
@@ -152,7 +154,7 @@ def read_relabelled(options: DataOptions, task: str = "classification") -> DataS
     assert labels is not None
     given = mcviz.data.read_labels(labels, columns=_column_names(columns), task=task)
     options = replace(options, columns=replace(options.columns, label_column=()))
-    examples = replace(read_examples(options, task), labels=None)
+    examples = replace(read_examples(options, task, say=say), labels=None)
     if given.ids is None:
         return examples.with_labels_of(given)
     ids = examples.ids or tuple(map(str, range(len(examples))))
@@ -264,7 +266,7 @@ def say_run(run: Run) -> None:
         task, (single, ensembles) = run.task, run.quality_by_pass
         values = float(ensembles[-1]), task.quality_of_single_pass(single)
         together, alone = (task.format_quality(value, run.manifest.unit) for value in values)
-        say(f"{task.quality_name}: ensemble {together}, mean single pass {alone}")
+        say(f"{task.sealed_quality_name}: ensemble {together}, mean single pass {alone}")
     say(f"The run is {run.path}.")
 
 
@@ -390,7 +392,8 @@ def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Prepr
     require_framework(file)
     task = own.manifest.task if own else options.task.task
     refuse_mask_options(options.masks_mean, task)
-    examples = read_relabelled(data, task) if data.labels else read_examples(data, task)
+    found: list[str] = []  # which is said behind the device
+    examples = (read_relabelled if data.labels else read_examples)(data, task, say=found.append)
     if options.preprocessing.crop and not isinstance(examples.images, Pictures) and find_run(data.data) is None:
         raise InvalidInputError("--crop is for pictures in files, which are brought to the model's size. Leave it out.")
     chosen = add_scaler(chosen, data, examples)
@@ -406,7 +409,8 @@ def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Prepr
         run=None if own is None else absolute(own.path),
     )
     sampler = load_sampler(source).with_target_scaler(find_target_scaler(data, task, examples.target_names))
-    say(f"device: {sampler.network.describe_device()}")
+    for line in (f"device: {sampler.network.describe_device()}", *found):
+        say(line)
     if data.class_names is None:
         examples = name_classes_by_model(examples, sampler.network)
     say_classes(examples)

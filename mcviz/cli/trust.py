@@ -146,9 +146,9 @@ def find_estimate(run: Run, calibrated_on: Run, confidence: float, modules: tupl
         "",
         f"Shifted is a p-value below {SHIFTED:g}, corrected for {len(estimate.columns)} tests.",
     ]
-    if run.labels is not None:
+    if (labels := run.judging_labels) is not None:
         task, count = run.task, "" if run.manifest.examples_with_labels is None else f" {run.manifest.labelled:,}"
-        quality = task.format_quality(task.compute_quality(run.mean_predictions, run.labels), run.manifest.unit)
+        quality = task.format_quality(task.compute_quality(run.mean_predictions, labels), run.manifest.unit)
         lines.append(f"By the run's own{count} labels, the {task.quality_name} is {quality}.")
     as_dict = {**describe_run(run, sentences), **estimate.as_dict()}
     as_dict["warnings"] += ood

@@ -243,6 +243,26 @@ def trust() -> None:
     """
 
 
+@commands.command(short_help="Write the prediction intervals of a regression.")
+@RUN
+@click.option(
+    "--coverage", callback=parse_share, metavar="SHARE", default="0.9", show_default=True, help="Of labels they hold."
+)
+@click.option(
+    "--calibrated-on",
+    metavar="RUN",
+    help="A run of the same model with labels, which calibrates the intervals; RUN's own labels without it.",
+)
+@click.option("--to", type=PATH, metavar="FILE", required=True, help="A .csv or .parquet.")
+@call_lazily("mcviz.cli.intervals:intervals")
+def intervals() -> None:
+    """Write the prediction intervals of the regression in folder or at fsspec address RUN, a row an example and target.
+
+    They are those of the passes, and those of split-conformal prediction, which hold as many labels of new examples of
+    the same kind as they promise, whatever the model: all of one width, and in proportion to the predictive std.
+    """
+
+
 @commands.command(short_help="Print the slices of a run that its model is worse on.")
 @RUN
 @GROUP
@@ -265,7 +285,13 @@ def slices() -> None:
 @click.option(
     "--recall", callback=parse_share, metavar="SHARE", help="Choose the highest thresholds with this recall likewise."
 )
-@click.option("--class", "classes", multiple=True, metavar="CLASS", help="A class whose threshold is chosen; or all.")
+@click.option(
+    "--class",
+    "classes",
+    multiple=True,
+    metavar="CLASS",
+    help="A class whose threshold is chosen; or all, of two the second.",
+)
 @click.option(
     "--tolerance",
     "tolerances",
@@ -280,10 +306,10 @@ def slices() -> None:
 def thresholds() -> None:
     """Decide about the run in folder or at fsspec address RUN, or without options print what was decided.
 
-    Of several labels an example, a class is predicted above its threshold, 0.5 at first. --best and --recall choose by
-    one half of the labels; from then on every figure is by the other half. Of numbers, an error above the tolerance is
-    a mistake, so that `mcviz refer`, `mcviz slices` and requirements take them as they take classes. The decisions are
-    kept in a file beside the run; the run stays as it is.
+    Each of several labels, or one of two classes, is predicted above its threshold, 0.5 at first. --best and --recall
+    choose by one half of the labels; from then on every figure is by the other half. Of numbers, an error above the
+    tolerance is a mistake, so that `mcviz refer`, `mcviz slices` and requirements take them as they take classes. The
+    decisions are kept in a file beside the run; the run stays as it is.
     """
 
 

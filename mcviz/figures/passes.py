@@ -128,7 +128,7 @@ def class_probabilities(summary: PassSummary, class_names: Sequence[str], label:
     return apply_layout(figure, 340).update_layout(margin={"l": 68, "b": 52})
 
 
-def two_classes(probs: np.ndarray, first: int, second: int, class_names: Sequence[str]) -> go.Figure:
+def two_classes(probs: np.ndarray, first: int, second: int, class_names: Sequence[str], votes: np.ndarray) -> go.Figure:
     """Draw one class's probability against another's, one point per pass.
 
     Two clusters in opposite corners mean that the passes disagree, one cloud along the diagonal that each is uncertain.
@@ -138,11 +138,12 @@ def two_classes(probs: np.ndarray, first: int, second: int, class_names: Sequenc
         first: class index along the x axis.
         second: class index along the y axis.
         class_names: C names.
+        votes: (T,) integers, the class that each pass predicts.
 
     Returns:
         A scatter chart of T points, coloured by each pass's own prediction.
     """
-    votes, names = probs.argmax(axis=-1), escape_labels(class_names)
+    names = escape_labels(class_names)
     figure = go.Figure()
     for predicted in (first, second, -1):
         members = ~np.isin(votes, (first, second)) if predicted < 0 else votes == predicted

@@ -57,12 +57,13 @@ LOG_TEMPERATURES = -4.0, 4.0  # range of the search
 MOST_FITTED = 50_000  # examples that a temperature is fitted to
 
 
-def calibration_terms(probs: Array, labels: Array) -> dict[str, Array]:
+def calibration_terms(probs: Array, labels: Array, predicted: Array | None = None) -> dict[str, Array]:
     """Compute the terms of one predictor for one block of examples.
 
     Args:
         probs: (n, C) floating point of the ensemble or the model itself; or (T, n, C), the passes as single ones.
         labels: (n,) integers.
+        predicted: (n,) or (T, n) integers, the predictions; the likeliest classes without it.
 
     Returns:
         `correct`, (n,) or (n, T) bool, whether each prediction is; `confidence`, float64 of the same shape, the
@@ -73,11 +74,13 @@ def calibration_terms(probs: Array, labels: Array) -> dict[str, Array]:
     passes = tuple(range(probs.ndim - 2))  # their axis, if any
     chosen = np.broadcast_to(labels[:, None], (*probs.shape[:-1], 1))
     of_label = np.take_along_axis(probs, chosen, axis=-1)[..., 0].astype(np.float64)
+    predicted = probs.argmax(axis=-1) if predicted is None else predicted
+    of_predicted = np.take_along_axis(probs, predicted[..., None], axis=-1)[..., 0]
     nll = -np.log(np.maximum(of_label, SMALLEST_PROBABILITY))
     brier = np.square(probs, dtype=np.float64).sum(axis=-1) - 2 * of_label + 1
     return {
-        "correct": (probs.argmax(axis=-1) == labels).T,
-        "confidence": probs.max(axis=-1).T.astype(np.float64),
+        "correct": (predicted == labels).T,
+        "confidence": of_predicted.T.astype(np.float64),
         "nll": nll.mean(axis=passes),
         "brier": brier.mean(axis=passes),
     }

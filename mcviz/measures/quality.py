@@ -45,6 +45,7 @@ from mcviz.measures.regression import (
     unbounded_intervals,
     with_rmse_difference,
 )
+from mcviz.measures.scores import find_likeliest
 from mcviz.measures.selective import Ranking, area_intervals, auroc_of_mistakes, compute_areas
 
 Array = np.ndarray
@@ -564,13 +565,16 @@ def sizes_up_to(passes: int) -> list[int]:
     return sorted({passes, *(size for size in steps if size < passes)})
 
 
-def terms_by_size(probs: Array, labels: Array, sizes: Sequence[int]) -> list[dict[str, Array]]:
+def terms_by_size(
+    probs: Array, labels: Array, sizes: Sequence[int], decide: Callable[[Array], Array] = find_likeliest
+) -> list[dict[str, Array]]:
     """Compute the terms of the ensembles of the first passes.
 
     Args:
         probs: (T, n, C) floating point, of one block of examples.
         labels: (n,) integers.
         sizes: numbers of passes, 1 to T, ascending.
+        decide: gives the (n,) classes that (n, C) probabilities predict.
 
     Returns:
         The terms of each size, for `join_terms` with those of the other blocks.
@@ -579,7 +583,7 @@ def terms_by_size(probs: Array, labels: Array, sizes: Sequence[int]) -> list[dic
     for size in sizes:
         total += probs[before:size].sum(axis=0, dtype=np.float64)
         before = size
-        by_size.append(calibration_terms(total / size, labels))
+        by_size.append(calibration_terms(total / size, labels, decide(total / size)))
     return by_size
 
 

@@ -7,6 +7,7 @@ Label quality is low if the label is probably wrong: confident learning (Northcu
 passes agree with the label but hesitate, like a network that has learnt the same wrong label elsewhere.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -162,8 +163,8 @@ class PassSummary:
     Attributes:
         mean: (C,) float64, the predictive mean, as probabilities.
         std: (C,) float64, the standard deviation over the passes of each class's probability.
-        votes: (C,) int64, how many passes predict each class.
-        prediction: the class of the largest mean; the first of equal ones.
+        votes: (C,) int64, the number of passes that predict each class, decided in the same way.
+        prediction: the class that is predicted: that of the largest mean, unless a threshold decides.
         passes: their number, T.
         histograms: (C, 100) int64, how many passes give a class a probability in each hundredth of 0 to 1; a
             probability on an edge is in the upper one.
@@ -179,14 +180,21 @@ class PassSummary:
     def reorder(self, classes: Array) -> "PassSummary":
         """Return the summary with the classes in another order, (C,) indices."""
         arrays = {name: getattr(self, name)[classes] for name in ("mean", "std", "votes", "histograms")}
-        return replace(self, **arrays, prediction=int(arrays["mean"].argmax()))
+        return replace(self, **arrays, prediction=int(np.flatnonzero(classes == self.prediction)[0]))
 
 
-def summarise(probs: Array) -> PassSummary:
+def find_likeliest(probs: Array) -> Array:
+    """Return the classes of the largest of (…, C) probabilities, (…) int64; the first of equal ones."""
+    likeliest: Array = probs.argmax(axis=-1)
+    return likeliest
+
+
+def summarise(probs: Array, decide: Callable[[Array], Array] = find_likeliest) -> PassSummary:
     """Summarise the passes over one example.
 
     Args:
         probs: (T, C) floating point probabilities.
+        decide: gives the (…) classes that (…, C) probabilities predict.
 
     Returns:
         Mean, standard deviation, votes and prediction.
@@ -200,8 +208,8 @@ def summarise(probs: Array) -> PassSummary:
     return PassSummary(
         mean=mean,
         std=probs.std(axis=0, dtype=np.float64),
-        votes=np.bincount(probs.argmax(axis=1), minlength=probs.shape[1]),
-        prediction=int(mean.argmax()),
+        votes=np.bincount(decide(probs), minlength=probs.shape[1]),
+        prediction=int(decide(mean)),
         passes=len(probs),
         histograms=_histograms(probs),
     )

@@ -1,6 +1,6 @@
 """New examples against labelled ones: tests of categories, and the expected accuracy."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import hypot
 
@@ -9,6 +9,7 @@ import scipy  # loads scipy.stats when it is first used
 
 from mcviz.measures.calibration import apply_temperature, fit_temperature
 from mcviz.measures.intervals import Interval, excess_mistakes, expected_mistakes
+from mcviz.measures.scores import find_likeliest
 from mcviz.measures.selective import Shift
 
 Array = np.ndarray
@@ -57,7 +58,13 @@ class EstimatedAccuracy:
     accuracy: Interval
 
 
-def estimate_accuracy(probs: Array, labels: Array, new_probs: Array, confidence: float = 0.95) -> EstimatedAccuracy:
+def estimate_accuracy(
+    probs: Array,
+    labels: Array,
+    new_probs: Array,
+    confidence: float = 0.95,
+    decide: Callable[[Array], Array] = find_likeliest,
+) -> EstimatedAccuracy:
     """Estimate the accuracy on new examples.
 
     The probabilities are scaled by the best temperature for the labels (Guo et al. 2017). If they are then calibrated
@@ -72,12 +79,14 @@ def estimate_accuracy(probs: Array, labels: Array, new_probs: Array, confidence:
         confidence: above 0 and below 1, of the interval for the accuracy on these very examples: it covers chance in
             them and in the labels. Each end's distance is the root of the sum of the squares of both distances (Zou &
             Donner 2008).
+        decide: gives the (n,) classes that (n, C) probabilities predict.
     """
-    temperature = fit_temperature(probs, labels)
+    temperature, predicted, new_predicted = fit_temperature(probs, labels), decide(probs), decide(new_probs)
     chances, new_chances = (
-        1 - apply_temperature(predictions, temperature).max(axis=1) for predictions in (probs, new_probs)
+        1 - np.take_along_axis(apply_temperature(of, temperature), classes[:, None], axis=1)[:, 0]
+        for of, classes in ((probs, predicted), (new_probs, new_predicted))
     )
-    mistakes = int(np.count_nonzero(probs.argmax(axis=1) != labels))
+    mistakes = int(np.count_nonzero(predicted != labels))
     excess, expected = excess_mistakes(chances, mistakes, confidence), expected_mistakes(new_chances, confidence)
     share = expected.value + excess.value
     fewest = share - hypot(expected.value - expected.low, excess.value - excess.low)

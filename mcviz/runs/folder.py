@@ -71,7 +71,7 @@ def read_figures(path: str, manifest: Manifest | None) -> dict[str, float]:
     if not task_of(manifest).has_one_class:
         return {}
     try:
-        run = labelled_examples(open_run(path))
+        run = labelled_examples(open_run(path).undecided)
         terms = calibration_terms(run.mean_probs, np.asarray(run.labels))
     except McvizError:  # which the list says
         return {}
@@ -114,7 +114,8 @@ class ListedRun:
         if self.manifest is None:
             return None
         task = task_of(self.manifest)
-        is_decided = task.decides == "classes" and bool(folder_at(self.path).version(DECISIONS))
+        takes_thresholds = bool(task.classes_with_thresholds(self.manifest))
+        is_decided = takes_thresholds and bool(folder_at(self.path).version(DECISIONS))
         return f"{task.quality_name} at 0.5" if is_decided else task.quality_name
 
     def as_json(self) -> dict[str, Any]:

@@ -81,13 +81,14 @@ class Run:
     def _repr_html_(self) -> str:
         """The run as a notebook shows it, of what the manifest says alone."""
         manifest, task = self.manifest, self.task
+        quality = "" if manifest.quality is None else task.format_quality(manifest.quality, manifest.unit)
         facts = {
             "passes": f"{self.passes:,}, {manifest.sampling_summary}",
             "examples": f"{len(self):,}",
             "kind": manifest.examples.kind,
             "predicts": manifest.output_summary,
             "model": manifest.model.name if manifest.model else "",
-            task.quality_name: "" if manifest.quality is None else task.format_quality(manifest.quality, manifest.unit),
+            task.sealed_quality_name: quality,
             "digest": self.digest[:12],
         }
         rows = "".join(f"<tr><td>{name}</td><td>{as_html(fact)}</td></tr>" for name, fact in facts.items() if fact)
@@ -258,7 +259,8 @@ class Run:
         Raises:
             CorruptRunError: as of `probs`.
         """
-        return summarise(self.probs(example))
+        probs, task = self.probs(example), self.task
+        return summarise(probs, task.decide) if task.has_one_class else summarise(probs)
 
     def array(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """One of the run's arrays as it is stored, by its name in the Zarr store: its rows `start` to before `stop`.
@@ -684,7 +686,10 @@ class Run:
             return {}
         types = self.task.table_columns(self.targets)
         columns = self.task.decided_columns(self.manifest, self.array, self.judging_labels)
-        return {name: pd.Series(values).astype(NULLABLE[types[name]]).array for name, values in columns.items()}
+        return {  # predictions are never missing
+            name: values if name == "prediction" else pd.Series(values).astype(NULLABLE[types[name]]).array
+            for name, values in columns.items()
+        }
 
     @cached_property
     def _computed_scores(self) -> dict[str, np.ndarray]:

@@ -82,6 +82,9 @@ class Multilabel(ClassProbabilities):
         """
         self.thresholds = thresholds
 
+    def classes_with_thresholds(self, manifest: Manifest) -> tuple[str, ...]:
+        return manifest.class_names
+
     def decided(self, decisions: Decisions, manifest: Manifest) -> "Multilabel":
         if not decisions.thresholds:
             return self

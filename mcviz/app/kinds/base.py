@@ -75,7 +75,7 @@ class SweepInputs:
         name: what exactly they are, such as "uniform noise at 80% strength".
         available: how many there are.
         load: (start, stop) to stop - start contents in one array.
-        digest: of the run whose model predicts.
+        digest: the version of the numbers of the run whose model predicts.
         labels: (available,) int, or None where no prediction is correct.
         stored_as: the name under which the findings are kept beside the run; "" where they are not.
     """
@@ -325,7 +325,7 @@ class Distorter:
 
         are_known = has(run, "classes") and run.labels is not None and run.manifest.examples_with_labels is None
         ordered = np.asarray(run.labels)[order] if are_known else None
-        return SweepInputs("distorted examples", self.describe(settings), total, load, run.digest, ordered)
+        return SweepInputs("distorted examples", self.describe(settings), total, load, run.numbers_version, ordered)
 
     def describe(self, settings: DistortionSettings) -> str:
         """Name a distortion with its amount."""

@@ -107,7 +107,7 @@ def image_noise_sweep(run: Run, state: PageState) -> SweepInputs:
 
     name = f"{NOISES[kind].label.lower()} at {percent(strength, 0)} strength"
     stored_as = f"noise-{kind.replace('_', '-')}" if strength == 1 else ""
-    return SweepInputs("noise images", name, MOST_INPUTS, load, run.digest, stored_as=stored_as)
+    return SweepInputs("noise images", name, MOST_INPUTS, load, run.numbers_version, stored_as=stored_as)
 
 
 def draw_image(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG001 (a drawing is not in the address)

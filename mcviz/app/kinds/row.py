@@ -107,7 +107,9 @@ def shuffled_sweep(run: Run, state: PageState) -> SweepInputs:  # noqa: ARG001
         rows = row_values(run)
         return np.concatenate([shuffle_columns(rows[:1], rows, seed=seed) for seed in range(start, stop)])
 
-    return SweepInputs("shuffled rows", "shuffled columns", MOST_INPUTS, load, run.digest, stored_as="noise-shuffled")
+    return SweepInputs(
+        "shuffled rows", "shuffled columns", MOST_INPUTS, load, run.numbers_version, stored_as="noise-shuffled"
+    )
 
 
 def slider_range(values: np.ndarray, value: float) -> tuple[float, float, float]:

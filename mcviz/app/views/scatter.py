@@ -424,7 +424,7 @@ def render_confusion(selection: Selection) -> None:
     choose_segment("Cells show", "cells", shows, CELLS, label_visibility="collapsed")
     others = filters.without("label", "prediction")
     shown = table(run)[["label", "prediction", "correct", selection.score]][filter_mask(run, others)].dropna(
-        subset="label"
+        subset="correct"
     )
     classes, averaged = len(run.class_names), shows == "score"
     one_cell = len(filters.label) == len(filters.prediction) == 1
