@@ -142,10 +142,10 @@ def _histograms(
 class MultilabelStory(Story):
     """The steps of several labels: sure classes, a doubtful one, how often a class is there, the review, and noise."""
 
-    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
+    def steps(self, run: Run, *, live: bool = True) -> list[Callable[[Run], Step]]:
         """Return the steps for a run: without labels none that needs them, and noise only where there is some."""
         labelled = [self.holds, self.review] if has(run, "labels") else []
-        noise = noise_steps(run, "none of the classes is there.", self.noise_prediction)
+        noise = noise_steps(run, "none of the classes is there.", self.noise_prediction) if live else []
         return [self.sure, self.unsure, *labelled, *noise]
 
     def sure(self, run: Run) -> Step:
@@ -157,7 +157,7 @@ class MultilabelStory(Story):
         predicted = _list_predicted(run.task.decide(mean), names)
         draw = side_by_side(lambda: render_example(run, example, EXAMPLE_WIDTH), lambda: render_large(predicted))
         more = f"The model predicts {predicted}: {shares}. How far that can be trusted, it does not say."
-        return Step("A model gives a number for each class.", draw, more)
+        return Step("A model gives a number for each class.", draw, more, (example,))
 
     def unsure(self, run: Run) -> Step:
         """Return the step on the example, and its class, about which the passes are most divided."""
@@ -176,7 +176,7 @@ class MultilabelStory(Story):
             f"{predicted_again(run)}, **{votes[number]:,} of {counted(len(passes), 'pass')}** predict "
             f"**{as_markdown(names[number])}**, with {percent(float(summary.mean[number]))} on average."
         )
-        return Step(f"Predict it again, and the answer {changes}.", draw, more)
+        return Step(f"Predict it again, and the answer {changes}.", draw, more, (example,))
 
     def holds(self, run: Run) -> Step:
         """Return the step on how often the class with the largest ECE is there, by its probability."""
