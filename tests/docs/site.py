@@ -84,7 +84,7 @@ def scores_page() -> str:
 
 
 def describe_result(docstring: str) -> str:
-    """Return the first line of a docstring without its verb, such as "The mean entropy" of "Return the mean entropy"."""
+    """Return the first line of a docstring from its noun on."""
     line = docstring.partition("\n")[0].removeprefix("Return ")
     return line[:1].upper() + line[1:]
 
