@@ -1,4 +1,4 @@
-"""The device that a PyTorch model computes on: what is brought there, and how much is computed at once."""
+"""The device of a PyTorch model: tensors there, and blocks within its memory."""
 
 import copy
 import math
@@ -23,8 +23,8 @@ from mcviz.sampling.torch.internals import exact_products, one_thread, version_o
 from mcviz.text import first_line, list_names
 
 Compute = Callable[..., Sequence[torch.Tensor]]
-Make = Callable[[int], Compute]  # a count of items to a function of tensors of so many
-Part = Callable[[Sequence[np.ndarray]], list[np.ndarray]]  # the arrays of a block to those that are computed of them
+Make = Callable[[int], Compute]  # from a count of items to a function of their tensors
+Part = Callable[[Sequence[np.ndarray]], list[np.ndarray]]  # from the arrays of a block to results
 Pairs = list[tuple[torch.Tensor, torch.Tensor]]  # the same numbers on two devices
 
 _computing = threading.Lock()  # a device computes one block, while other threads draw numbers for the next
@@ -56,7 +56,10 @@ class Device:
         return supply_nothing(number, asked).to(self.place)
 
     def unpack(self, numbers: torch.Tensor, request: RandomRequest) -> torch.Tensor:
-        """Unpack (..., bytes) uint8, as `Plan.packs_numbers` says, to (..., *request.shape) bool; others stay."""
+        """Unpack (..., bytes) uint8 to (..., *request.shape) bool; see `Plan.packs_numbers`.
+
+        Other numbers stay unchanged.
+        """
         if numbers.dtype != torch.uint8:
             return numbers
         bits = (numbers[..., None] & self._bits).ne(0).flatten(-2)[..., : math.prod(request.shape)]
@@ -174,7 +177,7 @@ class DeviceWeights:
                 self._moved[key] = tensor, moved, version_of(tensor)
 
     def place_graph(self, part: GraphModule) -> GraphModule:
-        """Let a graph that was traced on the processor run on the device, with its tensors there."""
+        """Place a graph that was traced on the processor on the device."""
         if self.device.is_processor:
             return part
         held = {node.target for node in part.graph.nodes if node.op == "get_attr"}
@@ -199,7 +202,7 @@ class DevicePart:
             weights: of the model, on the device.
             make: its function for a number of items.
             most: the items of a block.
-            fewest: that it can compute.
+            fewest: the fewest items that it can compute.
         """
         self.device, self._weights = weights.device, weights
         self._make, self.most, self._fewest = make, most, fewest
@@ -207,9 +210,9 @@ class DevicePart:
         self._functions: dict[int, Compute] = {}
 
     def compute(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Compute a block of arrays, each (items, ...), or (1, ...) for all items.
+        """Compute a block of arrays, (items, ...), or (1, ...) for all.
 
-        After an error of memory half as many items are computed at once from there on.
+        After an error of memory, half as many items are computed at once from there on.
 
         Raises:
             UnsuitableModelError: the memory is too small for the fewest items.
@@ -264,7 +267,10 @@ def _is_memory_error(error: RuntimeError) -> bool:
 
 
 def prepare_part(weights: DeviceWeights, make: Make, most: int, fewest: int = 1) -> Part:
-    """Prepare a part of a plan, as `DevicePart` takes it; on the processor each thread computes whole blocks."""
+    """Prepare a part of a plan; see `DevicePart`.
+
+    On the processor, each thread computes whole blocks.
+    """
     if not weights.device.is_processor:
         return DevicePart(weights, make, most, fewest).compute
     function = make(most)
@@ -278,9 +284,10 @@ def run_alone(function: Callable[..., Any], tensors: Sequence[torch.Tensor]) -> 
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:
-    """Return an array in C order as a tensor whose memory lies as that of torch's own, since products round by it.
+    """Return an array in C order as a tensor laid out like torch's.
 
-    An axis of one element may have any stride in NumPy, which torch would take for another order of the axes.
+    Products round by it. An axis of one element may have any stride in NumPy, which torch would take for another order
+    of the axes.
     """
     flat, aligned = array.reshape(-1), array.ctypes.data % ALIGNMENT == 0
     return (torch.from_numpy(flat) if aligned and flat.flags.writeable else torch.tensor(flat)).view(array.shape)

@@ -135,9 +135,10 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def exact_products(place: torch.device) -> Iterator[None]:
-    """Compute products on another device than the processor in float32, and by operations that draw nothing.
+    """Compute products in float32, by operations that draw nothing.
 
-    Convolutions on CUDA take TF32 without being asked, and the dropout within fused scaled dot products is hidden.
+    This is for devices other than the processor: convolutions on CUDA take TF32 by default, and the dropout within
+    fused scaled dot products is hidden.
     """
     settings = torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn
     before = [each.fp32_precision for each in settings]

@@ -478,7 +478,7 @@ class TorchNetwork(Network):
         with borrow(model):
             self._traceable, pairs = (model, []) if own == CPU else copy_module(model, CPU)
         self._weights = DeviceWeights(self._device, pairs if own == place else [])
-        self._source = model if own in (CPU, place) else self._traceable  # whose weights count, also those to come
+        self._source = model if own in (CPU, place) else self._traceable  # its weights count, also later ones
         self.transform, self.function, self.transform_name = transform, function, transform_name
         self.inputs = inputs
         if inputs and len(inputs) == 1 and transform is None:
@@ -598,7 +598,7 @@ class TorchNetwork(Network):
 
     @cached_property
     def _placed(self) -> torch.nn.Module:
-        """The module on the device; a copy where it is elsewhere."""
+        """The module on the device; a copy if it is elsewhere."""
         if find_own_device(self.model) == self._device.place:
             return self.model
         return copy_module(self._traceable, self._device.place, self._weights.move)[0]

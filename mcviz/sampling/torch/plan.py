@@ -332,17 +332,17 @@ def make_traced_plan(
     """Make the plan of a model that can be traced.
 
     Args:
-        retrace: traces the model on some rows: in its passes, or where its second argument is False with all randomness
-            off. It gives the same trace again for the same rows.
+        retrace: traces the model on some rows: in its passes, or with all randomness off if its second argument is
+            False. It gives the same trace again for the same rows.
         inputs: the form of the examples.
-        finish: what its output means.
+        finish: from the model's output to predictions.
         width: the numbers of a prediction.
-        weights: of the model, where it computes.
+        weights: of the model, on its device.
         usual: the plan of the processor, for another device. A block has as many passes there, since masks differ by
             their number, and more examples.
 
     Raises:
-        UntraceableError: it is another graph on other rows, or draws or masks otherwise by the operations of a device.
+        UntraceableError: the graph differs on other rows, or draws or masks differ by the operations of a device.
     """
     small, block = retrace(SHARED_BLOCK), choose_shared_block(width)
     passes, examples = _choose_block(small, usual)
@@ -353,7 +353,7 @@ def make_traced_plan(
     dense = dense if batch_axes else None
 
     def begin(rows: int) -> Trace:
-        """Trace with a random part that starts from the inputs where its boundary has a part without such an axis."""
+        """Trace, from the inputs unless the whole boundary has batch axes."""
         traced = retrace(rows)
         return traced if batch_axes else replace(traced, boundary=traced.inputs)
 
@@ -399,7 +399,7 @@ def make_traced_plan(
         return lambda *given: [finish(part(*given)[0])]
 
     def compute_random_part(shared: list[np.ndarray], numbers: list[np.ndarray]) -> np.ndarray:
-        by_example = (each.reshape(-1, passes, *each.shape[1:]) for each in numbers)  # or those of all examples once
+        by_example = (each.reshape(-1, passes, *each.shape[1:]) for each in numbers)  # or once for all examples
         return random_part([*shared, *by_example])[0]
 
     large, reached = begin(large.rows), large.reached_draws()
@@ -434,7 +434,10 @@ def find_maskings(trace: Trace) -> dict[int, int]:
 
 
 def _choose_block(small: Trace, usual: Plan | None) -> tuple[int, int]:
-    """Choose passes and examples of a block: other rows than those of the small trace tell the axis of the batch."""
+    """Choose passes and examples of a block.
+
+    Its rows differ from those of the small trace, which tells the batch axis.
+    """
     dense = None if usual else find_masked_dense(small)
     repeated = find_behind(_steps(small.module.graph.nodes), [dense.product] if dense else small.random)
     largest = max(map(byte_size, repeated)) // small.rows
@@ -456,17 +459,19 @@ def make_eager_plan(
     reason: str,
     weights: DeviceWeights,
 ) -> Plan:
-    """Make the plan of a model that cannot be traced: all of it is computed in each pass, one example at a time.
+    """Make the plan of a model that cannot be traced.
+
+    Each pass computes all of it, one example at a time.
 
     Args:
-        model: the model, where it computes.
-        call: of it.
-        inputs: their form.
+        model: on its device.
+        call: of the model.
+        inputs: the form of the examples.
         draws: of its passes.
-        finish: what its output means.
+        finish: from its output to predictions.
         width: the numbers of a prediction.
         reason: why it cannot be traced.
-        weights: of the model, where it computes.
+        weights: of the model, on its device.
 
     Raises:
         UnsuitableModelError: a recurrent layer draws, which a GPU does within one operation.
