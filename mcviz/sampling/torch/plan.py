@@ -374,7 +374,7 @@ class _Parts:
         part = traced.extract([*start, *(node for _, node in drawn)], [traced.output], self.weights.place_graph)
 
         def compute(*given: torch.Tensor) -> list[torch.Tensor]:
-            shared, numbers = given[: len(start)], []
+            shared, numbers = given[: len(start)], list[torch.Tensor]()
             if not dense:
                 repeated = (each.repeat_interleave(self.passes, dim=0) for each in shared)
                 shared = tuple(axis.place(each) for axis, each in zip(self.axes, repeated, strict=True))
