@@ -172,8 +172,8 @@ def _describe_columns(choice: Choice) -> dict[str, Any]:
     The texts that examples are stand in their explanations.
     """
     run, found = choice.run, {}
-    for name, kind in list(own_columns(run).items())[:MOST_COLUMNS]:
-        values = run_table(run)[name].iloc[choice.examples]
+    for name in [*dict.fromkeys([*searched_columns(run), *own_columns(run)])][:MOST_COLUMNS]:
+        kind, values = own_columns(run)[name], run_table(run)[name].iloc[choice.examples]
         found[name] = {"label": one_line(name), "kind": kind}
         if kind == "number":
             found[name]["numbers"] = pack(values.to_numpy(np.float64, na_value=np.nan))
