@@ -1,8 +1,8 @@
 """The plan of a Keras model: shared part, random part and blocks.
 
 A dense layer behind a dropout, with at most reshaping between, is a `Product` of masks with the scaled kernel. A
-convolution behind a spatial dropout is a sum over channels: each channel is convolved once, and masks weigh the
-results. A 3 × 3 kernel takes a ninth of the multiplications. Both are exact.
+convolution behind a spatial dropout is a sum over channels: each is convolved once, and masks weigh the results. A 3 ×
+3 kernel takes a ninth of the multiplications. Both are exact.
 """
 
 import math
@@ -70,7 +70,7 @@ from mcviz.text import reason
 
 UNCHANGING_OPERATIONS = ("Cast", "Identity", "Reshape", "StopGradient")
 
-LEAST_POSITIONS = 3  # of a kernel, each of which is spared in every pass
+LEAST_POSITIONS = 3  # of a kernel; every pass spares each
 MOST_BYTES = 16 << 20  # of the convolved channels of one example
 
 MOST_BYTES_OF_EXAMPLE = 1 << 30
@@ -80,11 +80,9 @@ NO_GRAPH = (UntraceableError, AttributeError, NotImplementedError, tf.errors.Ope
 def pick_output(
     model: keras.Model, returned: Any, name: str | None, predicts: Predicts, of_pixels: bool = False
 ) -> tuple[tf.Tensor, str]:
-    """Return the output of a name, or the only one, as (rows, C), and which of several it is, in words.
+    """Return the named or only output, and its name in words.
 
-    An output `of_pixels` is (rows, H, W, C).
-
-    A mean and its spread in two outputs are concatenated.
+    It is (rows, C), or `of_pixels` (rows, H, W, C). A mean and spread in two outputs are concatenated.
 
     Raises:
         InvalidInputError: several outputs and no name, or an unknown name.
@@ -106,16 +104,16 @@ def pick_output(
 
 
 def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: Callable[[], np.ndarray]) -> tf.Tensor:
-    """Turn (rows, C) class scores into float32 probabilities, a single score into those of two classes.
+    """Turn (rows, C) scores into float32 probabilities, one score into two classes.
 
     Args:
         output: (rows, C) or (rows, 1).
-        from_logits: whether `output` is logits; None finds out from the operation that made it.
-        some_scores: computes (rows, C) of it, for when that operation says nothing.
+        from_logits: whether `output` is logits; None derives it from its operation.
+        some_scores: computes (rows, C) of it, if the operation is unknown.
 
     Raises:
         InvalidInputError: `from_logits` for probabilities.
-        UnsuitableModelError: a sigmoid over several outputs; one or two numbers of unknown meaning.
+        UnsuitableModelError: a sigmoid over several outputs, or one or two numbers of unknown meaning.
     """
     logits = are_logits(output.shape[1], find_activation(output, some_scores), from_logits)
     values = tf.cast(output, tf.float32)
@@ -128,14 +126,6 @@ def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: C
 def _interpret_rows(
     output: tf.Tensor, settings: ModelSettings, which: str, some_outputs: Callable[[], np.ndarray]
 ) -> tuple[tf.Tensor, OutputMeaning]:
-    """Turn (rows, C) scores or values into the predictions of the task, and say what they are taken for.
-
-    Args:
-        output: of the model.
-        settings: what is said of the model.
-        which: outputs they are, in words.
-        some_outputs: computes (n, C) of them, for when the operation that made them says nothing.
-    """
     columns, outputs = int(output.shape[1]), TASKS[settings.task].outputs
     if outputs == "values":
         values = to_outputs(output, settings.predicts, some_outputs)
@@ -156,21 +146,6 @@ def _interpret_pixels(
     which: str,
     some_outputs: Callable[[], np.ndarray],
 ) -> tuple[tf.Tensor, OutputMeaning]:
-    """Turn scores of classes for each pixel into probabilities, and say what they are taken for.
-
-    Args:
-        output: (rows, h, w, C).
-        shape: of an image that the model takes.
-        from_logits: whether they are logits; None finds out from the operation that made them.
-        which: outputs they are, in words.
-        some_outputs: computes (n, h, w, C) of them, for when that operation says nothing.
-
-    Returns:
-        (rows, H · W · C) float32, of the size of the images, and their meaning.
-
-    Raises:
-        UnsuitableModelError: the model takes no images; or several outputs in 0 to 1 that need not sum to 1.
-    """
     if len(shape) != 3:
         raise UnsuitableModelError(
             f"A model of task='segmentation' takes images, (N, H, W, channels). Received: {shape}."
@@ -183,7 +158,10 @@ def _interpret_pixels(
 
 
 def _to_pixel_probabilities(output: tf.Tensor, logits: bool, size: tuple[int, int]) -> tf.Tensor:
-    """Turn (rows, h, w, C) scores into (rows, H · W · C) float32 probabilities."""
+    """Turn (rows, h, w, C) scores into (rows, H · W · C) float32 probabilities.
+
+    One score becomes two classes.
+    """
     values = tf.cast(output, tf.float32)
     if tuple(values.shape[1:3]) != size:
         values = tf.image.resize(values, size, "bilinear")
@@ -196,15 +174,15 @@ def _to_pixel_probabilities(output: tf.Tensor, logits: bool, size: tuple[int, in
 
 
 def to_outputs(output: tf.Tensor, predicts: Predicts, some_outputs: Callable[[], np.ndarray]) -> tf.Tensor:
-    """Turn outputs into (rows, D) float32 values; with a predicted spread (rows, 2 · D): D means, then D variances.
+    """Turn outputs into (rows, D) float32, or (rows, 2 · D): means, then variances.
 
     Args:
         output: (rows, D) or (rows, 2 · D): D means, then D spreads.
         predicts: the meaning of the columns.
-        some_outputs: computes (rows, ...) of it, for when the operation that made it says nothing.
+        some_outputs: computes (rows, ...) of it, if the operation is unknown.
 
     Raises:
-        UnsuitableModelError: a softmax over several classes; no spread for each mean.
+        UnsuitableModelError: a softmax over several classes, or no spread for each mean.
     """
     check_regression(output.shape[1], predicts, lambda: find_activation(output, some_outputs))
     values = tf.cast(output, tf.float32)
@@ -216,7 +194,7 @@ def to_outputs(output: tf.Tensor, predicts: Predicts, some_outputs: Callable[[],
 
 
 def find_activation(output: tf.Tensor, some_scores: Callable[[], np.ndarray]) -> str:
-    """Find the activation of (rows, C) outputs, as `are_logits` takes it, from its operation or from some outputs."""
+    """Return the activation of (rows, C) outputs, from their operation or values."""
     if not tf.executing_eagerly():
         operation = output.op
         while operation.type in UNCHANGING_OPERATIONS:
@@ -228,7 +206,7 @@ def find_activation(output: tf.Tensor, some_scores: Callable[[], np.ndarray]) ->
 
 
 def find_masked_dense(trace: Trace) -> TracedDense | None:
-    """Find the dense layer that all of a model's randomness goes through first."""
+    """Find the dense layer that all randomness passes first."""
     if len(trace.boundary) != 1 or trace.boundary[0].dtype != tf.float32:
         return None
     dropout = only_consumer(trace, trace.boundary[0])
@@ -256,9 +234,9 @@ class MaskedConvolution:
 
     Attributes:
         request: for the masks of the dropout.
-        tensor_number: of the boundary tensor that is masked, (rows, ..., channels).
+        tensor_number: of the masked boundary tensor, (rows, ..., channels).
         kernel: () to [(height, width, channels, filters) float32].
-        operation: the convolution in the graph, whose output it replaces.
+        operation: the convolution in the graph, with the replaced output.
     """
 
     request: RandomRequest
@@ -268,7 +246,7 @@ class MaskedConvolution:
 
     @property
     def product(self) -> tf.Tensor:
-        """The tensor in the graph that it replaces, (rows, height, width, filters)."""
+        """The replaced tensor of the graph, (rows, height, width, filters)."""
         return self.operation.outputs[0]
 
     def convolve(self, examples: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
@@ -301,7 +279,7 @@ class MaskedConvolution:
 
 
 def find_masked_convolutions(trace: Trace) -> tuple[MaskedConvolution, ...]:
-    """Find the convolutions right behind a dropout of whole channels, whose inputs are the same in every pass."""
+    """Find convolutions behind channel dropout, with inputs that passes share."""
     convolutions = (_find_convolution(trace, request) for request in trace.requests if not request.shared)
     return tuple(convolution for convolution in convolutions if convolution)
 
@@ -346,8 +324,11 @@ def multiply(masks: np.ndarray, scaled: np.ndarray, transposed: bool) -> np.ndar
 
 
 def as_tensor(array: np.ndarray) -> tf.Tensor:
-    """Return an array as a tensor, without a copy if it is aligned; do not change it while the tensor is in use."""
-    aligned = array.ctypes.data % ALIGNMENT == 0  # TensorFlow ends the process at memory that is not
+    """Return an array as a tensor, without a copy if it is aligned.
+
+    Do not change the array while the tensor is in use.
+    """
+    aligned = array.ctypes.data % ALIGNMENT == 0  # TensorFlow crashes at other memory
     if not array.size or not aligned or array.dtype.kind not in "biuf":
         return tf.constant(array)
     return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
@@ -369,16 +350,16 @@ def make_plan(
         layers: of a built Keras model of one input.
         shape: of one example; with `texts`, of the numbers of one text.
         dtype: of the examples.
-        settings: what is said of the model.
-        texts: the model's text layer, if it has one; it is left out of the graph.
-        channel_sums: False leaves `MaskedConvolution` out, which gives the same numbers up to rounding.
+        settings: of the model.
+        texts: the model's text layer, if any, which the graph leaves out.
+        channel_sums: whether to use `MaskedConvolution`; the numbers are the same up to rounding.
         compiler: of the random part, "xla" or "none", whose last bits differ; None follows `default_compiler`.
 
     Raises:
         InvalidInputError: `settings.output` names none of the outputs.
         NoRandomnessReachesOutputError: no random number reaches the output.
-        UnsuitableModelError: no output of that task, randomness that cannot be supplied, a model that fails, or one
-            that XLA was asked to compile and cannot.
+        UnsuitableModelError: no output fits the task, randomness cannot be supplied, the model fails, or XLA cannot
+            compile it as asked.
     """
     model, meaning, task = layers.model, OutputMeaning(), TASKS[settings.task]
 
@@ -409,7 +390,7 @@ def make_plan(
             _check_works_eagerly(error, texts, compiler)
             plan = _make_eager_plan(layers, predictions, shape, dtype)
         except UnsuitableModelError as error:
-            if isinstance(error.__context__, UnsuitableModelError):  # Keras wraps what a layer raises in its own words
+            if isinstance(error.__context__, UnsuitableModelError):  # Keras wraps errors of layers in its own words
                 raise error.__context__ from None
             raise
     return replace(plan.guard(wrap_model_errors()), meaning=meaning)
@@ -484,7 +465,6 @@ def _choose_block(trace: Trace) -> tuple[int, int]:
 
 
 def _check_same_graph(small: Trace, large: Trace) -> None:
-    """Compare traces of two batch sizes."""
     boundaries = [[(tuple(tensor.shape[1:]), tensor.dtype) for tensor in plan.boundary] for plan in (small, large)]
     if boundaries[0] != boundaries[1] or len(small.requests) != len(large.requests):
         raise UntraceableError("a graph that changes with the size of the batch")
@@ -560,7 +540,7 @@ def _build_random_part(
     inputs = [((trace.rows // repeats, *tensor.shape[1:]), tensor.dtype) for tensor in start]
     inputs += [(tensor.shape, tensor.dtype) for tensor in numbers]
     run = compile_function(compute, inputs, xla=xla)
-    if xla:  # it is compiled in the first call, which fails where XLA lacks an operation
+    if xla:  # the first call compiles, and fails if XLA lacks an operation
         run(*(tf.zeros(shape, dtype) for shape, dtype in inputs))
     return lambda shared, numbers: run(*map(as_tensor, [*shared, *numbers])).numpy()
 

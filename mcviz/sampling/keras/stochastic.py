@@ -23,7 +23,7 @@ from mcviz.sampling.keras.internals import (
 )
 from mcviz.validate import invalid
 
-# Every class of stochastic layers, subclasses included, with the attributes that hold its rates.
+# Each class of stochastic layers, also for subclasses, with its attributes of rates.
 STOCHASTIC_LAYERS: dict[type, tuple[str, ...]] = {
     keras.layers.Dropout: ("rate",),
     keras.layers.AlphaDropout: ("rate",),
@@ -34,15 +34,15 @@ STOCHASTIC_LAYERS: dict[type, tuple[str, ...]] = {
     keras.layers.Attention: ("dropout",),
     DropoutRNNCell: ("dropout", "recurrent_dropout"),
 }
-OWN_RATE = keras.layers.AlphaDropout, keras.layers.GaussianNoise  # their arithmetic is their own, or they drop nothing
-THE_RATE = ("rate", "stddev")  # attributes of the layer's purpose, which no name of a kind repeats
+OWN_RATE = keras.layers.AlphaDropout, keras.layers.GaussianNoise  # with special arithmetic, or without dropping
+THE_RATE = ("rate", "stddev")  # main rates, which names of kinds leave out
 
 _switching = threading.RLock()
 _this_thread = threading.local()
 
 
 class RandomSource(Protocol):
-    """The random numbers for the layers of a model. The arguments are those of `keras.random`."""
+    """Random numbers for layers, with the arguments of `keras.random`."""
 
     def dropout(self, inputs: Any, rate: float, noise_shape: Any) -> Any:
         """Drop elements of the inputs."""
@@ -55,7 +55,7 @@ class RandomSource(Protocol):
 
 
 class _RateSource:
-    """A source of random numbers that drops at its own rate, not at that of the layers."""
+    """A source with its own dropout rate."""
 
     def __init__(self, source: RandomSource, rate: float, is_changed: Callable[[keras.Layer], bool]) -> None:
         self._source, self._rate, self._is_changed = source, rate, is_changed
@@ -76,7 +76,7 @@ class _RateSource:
 
 
 class StochasticLayers:
-    """The stochastic layers of a model, which can be switched on for one call.
+    """A model's stochastic layers, which can be on for one call.
 
     Attributes:
         model: the Keras model.
@@ -92,19 +92,19 @@ class StochasticLayers:
             model: a built Keras model.
             own_kinds: classes of the user's stochastic layers besides `STOCHASTIC_LAYERS`.
             rate: above 0 and below 1, of all dropout that is on, in place of the layers' own rates; `AlphaDropout`,
-                noise and layers of the user's own keep theirs. The layers themselves are left as they were.
+                noise and custom layers keep theirs. The layers themselves stay unchanged.
 
         Raises:
-            InvalidInputError: something other than classes of the model's layers.
+            InvalidInputError: `own_kinds` are not classes of the model's layers.
         """
         _check_own_kinds(model, own_kinds)
         self.model, self.rate = model, rate
         self._kinds = {kind: _rate_attributes(kind) for kind in own_kinds} | STOCHASTIC_LAYERS
 
     def report(self, random_layers: frozenset[keras.Layer] | None = None) -> LayerReport:
-        """Sort the layers by their effect in a call in which `random_layers` get random numbers.
+        """Sort layers by their effect if `random_layers` get numbers.
 
-        Without these, every stochastic layer is taken to get some, unless its rate is 0.
+        By default, these are all layers with a rate above 0.
         """
         stochastic: list[StochasticLayer] = []
         without_effect: list[StochasticLayer] = []
@@ -122,11 +122,10 @@ class StochasticLayers:
 
     @contextmanager
     def switch(self, source: RandomSource, *, on: bool) -> Iterator[None]:
-        """Switch the stochastic layers on or off for calls of the model within the block, with numbers from `source`.
+        """Switch stochastic layers within the block, with numbers from `source`.
 
-        Every other layer without a stochastic layer inside is in inference mode, whatever the model asks of it. Only
-        calls in this thread are changed. Everything is put back at the end, also after an error, and no generator of
-        the model or of Keras moves.
+        Other layers without a stochastic layer inside are in inference mode. Only this thread's calls change; all is
+        restored, also after an error, and no generator of the model or of Keras moves.
         """
         layers = every_layer(self.model)
         if on and self.rate is not None:
@@ -186,7 +185,7 @@ class StochasticLayers:
 
 
 def every_layer(model: keras.Layer) -> list[keras.Layer]:
-    """Return the model's layers to any depth, each once, in order."""
+    """Return all layers at any depth, once and in order."""
     layers_by_id: dict[int, keras.Layer] = {}
     for layer in direct_sublayers(model):
         if id(layer) not in layers_by_id:
@@ -195,7 +194,7 @@ def every_layer(model: keras.Layer) -> list[keras.Layer]:
 
 
 def find_own_kinds(model: keras.Model, names: Iterable[str]) -> tuple[type[keras.Layer], ...]:
-    """Return the classes of the layers of these names that are of no known kind."""
+    """Return classes of named layers of no known kind."""
     named = [layer for layer in every_layer(model) if layer.name in set(names)]
     return tuple(
         {
@@ -207,7 +206,7 @@ def find_own_kinds(model: keras.Model, names: Iterable[str]) -> tuple[type[keras
 
 
 def find_changed_rate(layers: StochasticLayers, used: Mapping[tuple[str, str], float | None]) -> float | None:
-    """Find the rate of some passes that replaced the layers' own; None where they had their own.
+    """Return the rate of passes that replaced the layers' own, or None.
 
     Args:
         layers: at their own rates.
@@ -218,7 +217,7 @@ def find_changed_rate(layers: StochasticLayers, used: Mapping[tuple[str, str], f
 
 
 def layers_in_call() -> tuple[keras.Layer, ...]:
-    """Return the layers that are being called in this thread, the outermost first."""
+    """Return this thread's current layers, the outermost first."""
     return getattr(_this_thread, "in_call", ())
 
 

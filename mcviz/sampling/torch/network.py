@@ -1,4 +1,4 @@
-"""A PyTorch model behind the engine's protocol: its inputs, its outputs and its plan."""
+"""A PyTorch model behind the engine's protocol: inputs, outputs and plan."""
 
 import hashlib
 import threading
@@ -52,19 +52,15 @@ from mcviz.sampling.examples import describe_inputs, make_random_examples, resiz
 from mcviz.sampling.torch.device import (
     CPU,
     PROCESSOR,
-    Device,
     DevicePart,
     DeviceWeights,
     choose_device,
     copy_module,
     find_draws_on,
     find_own_device,
-    move_eager_plan,
-    move_traced_plan,
 )
 from mcviz.sampling.torch.draws import (
     Call,
-    Draw,
     Tensors,
     borrow,
     find_draws,
@@ -89,9 +85,9 @@ from mcviz.text import first_line, reason
 from mcviz.validate import finite, invalid
 
 Transform = Callable[[Any], Any]
-_transforming = threading.Lock()  # tokenizers of Hugging Face refuse to be called by two threads at a time
+_transforming = threading.Lock()  # tokenizers of Hugging Face refuse calls by two threads at a time
 
-LOGITS = "logits"  # an output that the models of Hugging Face have
+LOGITS = "logits"  # an output of Hugging Face models
 ACTIVATIONS = {
     softmax: "softmax",
     aten.sigmoid.default: "sigmoid",
@@ -110,7 +106,7 @@ UNCHANGING = (
 )
 
 FEATURES_AT_ONCE = 100  # examples
-GRADIENTS_AT_ONCE = 100  # the same
+GRADIENTS_AT_ONCE = 100  # examples
 
 DTYPES = torch.float32, torch.float64, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool
 
@@ -119,18 +115,18 @@ def prepare_inputs(examples: Any, transform: Transform | None) -> Mapping[str, R
     """Bring examples into the form that a model takes.
 
     Args:
-        examples: as `as_examples` takes them, or a tensor. A tensor reaches the model as it is; images with channels
-            behind get them in front, and whole numbers of 0 to 255 that are images are divided by 255.
-        transform: see `Sampler`; it is given each example when its inputs are read.
+        examples: as for `as_examples`, or a tensor. A tensor reaches the model unchanged. Images with channels last get
+            them first, and those of whole numbers in 0 to 255 are divided by 255.
+        transform: see `Sampler`; it gets each example when its inputs are read.
 
     Returns:
         N examples by the names of the model's inputs, each (N, ...); `NAMELESS` is the first argument of a model.
 
     Raises:
-        InvalidInputError: the examples cannot be used, or the transform fails or draws random numbers.
+        InvalidInputError: the examples are invalid, or the transform fails or draws random numbers.
     """
     if isinstance(examples, tuple) and len(examples) == 2 and is_tensor(examples[0]):
-        examples = examples[0]  # of a pair with labels
+        examples = examples[0]  # from a pair with labels
     given = to_array("examples", examples) if is_tensor(examples) else as_examples(examples)
     if transform is not None:
         return _transform_examples(_shown(given), transform)
@@ -147,7 +143,6 @@ def prepare_inputs(examples: Any, transform: Transform | None) -> Mapping[str, R
 
 
 def _shown(given: DataSet | np.ndarray) -> Rows:
-    """The examples as a run stores them: images, texts or rows."""
     if isinstance(given, np.ndarray):
         given = given.astype(np.float32, copy=False) if given.dtype.kind == "f" else given
         return as_images("examples", given) if given.ndim in (3, 4) else given
@@ -167,7 +162,7 @@ def _check(name: str, array: np.ndarray) -> np.ndarray:
 
 
 def _transform_examples(examples: Rows, transform: Transform) -> dict[str, Rows]:
-    """Apply the transform to a few examples twice, and to each when it is read."""
+    """Apply the transform twice to a few examples, and to others when read."""
     if not examples.shape[0]:
         raise invalid("examples", "at least one", "none")
     some = examples[spread_places(examples.shape[0])]
@@ -183,14 +178,14 @@ def _transform_examples(examples: Rows, transform: Transform) -> dict[str, Rows]
 
 @dataclass(frozen=True)
 class _Transformed:
-    """One of a model's inputs, which a transform makes of examples when they are read.
+    """An input of a model, which a transform makes when it is read.
 
     Attributes:
         examples: as a run stores them.
         transform: of the user.
         name: of the input.
-        form: the shape that it has of every example.
-        dtype: of the input of every example.
+        form: its shape for one example.
+        dtype: of the input.
     """
 
     examples: Rows
@@ -214,14 +209,13 @@ class _Transformed:
 
 
 def _apply(transform: Transform, example: Any) -> dict[str, np.ndarray]:
-    """What a transform makes of one example, by the names of the model's inputs."""
     example = _as_picture(example) if getattr(example, "ndim", 0) == 3 else example
     try:
         with _transforming:
             output = transform(example)
         named = output if isinstance(output, Mapping) else {NAMELESS: output}
         arrays = {name: to_array(name, each) for name, each in named.items()}
-    except Exception as error:  # of the user's own code
+    except Exception as error:  # from the user's code
         raise InvalidInputError(f"The transform fails: {type(error).__name__}: {first_line(error):.200}") from error
     if isinstance(output, Mapping) and all(each.ndim > 1 and len(each) == 1 for each in arrays.values()):
         arrays = {name: each[0] for name, each in arrays.items()}  # a batch of one, as of return_tensors="pt"
@@ -237,17 +231,17 @@ def _as_picture(image: np.ndarray) -> Image.Image:
 def pick_output(
     returned: Any, name: str | None, predicts: Predicts, of_pixels: bool = False
 ) -> tuple[torch.Tensor, tuple[str, ...], str]:
-    """Return the output of a name as (rows, C), or `of_pixels` as (rows, C, H, W); its name; and which it is, in words.
+    """Return the named output, its name, and its name in words.
 
-    Without a name it is `logits`, of pixels also `out`, or the only one. A mean and its spread in two outputs are
-    concatenated.
+    It is (rows, C), or `of_pixels` (rows, C, H, W). The default is `logits`, for pixels also `out`, or the only one. A
+    mean and spread in two outputs are concatenated.
 
     Raises:
         InvalidInputError: several outputs and no name, or an unknown name.
         UnsuitableModelError: the output is not one row of numbers for each example.
     """
     ordered = not is_dataclass(returned) and not isinstance(returned, Mapping)
-    if is_dataclass(returned):  # before a mapping: those of Hugging Face are both
+    if is_dataclass(returned):  # before a mapping: outputs of Hugging Face are both
         named = {each.name: getattr(returned, each.name) for each in fields(returned)}
     elif isinstance(returned, Mapping):
         named = {str(key): value for key, value in returned.items()}
@@ -265,11 +259,13 @@ def pick_output(
 
 
 def find_activation(output: torch.fx.Node | None, values: np.ndarray) -> str:
-    """Find the activation of (rows, C) outputs: "softmax", "sigmoid", "none", "unclear", or "logits" for sure.
+    """Return the activation of (rows, C) outputs.
+
+    It is "softmax", "sigmoid", "none", "unclear", or "logits" for sure.
 
     Args:
-        output: in a graph; None where there is no graph.
-        values: some, (n, C), for when the operation that made it says nothing.
+        output: in a graph; None without a graph.
+        values: some, (n, C), if its operation is unknown.
     """
     while output is not None and output.target in UNCHANGING:
         output = output.args[0]
@@ -279,14 +275,16 @@ def find_activation(output: torch.fx.Node | None, values: np.ndarray) -> str:
 def make_probabilities(
     columns: int, activation: str, from_logits: bool | None, which: str
 ) -> tuple[Callable[[torch.Tensor], torch.Tensor], OutputMeaning]:
-    """Make the function of (rows, C) class scores to float32 probabilities, of a single score to those of two classes.
+    """Return a function from (rows, C) scores to float32 probabilities.
+
+    A single score becomes two classes.
 
     Returns:
-        The function, and what the scores are taken for, after `which` outputs they are.
+        The function, and the interpretation of the scores, which begins with `which`.
 
     Raises:
         InvalidInputError: `from_logits` for probabilities.
-        UnsuitableModelError: several outputs in 0 to 1 that need not sum to 1; one or two numbers of unknown meaning.
+        UnsuitableModelError: several outputs in 0 to 1 need not sum to 1, or one or two numbers have no known meaning.
     """
     if activation == LOGITS:
         activation, from_logits = "none", True if from_logits is None else from_logits
@@ -303,7 +301,10 @@ def make_probabilities(
 
 
 def make_pixel_probabilities(logits: bool, size: tuple[int, int]) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Make the function of (rows, C, h, w) scores to (rows, H · W · C) float32 probabilities, of one score to two."""
+    """Return a function from scores of pixels to float32 probabilities.
+
+    It turns (rows, C, h, w) into (rows, H · W · C), and a single score into two classes.
+    """
 
     def finish(output: torch.Tensor) -> torch.Tensor:
         values = output.float()
@@ -320,16 +321,18 @@ def make_pixel_probabilities(logits: bool, size: tuple[int, int]) -> Callable[[t
 
 
 def _last_axes(inputs: tuple[InputSpec, ...]) -> tuple[int, int]:
-    """Height and width of the first input, where it is images, (channels, height, width)."""
+    """Return height and width of a first input (channels, height, width)."""
     shape = (0, 0, *inputs[0].shape)
     return shape[-2], shape[-1]
 
 
 def make_values(columns: int, activation: str, predicts: Predicts) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Make the function of (rows, D) outputs to float32 values; with a predicted spread to D means, then D variances.
+    """Return a function from (rows, D) outputs to float32 values.
+
+    With a predicted spread, they are D means, then D variances.
 
     Raises:
-        UnsuitableModelError: a softmax over several classes; no spread for each mean.
+        UnsuitableModelError: a softmax over several classes, or no spread for each mean.
     """
     check_regression(columns, predicts, lambda: activation)
 
@@ -344,21 +347,21 @@ def make_values(columns: int, activation: str, predicts: Predicts) -> Callable[[
 
 
 def compute_features(
-    model: torch.nn.Module, call: Call, inputs: Mapping[str, Rows], device: Device = PROCESSOR
+    model: torch.nn.Module, call: Call, inputs: Mapping[str, Rows], weights: DeviceWeights
 ) -> np.ndarray:
-    """Compute the inputs of the last dense layer that is called, dropout off.
+    """Compute the inputs of the last dense layer in call, dropout off.
 
     Args:
         model: the model.
         call: of it.
         inputs: N examples, each input (N, ...).
-        device: that the model is on.
+        weights: of the model, where it computes.
 
     Returns:
         (N, D) float32.
 
     Raises:
-        UnsuitableModelError: a model without such a layer, or one whose input has other axes than the batch and one.
+        UnsuitableModelError: the model has no such layer, or the layer's input is not (N, D).
     """
     taken: list[torch.Tensor] = []
     take = ignore_other_threads(lambda _, given: taken.append(given[0]))
@@ -366,7 +369,7 @@ def compute_features(
 
     def compute(*tensors: torch.Tensor) -> list[torch.Tensor]:
         taken.clear()
-        with borrow(model), supply_numbers(model, (), device.supply_nothing):
+        with borrow(model), supply_numbers(model, (), weights.device.supply_nothing):
             hooks = [layer.register_forward_pre_hook(take) for layer in layers]
             try:
                 call({name: tensor.clone() for name, tensor in zip(inputs, tensors, strict=True)})
@@ -380,9 +383,9 @@ def compute_features(
             )
         return [taken.pop().float()]
 
-    part, features = DevicePart(device, lambda _: compute, FEATURES_AT_ONCE), []
+    part, features = DevicePart(weights, lambda _: compute, FEATURES_AT_ONCE), []
     for rows, block in iterate_blocks(inputs, FEATURES_AT_ONCE):
-        (computed,) = part.compute_arrays(list(block.values()))
+        (computed,) = part.compute(list(block.values()))
         features.append(computed[: rows.stop - rows.start])
     return np.concatenate(features)
 
@@ -392,18 +395,18 @@ def compute_gradient_sign(
     predict: Callable[[torch.Tensor], torch.Tensor],
     examples: np.ndarray,
     labels: np.ndarray | None,
-    device: Device = PROCESSOR,
+    weights: DeviceWeights,
 ) -> np.ndarray:
-    """Compute the sign of the change of each number that makes a class less probable (Goodfellow et al. 2015).
+    """Return the signs of changes that lower a class's probability, dropout off.
 
-    This is the direction of the fast gradient sign method; dropout is off.
+    This is the fast gradient sign method (Goodfellow et al. 2015).
 
     Args:
         model: a classifier.
         predict: (N, ...) examples to (N, C) probabilities.
-        examples: (N, ...) float32 as the model takes them.
+        examples: (N, ...) float32 model inputs.
         labels: (N,) the classes to move away from; the model's predictions without it.
-        device: that the model is on.
+        weights: of the model, where it computes.
 
     Returns:
         (N, ...) float32 of -1, 0 and 1.
@@ -411,7 +414,7 @@ def compute_gradient_sign(
 
     def compute(given: torch.Tensor, *classes_given: torch.Tensor) -> list[torch.Tensor]:
         block = given.clone().requires_grad_()
-        with torch.enable_grad(), borrow(model), supply_numbers(model, (), device.supply_nothing):
+        with torch.enable_grad(), borrow(model), supply_numbers(model, (), weights.device.supply_nothing):
             probs = predict(block.clone())  # a model may write into its input
             classes = classes_given[0] if classes_given else probs.argmax(dim=1)
             chosen = probs.gather(1, classes.long()[:, None])
@@ -422,19 +425,19 @@ def compute_gradient_sign(
     signs, given = [], [examples] if labels is None else [examples, np.asarray(labels)]
     for start in range(0, len(examples), GRADIENTS_AT_ONCE):
         block = [array[start : start + GRADIENTS_AT_ONCE] for array in given]
-        part = DevicePart(device, lambda _: compute, len(block[0]))
-        signs += part.compute_arrays(block)
+        part = DevicePart(weights, lambda _: compute, len(block[0]))
+        signs += part.compute(block)
     return np.concatenate(signs)
 
 
 @dataclass(frozen=True)
 class _TracedModel:
-    """What is known of a model for examples of one form.
+    """The traced model for examples of one form.
 
     Attributes:
-        operations: that it computes.
+        operations: of the model.
         constants: the tensors that they take and that are neither weights nor buffers.
-        finish: what its output means.
+        finish: from its output to predictions.
         always_random: names of the modules whose random numbers cannot be switched off.
     """
 
@@ -445,13 +448,13 @@ class _TracedModel:
 
 
 class TorchNetwork(Network):
-    """A PyTorch module, which is left as it was.
+    """A PyTorch module, left unchanged.
 
     Attributes:
-        transform: of examples to what the module takes, or None.
+        transform: from examples to the module's inputs, or None.
         function: "package.module:function" that built the module, or "".
-        transform_name: the same of the transform.
-        inputs: the form of the examples that the digest is for: as it was given, or that of the first ones.
+        transform_name: the same for the transform.
+        inputs: the form of the examples of the digest: as given, or that of the first examples.
     """
 
     backend = "torch"
@@ -474,10 +477,8 @@ class TorchNetwork(Network):
         own, place = find_own_device(model), self._device.place
         with borrow(model):
             self._traceable, pairs = (model, []) if own == CPU else copy_module(model, CPU)
-        self._weights = (
-            None if self._device.is_processor else DeviceWeights(self._device, pairs if own == place else [])
-        )
-        self._source = model if own in (CPU, place) else self._traceable  # whose weights count, also those to come
+        self._weights = DeviceWeights(self._device, pairs if own == place else [])
+        self._source = model if own in (CPU, place) else self._traceable  # its weights count, also later ones
         self.transform, self.function, self.transform_name = transform, function, transform_name
         self.inputs = inputs
         if inputs and len(inputs) == 1 and transform is None:
@@ -516,7 +517,7 @@ class TorchNetwork(Network):
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
-        """Those of `config.id2label`, as models of Hugging Face have it, unless these are made up or not different."""
+        """The names in `config.id2label` of Hugging Face, unless made up or repeated."""
         named = getattr(getattr(self.model, "config", None), "id2label", None)
         if not isinstance(named, Mapping):
             return None
@@ -551,19 +552,24 @@ class TorchNetwork(Network):
                 f"All passes would be the same: the model draws no random numbers. Received: {self.name}. "
                 "Monte Carlo dropout needs a model that was trained with dropout, at a rate above 0."
             )
-        plain = find_plain_tensors(model)  # before a call that keeps what it computes
+        plain = find_plain_tensors(model)  # before a call, which may keep its results
         with torch.no_grad(), supply_numbers(model, (), supply_nothing) as source:
             returned = run({name: torch.from_numpy(array) for name, array in examples.items()})
         always_random = find_unknown_draws(model, call, tensors) if source.asked else ()
+
+        @cache
+        def retrace(rows: int, in_passes: bool = True, on_any_device: bool = False) -> Trace:
+            return trace(model, call, inputs, rows, draws if in_passes else None, rate, on_any_device)
+
         try:
-            small = trace(model, call, inputs, SHARED_BLOCK, draws, rate)
+            small = retrace(SHARED_BLOCK)
             if rate is not None and all(draw.request.rate != rate for draw in small.draws):
                 raise UnsuitableModelError(
                     "The model has no dropout whose rate can be changed. "
                     f"Received: {', '.join(str(draw.layer) for draw in draws)}. Leave the rate out."
                 )
             finish, width, meaning = self._interpret_output(returned, small.output, _last_axes(inputs))
-            plan = make_traced_plan(model, call, inputs, draws, small, finish, width, rate)
+            plan = make_traced_plan(retrace, inputs, finish, width, DeviceWeights(PROCESSOR, []))
             operations, constants = small.module.code, small.find_constants(model)
         except (McvizError, NoRandomnessReachesOutputError):
             raise
@@ -574,43 +580,25 @@ class TorchNetwork(Network):
                     "Leave the rate out."
                 ) from error
             finish, width, meaning = self._interpret_output(returned, None, _last_axes(inputs))
-            plan = make_eager_plan(model, call, inputs, draws, finish, width, reason(error))
+            placed, there = self._placed, find_draws_on(model, self._placed, draws)
+            run_there = partial(self._run_output, placed)
+            plan = make_eager_plan(placed, run_there, inputs, there, finish, width, reason(error), self._weights)
             operations = str([source.operations, [draw.request for draw in draws]])
             with torch.no_grad(), supply_numbers(model, find_training(draws), supply_nothing) as in_a_pass:
                 call(tensors)
             taken = source.taken | in_a_pass.taken
             constants = [tensor for tensor in plain if id(tensor) in taken]
+        if not (plan.layers.untraced or self._device.is_processor):
+            plan = make_traced_plan(partial(retrace, on_any_device=True), inputs, finish, width, self._weights, plan)
         if always_random:
             plan = replace(plan, deterministic=None, layers=replace(plan.layers, always_random=always_random))
-        plan = self._move_plan(plan, inputs, draws, finish)
         self._traced[inputs] = _TracedModel(operations, constants, finish, always_random)
         self.inputs, self._layers = self.inputs or inputs, plan.layers
         return replace(plan, meaning=meaning)
 
-    def _move_plan(
-        self, plan: Plan, inputs: tuple[InputSpec, ...], draws: tuple[Draw, ...], finish: ToPredictions
-    ) -> Plan:
-        """Move the plan of the processor to the device, where it is another one."""
-        model, weights = self._traceable, self._weights
-        if weights is None:
-            return plan
-        if plan.layers.untraced:
-            placed, call = self._placed, partial(self._run_output, self._placed)
-            there = find_draws_on(model, placed, draws)
-            return move_eager_plan(plan, placed, call, there, finish, weights, inputs)
-
-        @cache
-        def retrace(rows: int, in_passes: bool = True) -> Trace:
-            chosen, rate = draws if in_passes else None, self.settings.rate
-            return trace(model, partial(self._run_output, model), inputs, rows, chosen, rate, on_any_device=True)
-
-        return move_traced_plan(plan, retrace, inputs, finish, weights)
-
     @cached_property
     def _placed(self) -> torch.nn.Module:
-        """The module on the device; a copy where it is elsewhere."""
-        if self._weights is None:
-            return self._traceable
+        """The module on the device; a copy if it is elsewhere."""
         if find_own_device(self.model) == self._device.place:
             return self.model
         return copy_module(self._traceable, self._device.place, self._weights.move)[0]
@@ -621,7 +609,6 @@ class TorchNetwork(Network):
         return self._traced[inputs]
 
     def _traced_switched_off(self, inputs: Mapping[str, Rows]) -> _TracedModel:
-        """Return what is known of a model whose randomness can be switched off."""
         known = self._traced_for(find_specs(inputs))
         if known.always_random:
             raise explain_always_random(known.always_random)
@@ -630,13 +617,6 @@ class TorchNetwork(Network):
     def _interpret_output(
         self, returned: Any, output: torch.fx.Node | None, size: tuple[int, int]
     ) -> tuple[ToPredictions, int, OutputMeaning]:
-        """Find out what the model's output means; return the function to its predictions, and their width.
-
-        Args:
-            returned: by the model, of some examples.
-            output: in its graph; None where there is no graph.
-            size: height and width of its first input, if that is images.
-        """
         said = self.settings
         task = find_task(said.task)
         some, chosen, which = pick_output(returned, said.output, said.predicts, task.of_pixels)
@@ -699,7 +679,7 @@ class TorchNetwork(Network):
     def compute_features(self, examples: Any) -> np.ndarray:
         inputs = self.prepare(examples)
         self._traced_switched_off(inputs)
-        return compute_features(self._placed, partial(self._run_output, self._placed), inputs, self._device)
+        return compute_features(self._placed, partial(self._run_output, self._placed), inputs, self._weights)
 
     def compute_gradient_sign(self, examples: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         inputs = self.prepare(examples)
@@ -714,13 +694,13 @@ class TorchNetwork(Network):
         finish = self._traced_switched_off(inputs).finish
         call = partial(self._run_output, self._placed)
         sign = compute_gradient_sign(
-            self._placed, lambda block: finish(call({name: block})), rows[:], labels, self._device
+            self._placed, lambda block: finish(call({name: block})), rows[:], labels, self._weights
         )
         return np.moveaxis(sign, 1, -1) if moved else sign
 
 
 def _as_array(tensor: torch.Tensor) -> np.ndarray:
-    """Return a tensor as an array of at least one axis, also where NumPy has no such numbers."""
+    """Return a tensor as an array, also of dtypes that NumPy lacks."""
     dense = tensor.detach().to_dense()
     return np.atleast_1d((dense.float() if dense.dtype == torch.bfloat16 else dense).numpy())
 
@@ -747,24 +727,24 @@ def _check_module(model: Any) -> None:
 def load_torch(
     function: str, *, weights: Weights | None = None, transform: str | None = None, **options: Any
 ) -> TorchNetwork:
-    """Build a PyTorch model by a function of yours, so that a run of it can be opened again.
+    """Build a PyTorch model by your function, so that its run can be opened again.
 
-    `mcviz.sample_run` and `mcviz.Sampler` take what it returns. The run names both functions, and the dashboard imports
-    them where it is started with `--import` and their package.
+    `mcviz.sample_run` and `mcviz.Sampler` take the result. The dashboard imports both named functions if `--import`
+    names their package.
 
     Args:
         function: `package.module:function`, which is called without arguments and returns a `torch.nn.Module`.
-        weights: a `.safetensors` file, a `.pt` or `.pth` file of a state_dict, or a state_dict; None takes the module
-            as it is built.
+        weights: a `.safetensors` file, a `.pt` or `.pth` file of a state_dict, or a state_dict; None leaves the built
+            module unchanged.
         transform: `package.module:function`, which makes the module's input of an example; see `Sampler`.
-        **options: what is said of the model, as `Sampler` takes it: `output`, `from_logits`, `task`, `predicts`,
-            `rate`, `device`.
+        **options: of the model, as for `Sampler`: `output`, `from_logits`, `task`, `predicts`, `rate`, `device`.
 
     Raises:
-        DataNotFoundError: there is no such file of weights.
-        InvalidInputError: no such function, or one that fails; an option that does not fit the model.
-        MissingPackageError: the package of a function is not there.
-        UnsuitableModelError: the function returns no module; the weights are no state_dict, or not those of the module.
+        DataNotFoundError: the file of weights does not exist.
+        InvalidInputError: a function does not exist or fails, or an option does not fit the model.
+        MissingPackageError: the package of a function is missing.
+        UnsuitableModelError: the function returns no module; or the weights are no state_dict, or do not fit the
+            module.
     """
     inputs, settings = options.pop("inputs", None), ModelSettings(**options)
     return TorchNetwork(
