@@ -60,9 +60,10 @@ def photographs(folder: Path) -> Run:
     """Make a run of 1,000 photographs: smooth patches of colour with some grain."""
     random = np.random.default_rng(0)
     labels = random.integers(10, size=1_000)
-    coarse = random.integers(0, 256, (1_000, 16, 16, 3)).astype(np.float32)
-    fine = coarse.repeat(32, axis=1).repeat(32, axis=2)
-    images = np.clip(fine + random.normal(0, 6, (1, 512, 512, 3)), 0, 255).astype(np.uint8)
+    grain, images = random.normal(0, 6, (512, 512, 3)), np.empty((1_000, 512, 512, 3), np.uint8)
+    for image in images:  # one by one, since all of them take 3 GB as numbers
+        coarse = random.integers(0, 256, (16, 16, 3))
+        image[:] = np.clip(coarse.repeat(32, axis=0).repeat(32, axis=1) + grain, 0, 255)
     return mcviz.write_run(folder, random_probs(random, labels, 20, 10), labels=labels, data=images)
 
 
