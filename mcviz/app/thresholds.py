@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz import plot
+from mcviz.analysis.base import count_labels
 from mcviz.analysis.thresholds import choosing_curve, costs_of_half, find_threshold, keep_threshold, thresholds
 from mcviz.app.components import chart, text_table
 from mcviz.app.navigation import load_state
@@ -49,6 +50,13 @@ def _costs(run: Run, group: str | None) -> str:
 def at_half(run: Run) -> str:
     """Return the words behind a figure that does not follow the thresholds of its run; "" without any."""
     return f" at {THRESHOLD:g}" if run.decisions.thresholds else ""
+
+
+def judged_words(run: Run) -> str:
+    """Say how many examples figures are of, such as "80 with a label"; "" where that is all."""
+    if run.decisions.chosen_on:
+        return f"{count_labels(run)[1]:,} whose labels judge"
+    return "" if run.manifest.examples_with_labels is None else f"{run.manifest.labelled:,} with a label"
 
 
 def describe_threshold(run: Run) -> str:

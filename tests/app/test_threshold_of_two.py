@@ -48,8 +48,10 @@ def test_every_page_shows_a_run_whose_labels_chose_in_part(
     run = mcviz.open_run(cache / "one")
     accuracy = f"{100 * run.scores()['correct'].mean():.2f}%"
     if page == "overview":
-        assert f"{accuracy} right" in said
+        assert f"{accuracy} right on 400 examples, 200 whose labels judge" in said.replace("*", "")
         assert "Accuracy at 0.5" in said
+    if page == "uncertain" and not query:
+        assert "Of the 200 whose labels judge: " in said
     if page == "trust":
         assert f"its accuracy {accuracy}" in said
         assert "The labels of 200 examples chose, and judge nothing; those of the other 200 do." in said
