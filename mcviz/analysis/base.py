@@ -101,7 +101,7 @@ def ranking_scores(run: Run) -> list[str]:
 
 
 def convergence_score(run: Run, score: str) -> str:
-    """Return a score, or max probability where that score does not follow from passes alone."""
+    """Return a score, or max probability if it needs more than passes."""
     scores = run.task.scores
     return score if score in scores and scores[score].from_passes else "max_probability"
 
@@ -135,10 +135,10 @@ def find_groups(run: Run, group: str | None) -> Array | None:
 
 
 def group_sentence(run: Run, group: str | None) -> str:
-    """Say how many examples have a label if not all do, which count as independent, and what they may miss.
+    """Describe how many examples have labels, count as independent, and may miss failures.
 
-    No interval of an unbounded loss allows for all that was not seen. So the share of inputs is named below which a
-    failure has a chance of 5% or more to be missing among the examples.
+    Unbounded losses have no interval for unseen failures, so a share of inputs is named that a failure of 5% chance can
+    miss.
     """
     labelled = labelled_examples(run)
     count = count_groups(len(labelled), find_groups(labelled, group))
@@ -220,10 +220,10 @@ class RunTrust(ABC):
 
     @property
     def table(self) -> "pd.DataFrame":
-        """The figures of each way to predict, a row each, indexed by `predictor`, its name.
+        """Figures of each predictor, one row each, indexed by `predictor`.
 
-        A column has a measure, and is followed by the ends of its interval, such as `accuracy`, `accuracy_low` and
-        `accuracy_high`, float64 and missing where there are none. Shares are fractions.
+        A column has a measure, followed by its interval, such as `accuracy`, `accuracy_low` and `accuracy_high`,
+        float64 or missing. Shares are fractions.
         """
         import pandas as pd  # here, because it takes time to import
 
@@ -243,7 +243,6 @@ class RunTrust(ABC):
         return self.in_words
 
     def _repr_html_(self) -> str:
-        """The findings as a notebook shows them."""
         return describe_in_html(self.run.path, self.sentences, self.text_rows)
 
 
@@ -255,7 +254,7 @@ def column(run: Run, name: str, target: int) -> str:
 def as_predictions(
     run: Run, predictions: Array, labels: Array | None = None, deterministic: Array | None = None
 ) -> RegressionPredictions:
-    """Return the input of measures, of (T, n, K) predictions and what else is known of the n examples."""
+    """Return the input of measures from (T, n, K) predictions and facts of n examples."""
     return Regression().predictions(predictions, labels, deterministic, targets=len(run.targets))
 
 

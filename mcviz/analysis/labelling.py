@@ -38,7 +38,7 @@ SCORES_OF_METHOD: Mapping[Method, tuple[str, ...]] = {  # of which it chooses by
 USUAL_ISSUES = 100  # labels that are listed where it is not known how many are wrong
 OUT_OF_FOLD = (
     "Was the model trained on these labels? Then it has learnt the wrong ones too, and list and count miss most of "
-    "them: predict each example by a model that was trained without it, as docs/recipes.md does out of fold."
+    "them: predict each example by a model that was trained without it, as docs/how-to/recipes.md does out of fold."
 )
 
 
@@ -85,7 +85,7 @@ def _list_pairs(run: Run, first: int) -> "pd.DataFrame":
 
 
 def count_listed(errors: "LabelErrors") -> int:
-    """Return how many labels are listed: as many as are estimated to be wrong, or 100 where that is not known."""
+    """Return how many labels to list: the estimate, or 100 without one."""
     return USUAL_ISSUES if math.isnan(errors.value) else max(1, round(errors.value))
 
 
@@ -150,11 +150,10 @@ def label_errors_sentence(errors: LabelErrors, confidence: float = 0.95) -> str:
 
 
 def methods_of_acquisition(run: Run) -> Sequence[Method]:
-    """Name the methods by which examples of a run can be chosen.
+    """Name the methods to choose examples of a run.
 
-    Those by a score take a run that has it: of several labels an example it is a sum over the classes, of a
-    segmentation a mean over the pixels. BatchBALD takes one class an example, since it goes through what the classes of
-    several examples may be together.
+    Scores of several labels are summed over classes, of segmentations averaged over pixels. BatchBALD needs one class
+    an example.
     """
     by_score = [method for method in METHODS if method not in SCORES_OF_METHOD or _score_of_method(run, method)]
     return [method for method in by_score if method != "batch-bald" or run.task.has_one_class]

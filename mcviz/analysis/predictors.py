@@ -226,7 +226,6 @@ def group_members(run: Run, column: str) -> dict[str, Array]:
 
 
 def _group_by_class(run: Run, column: str) -> "Groups":
-    """Group examples by `label` or `prediction`."""
     from mcviz.runs.columns import Groups  # here, because pandas takes time to import
 
     require_one_class(run)
@@ -235,7 +234,7 @@ def _group_by_class(run: Run, column: str) -> "Groups":
 
 
 def verdict_sentences(run: Run, result: Calibration) -> list[str]:
-    """Say whether a run is calibrated, and what its ensemble gains.
+    """Describe calibration and the ensemble's gain.
 
     Args:
         run: a classification with labels.
@@ -253,13 +252,6 @@ def verdict_sentences(run: Run, result: Calibration) -> list[str]:
 
 
 def _map_shards(run: Run, work: Callable[[Array, slice], Result], progress: Progress | None) -> list[Result]:
-    """Apply `work` to each shard's passes, several shards at once; the results are in their order.
-
-    Args:
-        run: a classification.
-        work: takes (T, n, C) and which examples these are.
-        progress: called here with (done, total) shards; an exception from it ends the work after the current shards.
-    """
     shards = [slice(*run.manifest.shard_range(shard)) for shard in range(run.manifest.shards)]
     pool = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1))  # numpy lets go of the interpreter's lock
     try:

@@ -1,7 +1,4 @@
-"""How far a run can be trusted by the measures of its task: the quality of each way to predict, of classes and groups.
-
-What takes one class an example, such as its calibration, is in `trust`.
-"""
+"""Trust by the measures of a task: quality of predictors, classes and groups."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -92,7 +89,7 @@ class QualityTrust(RunTrust):
         return pd.DataFrame(rows, pd.Index(map(one_line, self.by_class), name="class"))
 
     def format(self, figures: Mapping[str, Interval], measure: Measure, sign: str = "") -> str:
-        """Format the figure of a measure among those of a predictor, with its unit; "" where there is none."""
+        """Format a predictor's figure with its unit, or ""."""
         if measure.name not in figures:
             return ""
         return measure.format_interval(figures[measure.name], self.run.manifest.unit, sign=sign)
@@ -125,7 +122,7 @@ def measure_quality(
     score: str | None = None,
     progress: Progress | None = None,
 ) -> QualityTrust:
-    """Measure how good the predictions of a run are, and whether they keep what they promise.
+    """Measure the quality of a run's predictions and their promises.
 
     Args:
         run: with labels, of any task.
@@ -251,7 +248,6 @@ def _compute_pass_terms(run: Run, labels: Array, progress: Progress | None) -> A
 def _measure_groups(
     run: Run, terms: Terms, members: Mapping[str, Array], groups: Array | None, confidence: float
 ) -> dict[str, GroupFigures]:
-    """Measure the ensemble over each group of examples; one of which no label is known is left out."""
     is_known, measured = ~np.isnan(run.task.loss_of_terms(terms)), {}
     for name, within in members.items():
         chosen = within & is_known
@@ -264,7 +260,7 @@ def _measure_groups(
 
 
 def _describe_gain(run: Run, way: str, figures: Figures, gains: Mapping[str, Interval]) -> tuple[Verdict, str]:
-    """Return whether the ensemble is better than another way to predict by the first measure, and a sentence."""
+    """Return whether the ensemble wins by the first measure, and a sentence."""
     measure, other, unit = run.task.quality.measures[0], PREDICTOR_WORDS[way], run.manifest.unit
     one, two, difference = (found[measure.name] for found in (figures[way], figures["ensemble"], gains))
     verdict = MeasureComparison(measure, one, two, difference).verdict

@@ -85,7 +85,7 @@ class Thresholds:
 
     @property
     def in_words(self) -> str:
-        """Say what is decided, and which labels judge it."""
+        """Describe decisions and the labels that judge them."""
         return " ".join(self.sentences)
 
     @property
@@ -308,7 +308,6 @@ def _set_values(run: Run, decisions: Decisions, values: Mapping[str, float]) -> 
 
 
 def _keep_choosing(decisions: Decisions) -> Decisions:
-    """Let all labels judge again where no threshold is left that labels chose."""
     is_chosen = any(threshold.chosen_by for threshold in decisions.thresholds.values())
     return decisions if is_chosen else replace(decisions, chosen_on="")
 
@@ -321,7 +320,7 @@ def _choose(
     classes: Sequence[str] | None,
     group: str | None,
 ) -> tuple[Decisions, dict[str, str]]:
-    """Choose thresholds on one half of the labels; of a class with too few labels there it stays as it was.
+    """Choose thresholds on one half; classes with too few labels keep theirs.
 
     Returns:
         The decisions, and why nothing was chosen, by the name of the class.
@@ -365,7 +364,7 @@ def _name_chosen(run: Run, decisions: Decisions, classes: Sequence[str] | None) 
 
 
 def _choosing_half(run: Run, decisions: Decisions, group: str | None) -> Array:
-    """Return (N,) bool, the examples that choose: those that chose before, so that the others go on to judge."""
+    """Return (N,) bool of choosing examples, the same ones as before."""
     choosing, groups = decisions.find_choosing(len(run)), find_groups(run, group)
     if not choosing.any():
         choosing[split_in_halves(len(run), groups, 0)[0]] = True
@@ -377,7 +376,6 @@ def _choosing_half(run: Run, decisions: Decisions, group: str | None) -> Array:
 
 
 def _parse_tolerances(run: Run, given: float | str | Mapping[str, float | str]) -> dict[str, Tolerance]:
-    """Parse a tolerance of each target."""
     targets = run.targets
     if not targets:
         raise InvalidInputError(f"A tolerance is of a regression. Received: {run.path}, of {run.manifest.task}.")
@@ -408,7 +406,6 @@ def _parse_tolerance(given: float | str) -> Tolerance:
 
 
 def _describe(run: Run, refused: Mapping[str, str]) -> Thresholds:
-    """Measure what is decided by the labels that did not choose it."""
     decisions, labels = run.decisions, run.judging_labels
     if run.targets:
         judged, within = labelled_examples(run), None

@@ -1,7 +1,6 @@
-"""Many inputs at once: what is predicted for them, and how many are stopped as out of distribution.
+"""Many inputs at once: noise, distorted examples, and effects on accuracy and calibration.
 
-Noise many times, with its pictures; distorted examples; and what a distortion does to accuracy and calibration. All is
-computed on demand, and findings are kept beside the run.
+All is computed on demand, and findings are stored beside the run.
 """
 
 import json
@@ -92,7 +91,7 @@ class Sweep:
         return len(self.is_ood)
 
     def add(self, run: Run, contents: np.ndarray, labels: np.ndarray | None, predictions: np.ndarray) -> None:
-        """Add the predictions of more inputs: all of them, or none where the detector is interrupted.
+        """Add predictions of inputs: all, or none after an interrupt.
 
         Args:
             run: whose examples are in distribution.
@@ -221,7 +220,6 @@ def summarize(run: Run, sweep: Sweep) -> str:
 
 
 def _start(run: Run, choose: Callable[[Run, PageState], SweepInputs], count_key: str) -> None:
-    """Begin a sweep by the state of now, which also has a number that was typed just before the click."""
     start_sweep(choose(run, load_state(run)), widget_value(count_key))
 
 
@@ -261,7 +259,6 @@ def _derived(inputs: SweepInputs) -> Derived:
 
 
 def _keep(run: Run, sweep: Sweep) -> None:
-    """Keep the findings of a sweep of the usual size beside the run."""
     about = json.dumps({"by": sweep.by, "scores": list(sweep.scores)}).encode()
     arrays = {
         "about": np.frombuffer(about, np.uint8),
@@ -272,7 +269,7 @@ def _keep(run: Run, sweep: Sweep) -> None:
 
 
 def noise_kind(run: Run) -> InputKind | None:
-    """Return the inputs of a run's kind that are noise; None where there are none."""
+    """Return the inputs of noise of a run's kind, or None."""
     return next((kind for kind in kind_renderer(run).inputs.values() if kind.is_noise), None)
 
 
@@ -311,7 +308,7 @@ def render_tiles(run: Run, state: PageState, inputs: SweepInputs, sweep: Sweep |
 
 
 def render_findings(run: Run, state: PageState, sweep: Sweep) -> None:
-    """Render what is predicted for the inputs of a sweep, and a score of theirs beside that of the run's examples."""
+    """Render a sweep's predictions, and a score beside that of the run."""
     st.markdown(f"**What is predicted for {sweep.done:,} {sweep.inputs.kind}**")
     st.caption(as_markdown(as_sentence(sweep.inputs.name)))
     figure = task_renderer(run).sweep_figure(run, state, sweep)
@@ -320,10 +317,9 @@ def render_findings(run: Run, state: PageState, sweep: Sweep) -> None:
 
 
 def render_noise_summary(run: Run) -> None:
-    """Render what noise is most often taken for and how much of it is stopped, or a button to find out.
+    """Render the predictions for noise and the stopped share, or a button to compute them.
 
-    Nothing is rendered for a run of whose kind no noise is known, and for one without a model whose findings were not
-    kept.
+    Nothing for kinds without noise, or without a model and stored findings.
     """
     if noise_kind(run) is None:
         return
@@ -369,7 +365,7 @@ def look_at_noise(seed: int | None) -> None:
 
 
 def render_degradation(run: Run, state: PageState) -> None:
-    """Render what the distortion that is chosen does to many examples, computed on demand and kept beside the run."""
+    """Render effects of the distortion on many examples, on demand."""
     distorter = kind_renderer(run).distorter
     if distorter is None or not (has(run, "classes") and has(run, "labels")):
         return
@@ -430,7 +426,6 @@ def _compute_on_request(run: Run, name: str, distorter: Distorter) -> None:
 
 
 def _count(run: Run) -> str:
-    """Return how many examples are distorted, such as "200 images"."""
     return counted(min(EXAMPLES, run.manifest.labelled), run.manifest.examples.kind)
 
 
@@ -471,7 +466,7 @@ def _render_steps(run: Run, name: str, distortion: Distortion, calibrations: Seq
 
 
 def _line(values: Sequence[Interval]) -> np.ndarray:
-    """Return (S, 3) float64 values with the ends of their intervals."""
+    """Return (S, 3) float64 values with intervals."""
     return np.array([(interval.value, interval.low, interval.high) for interval in values])
 
 
@@ -482,5 +477,4 @@ def _derived_of_steps(name: str) -> Derived:
 
 @st.cache_resource(show_spinner=False)
 def _cache() -> dict[tuple[str, str], list[Calibration]]:
-    """Return the calibration of each step, by the run's digest and the distortion, shared by all sessions."""
     return {}

@@ -1,4 +1,4 @@
-"""Where somebody decides on Trust: the threshold of a class, and the tolerance of numbers."""
+"""Decisions on Trust: a class's threshold, and tolerances."""
 
 from functools import partial
 
@@ -36,7 +36,6 @@ def _curve(run: Run, number: int, group: str | None) -> Curve:
 
 @cached_for_run(numbers_key, max_entries=64)
 def _f1(run: Run, number: int, group: str | None, threshold: float) -> Interval:
-    """Measure the F1 above a threshold with its interval, by the labels that choose."""
     probs, has_class = _curve(run, number, group).rows
     columns = (rows[:, None] for rows in (probs, has_class.astype(np.int8), probs > threshold))
     return measure_class(dict(zip(("probs", "labels", "predicted"), columns, strict=True)), 0).f1
@@ -138,7 +137,6 @@ def _choose_threshold(run: Run, number: int, group: str | None, name: str) -> fl
 
 
 def _render_counts(counts: Counts, at_half: Counts) -> None:
-    """Render what a threshold predicts, beside 0.5."""
     rows = [
         (
             words,
@@ -155,7 +153,6 @@ def _render_counts(counts: Counts, at_half: Counts) -> None:
 
 
 def _try(counts_now: float, threshold: float) -> None:
-    """Show what a threshold comes to, in a callback; the address has only another than counts."""
     update_state(trust_threshold=None if threshold == counts_now else round(threshold, 6))
 
 
@@ -191,7 +188,6 @@ def render_tolerance(run: Run) -> None:
 
 
 def _propose(run: Run, place: int) -> str:
-    """Propose a tolerance: that within which nine of ten errors are."""
     several = len(run.targets) > 1
     label, prediction = (f"{name}_{run.targets[place]}" if several else name for name in ("label", "prediction"))
     errors = np.abs(table(run)[label].to_numpy(np.float64) - table(run)[prediction].to_numpy(np.float64))

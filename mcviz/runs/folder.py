@@ -214,7 +214,7 @@ def list_runs(folder: str | os.PathLike[str]) -> list[ListedRun]:
 
 
 def list_shipped_runs() -> list[ListedRun]:
-    """The runs that came with mcviz, as `list_runs` has them; they are examples where there is no other."""
+    """Return the shipped runs as `list_runs` does."""
     inspected = [_inspect(folder_at(run.parent), run.name) for run in shipped_runs().values()]
     return [run for run in inspected if run is not None]
 
@@ -395,7 +395,6 @@ def _require_run(folder: Folder, done: str = "removed") -> None:
 
 
 def _inspect(here: Folder, name: str) -> ListedRun | None:
-    """Inspect a run for a list; None if it was removed meanwhile."""
     state: RunState = "finished"
     path, message, manifest, sizes = here.address(name), "", None, {}
     try:

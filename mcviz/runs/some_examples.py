@@ -69,7 +69,7 @@ class SomeExamples(Run):
 
 
 def some_examples(run: Run, examples: np.ndarray) -> Run:
-    """Some examples of a run, by their numbers, ascending; the run itself where these are all."""
+    """Some examples of a run in ascending order, or the run itself."""
     return run if len(examples) == len(run) else SomeExamples(run, examples)
 
 

@@ -197,7 +197,7 @@ def is_finished(folder: Folder, wanted: Manifest) -> bool:
 
 
 def check_known(folder: Folder, known: Mapping[str, Any], task: Task) -> None:
-    """As `check_resumable`, by what is known of the wanted run before its examples are described.
+    """Check resumability before examples are described; see `check_resumable`.
 
     Args:
         folder: of the run.
@@ -430,7 +430,7 @@ def discard_growth(path: str | os.PathLike[str], patience: float | None = None) 
 
 
 def _sweep(folder: Folder) -> None:
-    """Remove leftover files of a finished run, if anything can be removed."""
+    """Remove leftover files of a finished run, if it is writable."""
     finished = read_manifest(folder)
     if leftover_files(folder, finished):
         with suppress(StorageError), write_lock(folder):
@@ -500,7 +500,7 @@ class _Writer:
 
     @property
     def _kept(self) -> Run | None:
-        """The finished run whose passes stay; None where all passes are made anew."""
+        """Return the run whose passes stay; None if all are made again."""
         return self.old if self.task.keeps_passes else None
 
     def _read_manifest(self, name: str) -> Manifest | None:
@@ -541,7 +541,7 @@ class _Writer:
                 self._write(name, content)
 
     def _make_shards(self) -> Generator[tuple[int, ShardResult]]:
-        """Yield every shard in any order; missing ones are sampled and written."""
+        """Yield every shard in any order; sample missing ones."""
         manifest, there = self.manifest, frozenset(complete_shards(self.manifest))
         self.done = sum(self._count_predictions(shard) for shard in there)
         for name in self.task.pass_arrays(manifest):
@@ -576,7 +576,7 @@ class _Writer:
 
     @contextmanager
     def _check_there(self) -> Iterator[None]:
-        """Refuse to write to a run that was moved or removed meanwhile: parts of it would be made again."""
+        """Refuse to write to a run that was moved or removed meanwhile."""
         if not self._is_there():
             raise RunNotFoundError(
                 f"{self.folder.path} was moved or removed while it was written. If it was moved, sample it again with "
@@ -639,7 +639,6 @@ class _Writer:
             self.manifest.files[name] = file
 
     def _record(self) -> None:
-        """Write the manifest with the files that are complete."""
         began = time.monotonic()
         write_manifest(self.folder, self.manifest, self.name)
         self.recorded = time.monotonic(), time.monotonic() - began
@@ -660,7 +659,7 @@ class _Writer:
         return (stop - start) * self._new_passes()
 
     def _save_or_discard(self) -> None:
-        """Record finished shards, or remove the run if there is none, since nothing is worth resuming."""
+        """Record finished shards; remove a run without any."""
         there = self._read_manifest(NAME)
         if not self.begun or (there and there.state == "finished" and there.digest == self.manifest.digest):
             return
@@ -670,7 +669,7 @@ class _Writer:
             self._record()
 
     def _delete(self) -> None:
-        """Remove the files of the partial run alone, its manifest last: without that, nobody knows them."""
+        """Remove only the partial run's files, the manifest last."""
         own = own_files(self.folder)
         if self.old is not None:
             of_growth = [name for name in own if name.startswith((f"{self.manifest.store}/", self.manifest.table))]
@@ -680,7 +679,7 @@ class _Writer:
 
 
 def _merge_created(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """Merge how a run was made over several sessions, with all versions of each library."""
+    """Merge the sessions that made a run, with all library versions."""
     versions = dict(before.get("versions", {}))
     for library, version in now.get("versions", {}).items():
         named = versions.get(library, version).split(", ")

@@ -83,7 +83,8 @@ def test_costs_that_cannot_be_are_refused_in_one_line(old: Run, options: list[st
 @pytest.mark.slow
 def test_what_the_documents_quote_is_printed(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    text = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
+    pages = [ROOT / "docs" / page for page in ("explanation/trust.md", "how-to/refer.md", "how-to/slices.md")]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     quotes = re.findall(r"^```\nmcviz (.*)\n```\n\n((?:> .*\n)+)", text, re.MULTILINE)
     assert len(quotes) == 4
     printed = {command: output_of(capsys, *command.split()).splitlines() for command, _ in quotes}

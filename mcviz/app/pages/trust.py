@@ -40,7 +40,7 @@ OF_LOSSES = "scores", "unlabelled"  # which take no class an example
 
 
 def describe_trust(run: Run, state: PageState) -> str:
-    """Say whether the probabilities can be trusted, or of numbers their intervals, where labels tell it."""
+    """Describe trust in probabilities, or in intervals of numbers."""
     if has(run, "labels") and run.manifest.labelled < LEAST_LABELLED:
         return "**Too few examples to tell**: there is one."
     if has(run, "classes"):

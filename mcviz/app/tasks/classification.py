@@ -166,7 +166,6 @@ class ClassificationStory(Story):
 
 
 def _compare_with_alone(run: Run, gain: float) -> str:
-    """Say what Trust's test says of the ensemble's gain in accuracy over a single pass."""
     if gain == 0:
         return "But together the passes are no better than alone"
     interval = Interval(gain)
@@ -180,7 +179,7 @@ def _compare_with_alone(run: Run, gain: float) -> str:
 
 
 def classifier_probs(run: Run) -> np.ndarray:
-    """Return (N, C) the deterministic probabilities; the predictive mean where the run has none."""
+    """Return (N, C) deterministic probabilities, or else predictive means."""
     return run.mean_probs if run.deterministic_probs is None else run.deterministic_probs
 
 
@@ -375,7 +374,7 @@ class ClassificationRenderer(TaskRenderer):
         return class_counts(sweep.scores["prediction"], class_names(run))
 
     def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
-        """Name the class that is predicted most often, and count the correct predictions where that is known."""
+        """Name the most frequent prediction and count correct ones."""
         predictions, confidences = sweep.scores["prediction"], sweep.scores["max_probability"]
         counts = np.bincount(predictions, minlength=len(run.class_names))
         favourite = int(counts.argmax())
@@ -392,7 +391,7 @@ class ClassificationRenderer(TaskRenderer):
     # Two runs, and files to take away
 
     def render_comparison(self, comparison: Comparison) -> None:
-        """Render the reliability diagram of both runs, and what referring uncertain examples gains in each."""
+        """Render reliability and referral gains of both runs."""
         if comparison.terms is None:
             return
         left, right = st.columns(2, gap="large")
@@ -538,7 +537,6 @@ def _render_two_classes(context: ExampleContext) -> None:
 
 
 def _render_convergence(context: ExampleContext) -> None:
-    """Render how the mean changes as passes are added."""
     st.caption("The mean of the first 1, 2, … passes, with two standard errors. Flat lines: there are enough passes.")
     probs = context.predictions
     likeliest = [int(c) for c in np.argsort(-summarise(probs).mean)[:3]]
