@@ -26,11 +26,12 @@ from mcviz.analysis.base import (
     summarise_classes,
 )
 from mcviz.analysis.comparison import Comparison
+from mcviz.analysis.intervals import calibrate_by_size
 from mcviz.analysis.layouts import components_plane, load_components, load_tsne
 from mcviz.analysis.pairing import class_order, name_apart, paired_class_names
 from mcviz.analysis.predictors import Convergence, compute_convergence, main_predictors, predictors
-from mcviz.analysis.quality_trust import load_terms
 from mcviz.analysis.referral import rank_by_all_scores
+from mcviz.analysis.terms import load_terms
 from mcviz.analysis.thresholds import choosing_curve
 from mcviz.errors import InvalidInputError
 from mcviz.figures import thumbnails
@@ -196,6 +197,18 @@ def intervals(run: Run, target: int = 0, found: Sequence[IntervalCalibration] | 
     """
     _require_targets(run, target)
     return figures.interval_coverage((calibrate_intervals(run) if found is None else found)[target])
+
+
+def intervals_by_size(run: Run, target: int = 0, *, group: str | None = None) -> go.Figure:
+    """Draw how often intervals of a regression hold the label, of all examples and of thirds by the prediction.
+
+    Args:
+        run: with labels.
+        target: the index of a target.
+        group: one of the user's own columns, whose values are groups of examples that belong together.
+    """
+    _require_targets(run, target)
+    return figures.coverage_by_part(calibrate_by_size(run, target, group))
 
 
 def convergence(run: Run, score: str | None = None, found: Convergence | None = None) -> go.Figure:

@@ -36,7 +36,7 @@ def require_one_class(run: Run) -> None:
 def require_label_score(run: Run) -> None:
     """Raise an `InvalidInputError` for a run without labels, or whose labels no score can find to be wrong."""
     if not run.task.label_score:
-        raise _refuse(run, "This takes labels of classes")
+        raise _refuse(run, "This takes labels of classes or numbers")
     require_known_labels(run)
 
 

@@ -19,6 +19,7 @@ from mcviz.analysis.base import (
 from mcviz.analysis.predictors import group_members
 from mcviz.analysis.referral import name_best_score
 from mcviz.analysis.slices import Slices, slices
+from mcviz.analysis.terms import load_terms, terms_of_means
 from mcviz.analysis.thresholds import costs_of_half
 from mcviz.choices import PREDICTOR_NAMES
 from mcviz.measures.calibration import PREDICTOR_WORDS, TOO_FEW
@@ -27,7 +28,7 @@ from mcviz.measures.measure import Measure
 from mcviz.measures.multilabel import ClassFigures
 from mcviz.measures.quality import MeasureComparison, Verdict, compute_measures, difference_intervals
 from mcviz.measures.registry import Terms, select_terms
-from mcviz.runs import Derived, Run, labelled_examples, load_derived, save_derived
+from mcviz.runs import Run, labelled_examples
 from mcviz.runs.tables import Progress
 from mcviz.text import one_line
 
@@ -173,7 +174,7 @@ def compare_with_deterministic(run: Run) -> tuple[Verdict, str]:
     known = run.deterministic_quality, run.quality_by_pass
     if known[0] is None or known[1] is None:
         return "unknown", ""
-    terms, measured = _terms_of_means(run, labels), quality.measures[0].name
+    terms, measured = terms_of_means(run, labels), quality.measures[0].name
     values = {DETERMINISTIC: known[0], "ensemble": float(known[1][1][-1])}
     if run.decisions.thresholds:
         values = {way: float(np.nanmean(1 - run.task.loss_of_terms(of_way))) for way, of_way in terms.items()}
@@ -193,56 +194,6 @@ def add_slices(result: QualityTrust, progress: Progress | None = None) -> Qualit
     """
     worse = slices(result.run, group=result.group, progress=progress)
     return replace(result, sentences=[*result.sentences, *worse.sentences], slices=worse)
-
-
-def load_terms(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
-    """Compute the terms of the measures of each way to predict, the ensemble first.
-
-    Where measures look at single passes these are read shard by shard, and what they come to is kept beside the run.
-
-    Args:
-        run: as for `measure_quality`.
-        progress: as for `measure_quality`.
-
-    Raises:
-        InvalidInputError: the run has no labels, or one example.
-    """
-    run = labelled_examples(run)
-    labels, task = require_known_labels(run), run.task
-    if not task.measures_need_passes:
-        return _terms_of_means(run, labels)
-    derived = Derived(f"{task.name}-terms", 2, {"terms": "float64"})
-    stored = load_derived(run.path, run.digest, derived)
-    if stored is None or stored["terms"].shape != (len(task.pass_terms), len(run)):
-        stored = {"terms": _compute_pass_terms(run, labels, progress)}
-        save_derived(run.path, run.digest, derived, stored)
-    terms: dict[str, dict[str, Array]] = {}
-    decided = task.decided_terms(run.manifest, run.array, labels)
-    for (predictor, name), values in zip(task.pass_terms, stored["terms"], strict=True):
-        if predictor == "ensemble" or not np.isnan(values).any():
-            terms.setdefault(predictor, dict(decided.get(predictor, {})))[name] = values
-    return {**terms}
-
-
-def _terms_of_means(run: Run, labels: Array) -> dict[str, Terms]:
-    """Compute the terms of each way to predict that follow from the mean of the passes."""
-    fixed = run.deterministic_predictions
-    return {**run.task.terms_by_predictor(run.manifest, run.mean_predictions[None], labels, fixed)}
-
-
-def _compute_pass_terms(run: Run, labels: Array, progress: Progress | None) -> Array:
-    """Compute (R, N) float64 with the rows of `Task.pass_terms`, NaN where nothing is known."""
-    fixed, blocks = run.deterministic_predictions, []
-    for shard in range(run.manifest.shards):
-        start, stop = run.manifest.shard_range(shard)
-        deterministic = None if fixed is None else fixed[start:stop]
-        passes = run.predictions_block(start, stop)
-        terms = run.task.terms_by_predictor(run.manifest, passes, labels[start:stop], deterministic)
-        unknown = np.full(stop - start, np.nan)
-        blocks.append([terms.get(predictor, {}).get(name, unknown) for predictor, name in run.task.pass_terms])
-        if progress:
-            progress(shard + 1, run.manifest.shards)
-    return np.concatenate(blocks, axis=1, dtype=np.float64)
 
 
 def _measure_groups(

@@ -9,8 +9,8 @@ import numpy as np
 
 from mcviz import validate
 from mcviz.analysis.base import ranking_scores, require_any_labels, require_labels, require_one_class
-from mcviz.analysis.quality_trust import load_terms
 from mcviz.analysis.referral import RANDOM_SAMPLE, SHIFT_P_VALUE, check_same_model, score_uncertainty
+from mcviz.analysis.terms import load_terms
 from mcviz.measures import percent
 from mcviz.measures.intervals import Interval
 from mcviz.measures.quality import INTERVAL, compute_measures

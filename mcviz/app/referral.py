@@ -269,6 +269,16 @@ def render_first_referred(run: Run, state: PageState) -> None:
         tiles(run, state, longest[:TILES], 1, referral.score.name, key="referred")
 
 
+def render_least_certain(run: Run, state: PageState) -> None:
+    """Render the examples to look at first where nothing says which predictions are wrong: the least certain."""
+    score = run_scores(run)[run.first_score]
+    with st.container(horizontal=True, vertical_alignment="center", key="first-least-certain"):
+        st.markdown(f"**First to look at**, by {as_markdown(score.inline_label)}", width="content")
+        if run.task.decides and st.button("Label these", icon=LABELLING.icon, key="review-least-certain"):
+            open_page(LABELLING, state, score=score.name, part="queue")
+    tiles(run, state, ranking(run, score.name)[:TILES], 1, score.name, key="referred")
+
+
 def _render_list(referral: RunReferral, state: PageState, name: str) -> None:
     """Render the number of examples that go to a person, with a way to filter to them, label them, or save them."""
     run, score, key = referral.run, referral.score.name, LIST_KEYS[name]

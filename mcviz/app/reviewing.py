@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from itertools import chain, pairwise
+from math import isfinite
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ from mcviz.app.components import PICTURE, Explanation, keys, render_explanation
 from mcviz.app.components.gallery import send_steps_ahead, tiles
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.navigation import LABELLING
-from mcviz.app.resources import class_names, has, own_columns, table
+from mcviz.app.resources import class_names, has, own_columns, table, target_names
 from mcviz.app.selection import Selection, components, find_rank
 from mcviz.app.state import queue_toast, rerun_fragments, session_store, widget_value
 from mcviz.app.tasks import task_renderer
@@ -27,8 +28,9 @@ from mcviz.errors import McvizError
 from mcviz.measures import percent
 from mcviz.measures.multilabel import UNKNOWN
 from mcviz.reviews import Answers, Decision, LabelAnswers, Reviews, ReviewSummary, answers_of, summarise_reviews
-from mcviz.reviews.store import LONGEST_NOTE, LONGEST_REVIEWER, DecisionKind, encode_classes
-from mcviz.runs import Run
+from mcviz.reviews.answers import ChosenClasses, Numbers
+from mcviz.reviews.store import LONGEST_NOTE, LONGEST_REVIEWER, DecisionKind, encode_classes, encode_values
+from mcviz.runs import Run, labelled_numbers
 from mcviz.text import format_duration, one_line, printable
 
 BUTTONS = 10  # classes that have a key each; more are typed
@@ -38,6 +40,7 @@ ANSWER_KEYS = {"label": "l", "prediction": "p", "wrong_label": "w", "none": "n",
 KEEP_KEY = {"keep": "k"}  # what is chosen of several classes
 LABEL_ANSWERS = "label", "wrong_label"  # answers about the given label
 VERDICT_KEYS = {"prediction": "p", "wrong_prediction": "w", "note": "m"}  # where no class is named
+NUMBER_KEYS = {"label": "l", "wrong_label": "w", "number": "n", "note": "m"} | KEEP_KEY
 MOVE_KEYS = {"skip": " ", "undo": "backspace", "back": "arrowleft", "forward": "arrowright"}
 KEY_LABELS = {" ": "Space", "backspace": "⌫", "arrowleft": "←", "arrowright": "→"}
 PAUSE = 120  # seconds; whoever needs longer for one example was away
@@ -179,7 +182,7 @@ class Review:
     def explain(self, example: int) -> Explanation:
         """Say what the given label is, and what the ensemble predicts."""
         renderer = task_renderer(self.run)
-        if not isinstance(self.answers, LabelAnswers):
+        if not isinstance(self.answers, ChosenClasses):
             return renderer.explain(load_example(self.run, self.selection.state, example))
         given = renderer.describe_label(self.run, example)
         predicted = renderer.describe_prediction(self.run, self.run.predictions(example))
@@ -187,8 +190,8 @@ class Review:
 
     def keyboard(self) -> dict[str, str]:
         """Return the key of each action; "" for each where keys are switched off."""
-        keys = VERDICT_KEYS | MOVE_KEYS
-        if isinstance(self.answers, LabelAnswers):
+        keys = (NUMBER_KEYS if isinstance(self.answers, Numbers) else VERDICT_KEYS) | MOVE_KEYS
+        if isinstance(self.answers, ChosenClasses):
             keys = review_keys(self.options, has(self.run, "labels"), self.answers.several)
         return keys if widget_value(KEYS) is not False else dict.fromkeys(keys, "")
 
@@ -301,6 +304,8 @@ def _render_example(review: Review, example: int) -> dict[str, str]:
                 st.caption(f"{as_markdown(reviewer)} notes: {as_markdown(note)}")
     with right:
         render_explanation("explanation-sentences", review.explain(example))
+        if isinstance(review.answers, Numbers):
+            task_renderer(run).render_preview(load_example(run, review.selection.state, example))
         pressing = _render_choices(review, example)
         _render_similar(review, example)
     return pressing
@@ -357,11 +362,13 @@ def _render_choices(review: Review, example: int) -> dict[str, str]:
     controls, decide = _Controls(example, keyboard), partial(_decide, review, example)
     shortcuts = review.answers.shortcuts(example)
     with st.container(key="review-decisions", gap="small"):
-        with st.container(horizontal=True, gap="small", key="review-answers"):
+        with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="review-answers"):
             for name, words in (ANSWERS_OF_SEVERAL if review.answers.several else ANSWERS).items():
                 if name in shortcuts:
                     controls.button(name, words, partial(decide, *shortcuts[name]))
-        if isinstance(review.answers, LabelAnswers):
+            if isinstance(review.answers, Numbers):
+                _render_numbers(review, controls)
+        if isinstance(review.answers, ChosenClasses):
             (_render_class_set if review.answers.several else _render_classes)(review, controls)
         with st.container(horizontal=True, gap="small", key="review-moves"):
             if review.answers.several:
@@ -400,6 +407,35 @@ def _render_classes(review: Review, controls: _Controls) -> None:
         f"Class: {_typing(controls, 'a part of its name')}", likeliest, index=None, format_func=names.__getitem__,
         key=field, on_change=controls.once(decide_typed),
     )  # fmt: skip
+
+
+def _render_numbers(review: Review, controls: _Controls) -> None:
+    """Render a field for each number; Enter decides, or a button where there are several."""
+    run, example = review.run, controls.example
+    assert isinstance(review.answers, Numbers)
+    names, label = target_names(run), review.answers.given[example].tolist()
+    fields = [controls.key("number" if place == 0 else f"number{place}") for place in range(len(names))]
+
+    def decide() -> None:
+        values = [widget_value(field) for field in fields]
+        if None not in values:
+            _decide(review, example, "values", encode_values(dict(zip(run.targets, values, strict=True))))
+
+    is_one, pressed = len(names) == 1, key_label(controls.keyboard["number"])
+    for place, (name, field) in enumerate(zip(names, fields, strict=True)):
+        words = "Another number" if is_one else as_markdown(name)
+        if run.manifest.unit:
+            words += f", {as_markdown(run.manifest.unit)}"
+        st.number_input(
+            f"`{pressed}` {words}" if pressed and place == 0 else words,
+            value=None if is_one or not isfinite(label[place]) else label[place],
+            format="%.6g",
+            key=field,
+            width=220,
+            on_change=controls.once(decide) if is_one else None,
+        )
+    if not is_one:
+        controls.button("keep", "Keep these numbers", decide)
 
 
 def _render_class_set(review: Review, controls: _Controls) -> None:
@@ -460,7 +496,7 @@ def _draft(review: Review, example: int) -> frozenset[int]:
     if kept is not None and kept[:2] == (review.run.digest, example):
         chosen: frozenset[int] = kept[2]
         return chosen
-    assert isinstance(review.answers, LabelAnswers)
+    assert isinstance(review.answers, ChosenClasses)
     mine, given = review.mine.get(example), review.answers.given[example]
     if mine is not None and mine.classes is not None:
         given = np.where(np.array(mine.classes) == UNKNOWN, given, mine.classes)
@@ -469,19 +505,25 @@ def _draft(review: Review, example: int) -> frozenset[int]:
 
 
 def _render_similar(review: Review, example: int) -> None:
-    """Render the nearest of the examples that this reviewer decided about, with the decisions."""
+    """Render the nearest examples that this reviewer decided about, with the decisions; of numbers all with labels."""
     run, mine = review.run, review.mine
     decided = np.array([other for other, of in mine.items() if other != example and of.kind != "skip"], int)
+    of_labels = isinstance(review.answers, Numbers) and has(run, "labels")
+    if of_labels:
+        decided = np.delete(labelled_numbers(run), np.flatnonzero(labelled_numbers(run) == example))
     if len(decided) == 0 or not has(run, "examples or features"):
         return
     vectors, names = components(run), review.options
     distances = np.square(vectors[decided] - vectors[example]).sum(axis=1)
     nearest = decided[np.argsort(distances, kind="stable")[:SIMILAR]]
-    words = " · ".join(
-        f"\\#{rank} {as_markdown(mine[neighbour].in_words(names))}"
-        for rank, neighbour in enumerate(nearest.tolist(), 1)
-    )
-    st.caption(f"The examples with the nearest {similarity_basis(run)} that you decided about: {words}.")
+    if of_labels:
+        st.caption(f"The examples with the nearest {similarity_basis(run)}, with their labels and predictions.")
+    else:
+        words = " · ".join(
+            f"\\#{rank} {as_markdown(mine[neighbour].in_words(names))}"
+            for rank, neighbour in enumerate(nearest.tolist(), 1)
+        )
+        st.caption(f"The examples with the nearest {similarity_basis(run)} that you decided about: {words}.")
     tiles(run, review.selection.state, nearest, 1, review.selection.score, key="review-similar")
 
 

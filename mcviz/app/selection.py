@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.base import LEAST_LABELLED
-from mcviz.analysis.labelling import OUT_OF_FOLD, count_label_errors, label_errors_sentence
+from mcviz.analysis.labelling import OUT_OF_FOLD, USUAL_ISSUES, count_label_errors, label_errors_sentence
 from mcviz.analysis.layouts import components_plane, compute_tsne, load_components, load_tsne
 from mcviz.app.filters import Filters, class_column
 from mcviz.app.resources import cached_for_run, class_sets, has, numbers_key, ranking, table, table_key
@@ -96,9 +96,17 @@ def label_error_ranking(run: Run) -> dict[str, str]:
 
 @cached_for_run(table_key, max_entries=8)
 def doubted_labels(run: Run) -> np.ndarray:
-    """Return (N,) bool: whether a label of an example is less probable to the ensemble than another answer."""
-    run = run.undecided  # a label is no more doubtful for a threshold
-    return np.nan_to_num(run.task.loss_of_table(run.scores()).astype(np.float64)) > 0
+    """Return (N,) bool: whether a label is less probable to the ensemble than another answer.
+
+    For numbers, these are the first labels of `mcviz label-issues`; with a tolerance, only those beyond it.
+    """
+    if run.task.decides != "values":
+        run = run.undecided  # a label is no more doubtful for a threshold
+    loss = np.nan_to_num(run.task.loss_of_table(run.scores()).astype(np.float64))
+    if np.isfinite(run.task.loss.largest):
+        return loss > 0
+    farthest = ranking(run, run.task.label_score)
+    return np.isin(np.arange(len(run)), farthest[loss[farthest] > 0][:USUAL_ISSUES])
 
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Counting probable label errors …")

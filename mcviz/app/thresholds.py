@@ -174,7 +174,6 @@ def _keep(run: Run, name: str, threshold: float, group: str | None) -> None:
 
 def render_tolerance(run: Run) -> None:
     """Render a field for the tolerance of each target; nothing is computed by it until it is set."""
-    st.header("Which error is too large?", anchor=False)
     st.markdown(as_markdown(thresholds(run).in_words))
     if not may_write() or is_shipped(run.path):
         return

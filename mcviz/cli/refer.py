@@ -99,7 +99,7 @@ def label_issues(run: str, first: int | None, confidence: float, seed: int, to: 
     table = labelling.label_issues(opened, first or labelling.count_listed(count))
     if to:
         write_table(table, to)
-    several, ids = opened.task.several_labels, table["id"].tolist()
+    several, ids = opened.task.decides == "classes", table["id"].tolist()
     if as_json:
         classes = {"classes": table["class"].tolist()} if several else {}
         content = {"run": run, "examples": len(opened), "in_words": in_words}
@@ -111,6 +111,8 @@ def label_issues(run: str, first: int | None, confidence: float, seed: int, to: 
         others = int(((table["probability"] > THRESHOLD) != (table["given"] == 1)).sum())
         say(f"These are the {len(table):,} least probable. The ensemble predicts the opposite of {others:,}.")
         ids = [f"{name} ({one_line(of)})" for name, of in zip(ids, table["class"], strict=True)]
+    elif opened.task.decides == "values":
+        say(f"These are the {len(table):,} highest by {score}.")
     else:
         others = int((opened.task.loss_of_table(table) > 0).sum())
         say(f"These are the {len(table):,} lowest by {score}. The ensemble predicts another class for {others:,}.")

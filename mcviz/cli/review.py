@@ -60,7 +60,7 @@ def _export_labels(run: Run, known: ReviewSummary, to: str | None, to_folders: s
         before = len(moves) - len(left)
         say(f"Files {'moved' if yes else 'to move, which --yes does'}: {len(left):,}. Moved before: {before:,}.")
     if without:
-        say(f"Left out, since nobody named their class: {without:,}.")
+        say(f"Left out, since nobody named their {'class' if run.class_names else 'number'}: {without:,}.")
 
 
 def import_(run: str, file: Path) -> None:

@@ -23,6 +23,7 @@ def slices(run: str, group: str | None, as_json: bool) -> None:
     titles = {
         loss.name: f"{loss.more} than in the rest, beyond chance",
         "overconfidence": "More over-confident than the rest, beyond chance",
+        "coverage": "Intervals hold fewer labels than of the rest, beyond chance",
     }
     for line in [*slice_lines(result, titles), "", group_sentence(opened, group)]:
         say(line)

@@ -243,6 +243,26 @@ def trust() -> None:
     """
 
 
+@commands.command(short_help="Write the prediction intervals of a regression.")
+@RUN
+@click.option(
+    "--coverage", callback=parse_share, metavar="SHARE", default="0.9", show_default=True, help="Of labels they hold."
+)
+@click.option(
+    "--calibrated-on",
+    metavar="RUN",
+    help="A run of the same model with labels, which calibrates the intervals; RUN's own labels without it.",
+)
+@click.option("--to", type=PATH, metavar="FILE", required=True, help="A .csv or .parquet.")
+@call_lazily("mcviz.cli.intervals:intervals")
+def intervals() -> None:
+    """Write the prediction intervals of the regression in folder or at fsspec address RUN, a row an example and target.
+
+    They are those of the passes, and those of split-conformal prediction, which hold as many labels of new examples of
+    the same kind as they promise, whatever the model: all of one width, and in proportion to the predictive std.
+    """
+
+
 @commands.command(short_help="Print the slices of a run that its model is worse on.")
 @RUN
 @GROUP

@@ -1,6 +1,6 @@
 """Regression: predictions against labels, errors, intervals, and the passes over one example."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -10,7 +10,9 @@ from mcviz.figures.scores import Window, coloured_map, scatter
 from mcviz.figures.style import (
     DETERMINISTIC,
     ENSEMBLE,
+    HIGH,
     LABEL,
+    LOW,
     NEUTRAL,
     NUMBER,
     SPREAD,
@@ -28,6 +30,7 @@ from mcviz.measures.conformal import IntervalCalibration
 ERROR_BARS = 300  # examples; with more, error bars would hide each other
 TENTHS = 10
 CURVE_POINTS = 200
+PART_COLOURS = ENSEMBLE, LOW, NEUTRAL, HIGH  # all examples, then those of low to high predictions
 
 
 def predicted_against_true(
@@ -157,6 +160,43 @@ def interval_coverage(calibration: IntervalCalibration) -> go.Figure:
     figure.update_xaxes(title="coverage asked for", tickformat=".0%", range=[0, 1])
     figure.update_yaxes(title="labels within", tickformat=".0%", range=[0, 1.02])
     return apply_layout(figure, 420)
+
+
+def coverage_by_part(parts: Mapping[str, IntervalCalibration]) -> go.Figure:
+    """Draw the observed coverage of intervals beside the nominal one, for parts of the examples side by side.
+
+    Args:
+        parts: of one target, by their names, at the same nominal coverages; the first is all examples.
+
+    Returns:
+        A group of bars a nominal coverage, with intervals, and a line across each at what is promised.
+    """
+    figure, first = go.Figure(), next(iter(parts.values()))
+    names = [f"{level:.0%}" for level in first.nominal]
+    for (name, part), colour in zip(parts.items(), PART_COLOURS, strict=False):
+        figure.add_bar(
+            x=names,
+            y=part.observed,
+            name=name,
+            marker_color=colour,
+            error_y={
+                "array": part.high - part.observed,
+                "arrayminus": part.observed - part.low,
+                "color": SPREAD,
+                "thickness": 1,
+                "width": 3,
+            },
+            customdata=np.stack([part.low, part.high], axis=1),
+            hovertemplate=f"{name}: %{{x}} intervals hold %{{y:.1%}} of the labels "
+            "(%{customdata[0]:.1%} to %{customdata[1]:.1%})<extra></extra>",
+        )
+    for place, level in enumerate(first.nominal.tolist()):
+        line = {"color": LABEL, "width": 2, "dash": "dot"}
+        figure.add_shape(type="line", x0=place - 0.46, x1=place + 0.46, y0=level, y1=level, line=line)
+    figure.update_layout(barmode="group", bargap=0.15)
+    figure.update_xaxes(title="intervals that promise this share of the labels", type="category")
+    figure.update_yaxes(title="labels within", tickformat=".0%", range=[0, 1.02])
+    return apply_layout(figure, 380)
 
 
 def example_outputs(

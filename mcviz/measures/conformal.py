@@ -348,27 +348,37 @@ class IntervalCalibration:
     high: Array
 
 
-def interval_calibration(predictions: RegressionPredictions, confidence: float = 0.95) -> list[IntervalCalibration]:
-    """Compare central predictive intervals with the labels (Kuleshov et al. 2018).
+def interval_calibration(
+    predictions: RegressionPredictions,
+    confidence: float = 0.95,
+    *,
+    levels: Array = LEVELS,
+    members: Array | slice = slice(None),
+    groups: Array | None = None,
+) -> list[IntervalCalibration]:
+    """Compare the central intervals of the predictive distribution with the labels (Kuleshov et al. 2018).
 
     Args:
-        predictions: with labels.
+        predictions: of N examples, with labels.
         confidence: of each share's interval.
+        levels: (L,) nominal coverages, ascending.
+        members: of the examples that count, as numpy indexes them.
+        groups: (N,) integers, the group of each example; without it each is its own.
 
     Returns:
-        D calibrations, one a target, at the nominal coverages 5%, 10%, … 95%.
+        D calibrations, one a target, at the nominal coverages.
 
     Raises:
         ValueError: predictions without labels.
     """
     labels = require_labels(predictions)
-    low, high = _central_intervals(predictions, LEVELS)
-    held = ((low <= labels) & (labels <= high)).sum(axis=1)
-    calibrations = []
-    for counts in held.T:
-        shares = [proportion(int(count), len(labels), confidence) for count in counts]
+    low, high = _central_intervals(predictions, levels)
+    held = ((low <= labels) & (labels <= high))[:, members]
+    dependent, calibrations = None if groups is None else groups[members], []
+    for target in range(labels.shape[1]):
+        shares = [share_interval(of_level[:, target], dependent, confidence) for of_level in held]
         ends = np.array([(share.value, share.low, share.high) for share in shares]).T
-        calibrations.append(IntervalCalibration(LEVELS, *ends))
+        calibrations.append(IntervalCalibration(levels, *ends))
     return calibrations
 
 

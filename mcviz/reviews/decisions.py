@@ -128,6 +128,8 @@ def select_new_entries(entries: Sequence[Entry], known: ReviewSummary, class_nam
 def _answer(decision: Decision) -> str:
     if decision.classes is not None:
         return f"classes {decision.classes}"
+    if decision.values is not None:
+        return f"values {decision.class_text(())}"
     return decision.kind if decision.class_index is None else f"class {decision.class_index}"
 
 
@@ -145,17 +147,19 @@ class Outcome:
     Settled examples are decided and undisputed.
 
     Attributes:
-        labels: (N,) int64: the class that an example is settled with; -1 if no class fits, or if all say that the given
-            label is wrong and none or several classes are named; or else the given label, -1 without one. In a
-            multilabel task (N, C) int8: whether it has each class, as settled or else as given; -1 if unknown.
-        mask: (N,) bool: whether `labels` has a class, or in a multilabel task whether any label is known.
+        labels: (N,) int64: the class that an example is settled with; -1 where no class fits, or where all say that the
+            given label is wrong and none or several of the classes are named; or else the given label, -1 without one.
+            Of several labels an example (N, C) int8: whether it has each class, as it is settled, or else as it was
+            given; -1 where that is not known. Of numbers (N, D) float32, NaN where they are not known.
+        mask: (N,) bool: whether `labels` has a class, or of several labels whether one of them is known.
         settled: (N,) bool.
         label_errors: (N,) bool: everybody says that the given label is wrong, whichever class they name.
         disagreements: number of disputed examples.
         agreement_with_model: the share of the settled examples with a class that is the prediction; in a multilabel
             task the share of their labels; None without any.
         agreement_with_labels: the share of right labels among those that reviewers agree about; None without any.
-        accuracy_before: by the given labels, in a multilabel task over all of them; None without labels.
+        accuracy_before: by the given labels, of several labels over all of them; of numbers the mean absolute error;
+            None without labels.
         accuracy_after: by `labels`, of the examples that have one; None without any.
         classes: a row for each class, indexed by its number: its accuracy `before` and `after`, NaN if no example has
             it, or in a multilabel task if no label is known, and the number of its wrong labels, `label_errors`.
@@ -216,10 +220,10 @@ def corrected_labels(run: Run, known: ReviewSummary) -> pd.DataFrame:
         known: the reviews of its examples.
 
     Returns:
-        A row for each example that has a class: `id`, `old`, the name of the given label, "" without one; `new`, the
-        class that reviewers settled it with, or else the given label; `who` decided about it, `when` last, in UTC, and
-        their `note`. In a multilabel task a row for each example with a known label: `old` and `new` are names such as
-        "cat;dog", and `unknown` those of undecided classes.
+        A row for each example that has a class or number: `id`, `old`, the given label, "" or NaN without one; `new`,
+        the one that reviewers settled it with, or else the given label; `who` decided about it, `when` last, in UTC,
+        and what they noted, `note`. Of several labels a row for each example of which one is known: `old` and `new` are
+        names such as "cat;dog", and `unknown` those of the classes of which nobody knows whether it has them.
     """
     outcome, by_example, answers = compute_outcome(run, known), known.by_example(), label_answers_of(run)
     rows = pd.DataFrame({"id": run.scores()["id"].to_numpy(str)})

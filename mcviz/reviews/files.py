@@ -21,7 +21,15 @@ import pandas as pd
 
 from mcviz.errors import InvalidInputError, StorageError
 from mcviz.kinds.content import Content
-from mcviz.reviews.answers import LABEL_IS_WRONG, NO_CLASS_FITS, Decision, LabelAnswers, answers_of, label_answers_of
+from mcviz.reviews.answers import (
+    LABEL_IS_WRONG,
+    NO_CLASS_FITS,
+    ChosenClasses,
+    Decision,
+    answers_of,
+    chosen_classes_of,
+    label_answers_of,
+)
 from mcviz.reviews.decisions import (
     ReviewSummary,
     compute_outcome,
@@ -161,9 +169,10 @@ def decisions_table(run: Run, known: ReviewSummary) -> pd.DataFrame:
 
     Returns:
         `example`, `id`, `label`, `label_name`, `prediction`, `prediction_name`, `reviewer`, `decision` (class, none,
-        wrong_label or skip), `class` (Int64), `class_name`, `note`, `time` (UTC). In a multilabel task `label` and
-        `prediction` are names such as "cat;dog", `decision` is classes, wrong_label or skip, and `classes` and
-        `undecided` replace the class. If people judge predictions, a `verdict` replaces the class.
+        wrong_label or skip), `class` (Int64), `class_name`, `note`, `time` (UTC). Of several labels an example `label`
+        and `prediction` are names such as "cat;dog", `decision` is classes, wrong_label or skip, and in place of the
+        class stand `classes`, that the example has, and `undecided`, of which the decision says nothing. Of numbers
+        there is a `value`, of several targets one for each, and where people judge predictions a `verdict`.
     """
     rows = answers_of(run).tabulate(known.decisions)
     notes = [known.notes.get((decision.example, decision.reviewer), "") for decision in known.decisions]
@@ -193,9 +202,9 @@ def encode_npz(run: Run, known: ReviewSummary) -> bytes:
     """Encode corrected labels as numpy's npz.
 
     Returns:
-        A file with `labels` (N,) int64, `mask` (N,) bool and `reviewed` (N,) bool, from `Outcome`, `given` (N,) int64,
-        the original labels, -1 if unknown, `class_names` (C,) texts, and `ids` (N,) texts. In a multilabel task
-        `labels` and `given` are (N, C) int8.
+        A file with `labels` (N,) int64, `mask` (N,) bool and `reviewed` (N,) bool, as `Outcome` has them, `given` (N,)
+        int64, the labels as they were, -1 where unknown, `class_names` (C,) texts, and `ids` (N,) texts. Of several
+        labels an example `labels` and `given` are (N, C) int8, of numbers (N, D) float32.
     """
     outcome, file = compute_outcome(run, known), io.BytesIO()
     np.savez_compressed(
@@ -223,7 +232,7 @@ def encode_label_studio(run: Run, known: ReviewSummary, picture: Callable[[np.nd
         known: its reviews.
         picture: makes an address that holds an image, (height, width, channels); without it tasks have no image.
     """
-    table, answers = run.scores(), label_answers_of(run)
+    table, answers = run.scores(), chosen_classes_of(run)
     tasks: list[dict[str, Any]] = []
     for example, decisions in known.by_example().items():
         data: dict[str, Any] = {"example": example, "id": table["id"].iloc[example]}
@@ -432,7 +441,7 @@ def read_label_studio(run: Run, content: bytes) -> list[Entry]:
             f"This is no JSON that Label Studio exports: {first_line(error)}. Export the project as JSON, not JSON-MIN."
         ) from error
     ids = {} if run.columns is None else {name: example for example, name in enumerate(run.columns["id"])}
-    answers, entries = label_answers_of(run), []
+    answers, entries = chosen_classes_of(run), []
     for number, task in enumerate(tasks, 1):
         example = _find_example(run, ids, task, number)
         for annotation in task.annotations:
@@ -452,7 +461,7 @@ def _find_example(run: Run, ids: dict[str, int], task: _LabelStudioTask, number:
     return place
 
 
-def _annotation_entries(answers: LabelAnswers, example: int, annotation: _Annotation, number: int) -> list[Entry]:
+def _annotation_entries(answers: ChosenClasses, example: int, annotation: _Annotation, number: int) -> list[Entry]:
     reviewer, label = _reviewer_name(annotation), answers.label_text(example)
     if annotation.was_cancelled:
         return [Entry(example, reviewer, "skip", label=label)]

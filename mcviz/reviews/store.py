@@ -1,15 +1,17 @@
 """The store of decisions: one SQLite file per set of examples.
 
-Rows are only added, each in its own transaction that is on disk before `Reviews.add` returns. So a killed process loses
-at most its current decision, and concurrent reviewers lose nothing. Each row has a checksum, except those of format 1,
-which come first. Since format 3 a decision may name several classes.
+Rows are only ever added, each in a transaction of its own that is on disk before `Reviews.add` returns. So a killed
+process loses at most the decision that it was writing, and reviewers who work at once lose nothing. Each row has a
+checksum, except those of format 1, which come first. Since format 3 a decision may be of several classes, since format
+4 of numbers.
 """
 
 import hashlib
 import json
+import math
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,15 +28,15 @@ from mcviz.runs.writer import REVIEWS
 from mcviz.text import first_line, is_text
 from mcviz.validate import invalid, whole_number
 
-DecisionKind = Literal["class", "classes", "none", "wrong_label", "skip"]
+DecisionKind = Literal["class", "classes", "values", "none", "wrong_label", "skip"]
 EntryKind = DecisionKind | Literal["note", "undo"]
-REVIEWS_FORMAT = 3
-APPLICATION = 0x6D637669  # "mcvi", identifies the file
+REVIEWS_FORMAT = 4
+APPLICATION = 0x6D637669  # "mcvi", by which the file is known
 LOCK_SECONDS = 5.0
 MOST_VALUE_BYTES = 1 << 16  # of one value; files with more are refused
 LONGEST_REVIEWER = 100
 LONGEST_NOTE = 2_000
-LONGEST_CLASSES = 60_000  # bytes, for all classes together
+LONGEST_CLASSES = 60_000  # bytes, of what is said of all classes or targets
 EXAMPLES_TABLE = "CREATE TABLE examples (sha256 TEXT NOT NULL, count INTEGER NOT NULL) STRICT"
 DECISIONS_TABLE = (
     "CREATE TABLE decisions (number INTEGER PRIMARY KEY, example INTEGER NOT NULL, reviewer TEXT NOT NULL, "
@@ -42,7 +44,7 @@ DECISIONS_TABLE = (
 )
 SCHEMAS = {
     1: (EXAMPLES_TABLE, DECISIONS_TABLE.format("")),
-    **dict.fromkeys((2, REVIEWS_FORMAT), (EXAMPLES_TABLE, DECISIONS_TABLE.format(", checksum TEXT"))),
+    **dict.fromkeys((2, 3, REVIEWS_FORMAT), (EXAMPLES_TABLE, DECISIONS_TABLE.format(", checksum TEXT"))),
 }
 DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_ERROR}
 ERROR_ADVICE = {
@@ -58,13 +60,16 @@ class ReviewRow(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
         number: of the line, counted from 1.
         example: its number.
         reviewer: their name.
-        time: in UTC, as ISO 8601.
-        kind: of the entry: a class was given, several classes were decided, no class fits, the given label is wrong,
-            the example was skipped, a note was written, or a line of the same reviewer was undone.
-        class_name: the given class; several classes as `encode_classes` writes them.
-        label: the run's label, a class name, or None without one; several labels as `encode_classes` writes them.
-        note: the written note.
-        undone: the number of the undone line.
+        time: in UTC, as ISO 8601 writes it.
+        kind: of the entry: a class was given, it was said which classes the example has, its numbers were given, none
+            of the classes fits, the given label is wrong, the example was skipped, a note was written, or a line of the
+            same reviewer was undone.
+        class_name: the class that was given; of several what was said of each, as `encode_classes` writes it; or the
+            number of each target, as `encode_values` writes them.
+        label: the name of the class that the run gave as label, or None without one; of several labels what is known of
+            each class, as `encode_classes` writes it; of numbers as `encode_values` writes them.
+        note: the note that was written.
+        undone: the number of the line that was undone.
     """
 
     number: int
@@ -119,8 +124,8 @@ class Reviews:
             example: its number.
             reviewer: a name of 1 to 100 characters.
             kind: of the decision, as in `ReviewRow`.
-            class_name: with `class`, and with `classes` as `encode_classes` writes them.
-            label: of the run, as in `ReviewRow`.
+            class_name: with `class`; with `classes` and `values` as `encode_classes` and `encode_values` write them.
+            label: that the run gives, as `ReviewRow` has it.
             note: with `note`, at most 2,000 characters; an empty one removes the note.
 
         Raises:
@@ -180,11 +185,11 @@ class Reviews:
         _check_text("reviewer", entry.reviewer, LONGEST_REVIEWER)
         if entry.kind == "class" and entry.class_name is None:
             raise invalid("class_name", "the name of a class", "None")
-        if entry.kind == "classes":
-            decode_classes(entry.class_name or "")
+        if entry.kind in DECODERS:
+            DECODERS[entry.kind](entry.class_name or "")
             if len((entry.class_name or "").encode()) > LONGEST_CLASSES:
                 received = f"{len(entry.class_name or ''):,} characters"
-                raise invalid("class_name", f"at most {LONGEST_CLASSES:,} bytes on all classes", received)
+                raise invalid("class_name", f"at most {LONGEST_CLASSES:,} bytes on all classes or targets", received)
         if entry.kind == "note":
             _check_text("note", entry.note, LONGEST_NOTE, least=0)
 
@@ -197,8 +202,8 @@ class Reviews:
         try:
             rows = msgspec.convert([line[:-1] for line in lines], list[ReviewRow])
             for row in rows:
-                if row.kind == "classes":
-                    decode_classes(row.class_name or "")
+                if row.kind in DECODERS:
+                    DECODERS[row.kind](row.class_name or "")
         except (msgspec.ValidationError, InvalidInputError) as error:
             raise self._damage_error(first_line(error)) from error
         count = self._examples[1]
@@ -307,6 +312,29 @@ def decode_classes(text: str) -> dict[str, bool]:
         return msgspec.json.decode(text, type=dict[str, bool])
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise invalid("class_name", "what is said of classes, as JSON", f"{text!r:.60}") from error
+
+
+def encode_values(values: Mapping[str, float]) -> str:
+    """Write the numbers of targets as JSON, by name."""
+    return json.dumps(dict(values), sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+
+def decode_values(text: str) -> dict[str, float]:
+    """Read what `encode_values` writes.
+
+    Raises:
+        InvalidInputError: it is something else, or a number is not finite.
+    """
+    try:
+        values = msgspec.json.decode(text, type=dict[str, float])
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        raise invalid("class_name", "the numbers of targets, as JSON", f"{text!r:.60}") from error
+    if not all(map(math.isfinite, values.values())):
+        raise invalid("class_name", "finite numbers of targets", f"{text!r:.60}")
+    return values
+
+
+DECODERS: dict[str, Callable[[str], Mapping[str, float]]] = {"classes": decode_classes, "values": decode_values}
 
 
 def open_reviews(run: Run) -> Reviews:

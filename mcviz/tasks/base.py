@@ -344,8 +344,8 @@ class Task(ABC):
             both also as logits; or values.
         named_columns: columns of the table of scores that have names of classes, which `name_rows` gives.
         label_score: the score that finds labels that are probably wrong; "" where there is none.
-        decides: what a person can decide about an example: its class, or which of the classes it has, or that its
-            label is wrong; a verdict on the prediction, where the label is not that of a class; "" where nothing.
+        decides: what a person can decide about an example: its class, which of the classes it has, or its numbers, or
+            that its label is wrong; or a verdict on the prediction; "" where nothing.
         last_axis: what each of the K numbers is of.
         dimension: the name of that axis in a run.
         several_labels: whether an example has a label for each along that axis, (N, D), or one alone, (N,).
@@ -369,7 +369,7 @@ class Task(ABC):
     instead: str
     named_columns: tuple[str, ...] = ()
     label_score: str = ""
-    decides: Literal["class", "classes", "verdict", ""] = ""
+    decides: Literal["class", "classes", "values", "verdict", ""] = ""
     outputs: Literal["softmax", "sigmoids", "values"]
     last_axis: Literal["class", "target"]
     dimension: str

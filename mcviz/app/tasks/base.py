@@ -368,7 +368,15 @@ class TaskRenderer(ABC):
         quality = as_inline_markdown(run.task.format_quality(found, run.manifest.unit))
         counted_by = f", {judged_words(run)}" if judged_words(run) else ""
         right = f"**{as_markdown(run.name)}**: **{self.phrases.quality.format(quality)}** on {examples}{counted_by}"
-        return f"{right}{self._describe_gain(run)}{self._describe_found(run)}."
+        return f"{right}{self._describe_promise(run)}{self._describe_gain(run)}{self._describe_found(run)}."
+
+    def phrases_for(self, run: Run) -> Phrases:
+        """Return the words of sentences about a run, whose decisions may say what a mistake is."""
+        return self.phrases
+
+    def _describe_promise(self, run: Run) -> str:
+        """Say what the quality is of and held against, and whether intervals hold, as a part of a sentence."""
+        return ""
 
     def _describe_gain(self, run: Run) -> str:
         """Say whether the ensemble differs from the deterministic model, as a part of a sentence."""
@@ -378,7 +386,7 @@ class TaskRenderer(ABC):
 
     def _describe_found(self, run: Run) -> str:
         """Say how many mistakes are among the first of the ranking, as the end of a sentence."""
-        labelled = len(labelled_numbers(run))
+        labelled, phrases = len(labelled_numbers(run)), self.phrases_for(run)
         first = min(MOST_FIRST, labelled // 5)
         count, early = _count_mistakes(run, first)
         if not self.marks_mistakes and not first:
@@ -386,12 +394,12 @@ class TaskRenderer(ABC):
         if count in (0, labelled):
             return "; every prediction is wrong" if count else "; no prediction is wrong"
         if not first:
-            return f"; {counted(count, self.phrases.mistake)}"
-        where = f"among the {first:,} {self.phrases.least_sure}"
+            return f"; {counted(count, phrases.mistake)}"
+        where = f"among the {first:,} {phrases.least_sure}"
         if count == 1:
-            return f"; {self.phrases.only_mistake} is {'' if early else 'not '}{where}"
+            return f"; {phrases.only_mistake} is {'' if early else 'not '}{where}"
         some = f"{early:,}" if early else "none"
-        return f"; {some} of the {counted(count, self.phrases.mistake)} {'are' if early > 1 else 'is'} {where}"
+        return f"; {some} of the {counted(count, phrases.mistake)} {'are' if early > 1 else 'is'} {where}"
 
     @abstractmethod
     def describe_disagreement(self, run: Run) -> str:

@@ -1,6 +1,7 @@
 """Show regression on pages: numbers, intervals and standard deviations of targets."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from mcviz import plot
 from mcviz.analysis.base import LEAST_LABELLED, as_predictions, calibrate_intervals, column, group_sentence
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.quality_trust import QualityTrust, measure_quality
+from mcviz.analysis.terms import load_terms
 from mcviz.app.components import MOST_STRIPS, Explanation, chart, render_explanation, text_table
+from mcviz.app.intervals import render_coverage
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.kinds.base import ProbeInput, SliderSeries
 from mcviz.app.navigation import load_state, target_chooser
@@ -55,17 +58,19 @@ from mcviz.figures.style import ENSEMBLE
 from mcviz.figures.sweeps import score_comparison
 from mcviz.measures import percent, regression_scores, significant
 from mcviz.measures.conformal import pass_intervals
+from mcviz.measures.quality import INTERVAL
 from mcviz.measures.registry import format_with_unit
 from mcviz.measures.regression import (
     FEWEST_UNBOUNDED,
     predictive_variance,
 )
 from mcviz.measures.scores import HISTOGRAM_BINS
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_examples
 from mcviz.text import make_target_names, one_line
 
 NAMED_TARGETS = 3  # of an example, where there is room for a line
 
+OUT_OF_TOLERANCE = "out-of-tolerance error"
 DOUBT = "predictive_std"  # which every run has: what the passes add, whether variances are predicted or not
 
 ENOUGH = 0.01  # of the RMSE: what more passes change of it does not matter
@@ -77,6 +82,27 @@ def regression_trust(run: Run) -> QualityTrust:
     """Measure what `mcviz trust` prints of a run with labels, but for its slices."""
     with progress_bar("groups of examples measured") as progress:
         return measure_quality(run, progress=progress)
+
+
+@cached_for_run(numbers_key, max_entries=8, show_spinner="Computing the intervals …")
+def _held_share(run: Run) -> float:
+    return float(load_terms(run)["ensemble"]["held"].mean())
+
+
+def render_errors(run: Run, _state: PageState) -> None:
+    """Render whether intervals hold, what the ensemble gains, and every measure of each way to predict."""
+    trust = regression_trust(run)
+    intervals, *gains = map(as_markdown, trust.sentences)
+    st.markdown(f"**{intervals}** {' '.join(gains)}")
+    (_, *predictors), *rows = zip(*trust.text_rows, strict=True)
+    text_table(("measure", *predictors), map(all_as_markdown, rows))
+    few = f"Fewer than {FEWEST_UNBOUNDED} are too few for it. " if run.manifest.labelled < FEWEST_UNBOUNDED else ""
+    st.caption(
+        f"Lower errors are better; in brackets the 95% interval over other examples of the same kind. {few}RMSE "
+        "weighs large errors most, MAE all alike. NLL (negative log likelihood) and CRPS compare the whole "
+        "predicted distribution with the label. They are low where a model is both right and honest. "
+        f"{as_markdown(group_sentence(run, None))}"
+    )
 
 
 class Prediction:
@@ -321,7 +347,8 @@ class RegressionStory(Story):
     def review(self, run: Run) -> Step:
         """Return the step on how many of the largest errors are among the examples of the most uncertainty."""
         score = run_scores(run)[run.first_score]
-        return review_step(run, score.name, "largest error", f" by {score.inline_label}")
+        mistake = OUT_OF_TOLERANCE if run.task.loss.is_mistake else RegressionRenderer.phrases.mistake
+        return review_step(run, score.name, mistake, f" by {score.inline_label}")
 
     def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
         """Return the step on noise, of its (T, K) predictions."""
@@ -379,6 +406,22 @@ class RegressionRenderer(TaskRenderer):
 
     # The whole run
 
+    def phrases_for(self, run: Run) -> Phrases:
+        if not run.task.loss.is_mistake:
+            return self.phrases
+        return replace(self.phrases, mistake=OUT_OF_TOLERANCE, only_mistake=f"the only {OUT_OF_TOLERANCE}")
+
+    def _describe_promise(self, run: Run) -> str:
+        """Name the target, the RMSE of always saying the mean, and the share of labels that intervals hold."""
+        if run.manifest.labelled < LEAST_LABELLED:
+            return ""
+        labels = labelled_examples(run).labels
+        assert labels is not None
+        guessed = format_with_unit(float(np.sqrt(labels.astype(np.float64).var(axis=0).mean())), run.manifest.unit)
+        of = _of_target(run, 0) if len(run.targets) == 1 else f", over {counted(len(run.targets), 'target')}"
+        mean = f"{of}; {as_inline_markdown(guessed)} by always saying the mean"
+        return f"{mean}; {INTERVAL:.0%} intervals hold **{percent(_held_share(run))}** of the labels"
+
     def describe_disagreement(self, run: Run) -> str:
         stds, unit = table(run)[DOUBT], run.manifest.unit
         middle, most = (
@@ -393,23 +436,16 @@ class RegressionRenderer(TaskRenderer):
         step = ENOUGH * float(quality.ensembles[-1])
         render_ensemble_sizes(run, state, quality.ensembles, step, "RMSE", f"{ENOUGH:.0%}")
 
+    def render_calibration(self, run: Run, state: PageState, group: str | None) -> None:
+        """Render how many labels intervals hold, also by size of the prediction."""
+        render_coverage(run, state, group)
+
     def render_measures(self, run: Run) -> None:
         st.header("How wrong it is, by other measures", anchor=False)
         if run.manifest.labelled < LEAST_LABELLED:
             st.caption("One example is too few to tell how wrong the model is.")
-            return
-        trust = regression_trust(run)
-        intervals, *gains = map(as_markdown, trust.sentences)
-        st.markdown(f"**{intervals}** {' '.join(gains)}")
-        (_, *predictors), *rows = zip(*trust.text_rows, strict=True)
-        text_table(("measure", *predictors), map(all_as_markdown, rows))
-        few = f"Fewer than {FEWEST_UNBOUNDED} are too few for it. " if run.manifest.labelled < FEWEST_UNBOUNDED else ""
-        st.caption(
-            f"Lower errors are better; in brackets the 95% interval over other examples of the same kind. {few}RMSE "
-            "weighs large errors most, MAE all alike. NLL (negative log likelihood) and CRPS compare the whole "
-            "predicted distribution with the label. They are low where a model is both right and honest. "
-            f"{as_markdown(group_sentence(run, None))}"
-        )
+        else:
+            render_errors(run, load_state(run))
 
     # Lists
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from mcviz.analysis.labelling import methods_of_acquisition
 from mcviz.app.components.gallery import page_examples, tick_examples
 from mcviz.app.filters import Filters
 from mcviz.app.jobs import can_resample, render_resample_form
@@ -110,11 +111,12 @@ def _render_actions(selection: Selection, with_gallery: bool) -> None:
     if st.button("Compare pinned …", icon=SIDE_BY_SIDE.icon, key="action-compare", type="tertiary"):
         open_page(SIDE_BY_SIDE, latest_state())
     can_refer = has(run, "labels") and has(run, "bounded loss") and run.manifest.labelled > 1
-    if can_refer or run.task.decides:
+    can_acquire = len(methods_of_acquisition(run)) > 1  # and not only at random
+    if can_refer or can_acquire:
         st.markdown("**The whole run**")
     if can_refer:
         _dialog_button("Refer to a person …", ":material/person_search:", "refer")
-    if run.task.decides:
+    if can_acquire:
         _dialog_button("List what to label next …", ":material/new_label:", "acquire")
 
 
