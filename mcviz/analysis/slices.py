@@ -192,7 +192,7 @@ def slices(run: Run, *, group: str | None = None, progress: Progress | None = No
         columns, groups = _select(columns, groups, is_known)
         result = _search(columns, same, terms, measures, groups=groups, progress=progress)
         return _number_in_run(result, examples[is_known])
-    mistakes, confidence = loss, run.mean_probs.max(axis=1).astype(np.float64)
+    mistakes, confidence = loss, run.task.confidence(run.mean_probs).astype(np.float64)
     columns, notes = _leave_out(columns, mistakes)
     known = dict(zip(CLASS_COLUMNS, (labels, scores["prediction"].to_numpy()), strict=True))
     same = [

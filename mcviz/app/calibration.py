@@ -275,8 +275,9 @@ def _group_columns(run: Run) -> list[str]:
 
 def _load_groups(run: Run, column: str) -> Groups:
     """Return a column's groups of labelled examples, from a cache."""
-    is_cached = column not in CLASS_COLUMNS and run.manifest.examples_with_labels is None
-    return own_groups(run, column) if is_cached else group_by_column(labelled_examples(run), column)
+    labelled = labelled_examples(run)
+    is_cached = column not in CLASS_COLUMNS and labelled is run
+    return own_groups(run, column) if is_cached else group_by_column(labelled, column)
 
 
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")

@@ -341,7 +341,7 @@ HOLDS: dict[Need, Callable[[Run], bool]] = {
     "bounded loss": lambda run: bool(np.isfinite(run.task.loss.largest)),
     "mistakes": lambda run: run.task.loss.is_mistake,
     "groups": lambda run: bool(all_grouping_columns(run)),
-    "groups or classes": lambda run: run.task.has_one_class or bool(grouping_columns(run)),
+    "groups or classes": lambda run: run.task.has_one_class or bool(run.targets and grouping_columns(run)),
     "unlabelled examples": lambda run: run.manifest.examples_with_labels is not None,
 }
 

@@ -22,6 +22,7 @@ from mcviz.app.kinds.base import TILE, ProbeInput, SliderSeries, SweepInputs, Ti
 from mcviz.app.resources import Need, cached_for_run, has, missing, numbers_key, ranking, table, table_key
 from mcviz.app.selection import Selection, labelled_ranking
 from mcviz.app.state import PageState
+from mcviz.app.thresholds import judged_words
 from mcviz.app.wording import (
     MOST_FIRST,
     as_inline_markdown,
@@ -365,8 +366,8 @@ class TaskRenderer(ABC):
             found = 1 - float(np.nanmean(run.task.loss_of_table(table(run))))
         assert found is not None
         quality = as_inline_markdown(run.task.format_quality(found, run.manifest.unit))
-        labelled = "" if run.manifest.examples_with_labels is None else f", {run.manifest.labelled:,} with a label"
-        right = f"**{as_markdown(run.name)}**: **{self.phrases.quality.format(quality)}** on {examples}{labelled}"
+        counted_by = f", {judged_words(run)}" if judged_words(run) else ""
+        right = f"**{as_markdown(run.name)}**: **{self.phrases.quality.format(quality)}** on {examples}{counted_by}"
         return f"{right}{self._describe_promise(run)}{self._describe_gain(run)}{self._describe_found(run)}."
 
     def phrases_for(self, run: Run) -> Phrases:

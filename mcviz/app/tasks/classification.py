@@ -358,7 +358,8 @@ class ClassificationRenderer(TaskRenderer):
 
     def compute_scores(self, run: Run, predictions: np.ndarray) -> dict[str, np.ndarray]:
         means = predictions.mean(axis=0, dtype=np.float64)
-        return {"prediction": run.task.decide(means), **run.task.scores.compute(run.task.predictions(predictions))}
+        found = run.task.scores.compute(run.task.predictions(predictions))
+        return {"prediction": run.task.decide(means), **found, "max_probability": run.task.confidence(means)}
 
     def prominence(self, scores: Mapping[str, np.ndarray], correct: np.ndarray) -> np.ndarray:
         """Return how confident each wrong prediction is; 0 for a correct one."""
