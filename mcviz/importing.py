@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImportTrial:
-    """A look at passes and labels before a run of them is written.
+    """A check of passes and labels before writing a run.
 
     Attributes:
         passes: a description of how passes are taken whose axes could be others; or "".
@@ -90,9 +90,9 @@ def write_run(
     progress: Progress | None = None,
     tried: Callable[[ImportTrial], None] | None = None,
 ) -> Run:
-    """Write a run of passes that were made elsewhere; memory stays flat, however many there are.
+    """Write a run of given passes in constant memory.
 
-    Everything is checked before anything is written. The same call again opens the run, or goes on with it.
+    All is checked before writing. Repeating the call opens or continues the run.
 
     Args:
         out: the run's folder, or an fsspec address.
@@ -222,7 +222,7 @@ def write_run(
 
 
 class _Passes:
-    """Passes as a run keeps them, (T, N, K), a block of examples at a time."""
+    """Passes in a run's form, (T, N, K), by blocks of examples."""
 
     def __init__(self, array: np.ndarray, order: tuple[int, ...], form: PassFormat) -> None:
         self._array, self._order, self.form = array, order, form
@@ -256,7 +256,7 @@ class _Passes:
         return self.form.convert(block)
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """All of them, (T, n, K) float32 of some examples after the other."""
+        """Yield all blocks, (T, n, K) float32."""
         rows = max(1, BLOCK_VALUES // (self.passes * self.width))
         for start in range(0, self.count, rows):
             yield self.block(start, min(start + rows, self.count), 0, self.passes)
@@ -330,11 +330,6 @@ def _open_passes(given: Any) -> Iterator[np.ndarray]:
 
 @contextmanager
 def _explain_full_disk() -> Iterator[None]:
-    """Name the folder of temporary files where it has no room.
-
-    Raises:
-        StorageError: the disk is full, or no folder can be written.
-    """
     try:
         yield
     except OSError as error:

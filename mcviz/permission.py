@@ -17,7 +17,7 @@ _person: Callable[[], str | None] | None = None
 
 
 def identify_users(person: Callable[[], str | None]) -> None:
-    """Set how this process knows who asks, where it serves several people.
+    """Set the function that identifies the user, for servers.
 
     Args:
         person: returns the address of the user that is logged in, or None where nobody is, as in a separate thread.
@@ -27,7 +27,7 @@ def identify_users(person: Callable[[], str | None]) -> None:
 
 
 def refusal() -> str:
-    """Return why the user may not write, as part of a sentence; empty where they may."""
+    """Return why the user may not write, as part of a sentence, or ""."""
     if _is_read_only():
         return f"everything is read-only ({READ_ONLY} is set)"
     listed = _list_writers()
@@ -42,7 +42,7 @@ def refusal() -> str:
 
 
 def describe_writers() -> str:
-    """Say in a sentence who of a dashboard's visitors may write."""
+    """Describe who may write in a sentence."""
     listed = _list_writers()
     if _is_read_only():
         return f"Nobody may change anything ({READ_ONLY} is set)."

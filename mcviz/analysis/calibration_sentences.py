@@ -81,7 +81,6 @@ def _compare_accuracies(gain: float, other: str) -> str:
 
 
 def _percentage_points(difference: float) -> str:
-    """A difference of fractions, without its sign."""
     return f"{fixed(100 * abs(difference), 2, '-')} percentage points"
 
 
@@ -110,7 +109,7 @@ def degradation_sentences(steps: Sequence[Calibration]) -> list[str]:
 
 
 def _averaging_sentence(steps: Sequence[Calibration]) -> str:
-    """One test of the mean over the steps of each example's NLL, whatever the number of steps."""
+    """Test the mean over steps of each example's NLL once."""
     ensemble, other = ([step.predictors[name] for step in steps] for name in ("ensemble", "deterministic"))
     gains = np.mean([one["nll"] - two["nll"] for one, two in zip(ensemble, other, strict=True)], axis=0)
     most = LARGEST_LOSSES["nll"]

@@ -85,7 +85,7 @@ def _list_pairs(run: Run, first: int) -> "pd.DataFrame":
 
 
 def count_listed(errors: "LabelErrors") -> int:
-    """Return how many labels are listed: as many as are estimated to be wrong, or 100 where that is not known."""
+    """Return how many labels to list: the estimate, or 100 without one."""
     return USUAL_ISSUES if math.isnan(errors.value) else max(1, round(errors.value))
 
 
@@ -124,7 +124,7 @@ def count_label_errors(run: Run, confidence: float = 0.95, seed: int = 0) -> Lab
     """
     validate.confidence(confidence)
     require_label_score(run)
-    run = labelled_examples(run)
+    run = labelled_examples(run.undecided)
     if run.task.decides == "values":
         return LabelErrors(math.nan, math.nan, math.nan, len(run), None)
     probs, labels = run.mean_probs, np.asarray(run.labels)
@@ -157,11 +157,10 @@ def label_errors_sentence(errors: LabelErrors, confidence: float = 0.95) -> str:
 
 
 def methods_of_acquisition(run: Run) -> Sequence[Method]:
-    """Name the methods by which examples of a run can be chosen.
+    """Name the methods to choose examples of a run.
 
-    Those by a score take a run that has it: of several labels an example it is a sum over the classes, of a
-    segmentation a mean over the pixels. BatchBALD takes one class an example, since it goes through what the classes of
-    several examples may be together.
+    Scores of several labels are summed over classes, of segmentations averaged over pixels. BatchBALD needs one class
+    an example.
     """
     by_score = [method for method in METHODS if method not in SCORES_OF_METHOD or _score_of_method(run, method)]
     return [method for method in by_score if method != "batch-bald" or run.task.has_one_class]

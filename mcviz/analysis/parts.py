@@ -28,7 +28,7 @@ WHOLE = "in all examples, since no slice is worse than chance explains"
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the examples of a run, and a class where a figure is of one.
+    """A part of a run's examples, and a class for class figures.
 
     Attributes:
         name: such as "of cat in region=west".

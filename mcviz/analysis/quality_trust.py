@@ -1,7 +1,4 @@
-"""How far a run can be trusted by the measures of its task: the quality of each way to predict, of classes and groups.
-
-What takes one class an example, such as its calibration, is in `trust`.
-"""
+"""Trust by the measures of a task: quality of predictors, classes and groups."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -93,7 +90,7 @@ class QualityTrust(RunTrust):
         return pd.DataFrame(rows, pd.Index(map(one_line, self.by_class), name="class"))
 
     def format(self, figures: Mapping[str, Interval], measure: Measure, sign: str = "") -> str:
-        """Format the figure of a measure among those of a predictor, with its unit; "" where there is none."""
+        """Format a predictor's figure with its unit, or ""."""
         if measure.name not in figures:
             return ""
         return measure.format_interval(figures[measure.name], self.run.manifest.unit, sign=sign)
@@ -126,7 +123,7 @@ def measure_quality(
     score: str | None = None,
     progress: Progress | None = None,
 ) -> QualityTrust:
-    """Measure how good the predictions of a run are, and whether they keep what they promise.
+    """Measure the quality of a run's predictions and their promises.
 
     Args:
         run: with labels, of any task.
@@ -159,7 +156,7 @@ def measure_quality(
     sentences = task.verdict(figures["ensemble"], by_class, len(run), groups, confidence)
     sentences += [_describe_gain(run, way, figures, gains)[1] for way, gains in differences.items()]
     best = name_best_score(run, group, confidence) if task.loss.is_mistake else ""
-    sentences += filter(None, [costs_of_half(run, terms["ensemble"], group), best])
+    sentences += filter(None, [costs_of_half(run, group), best])
     by_group = _measure_groups(run, terms["ensemble"], members, **options)
     return QualityTrust(whole, score, group, confidence, figures, sentences, differences, by_class, by, by_group)
 
@@ -202,7 +199,6 @@ def add_slices(result: QualityTrust, progress: Progress | None = None) -> Qualit
 def _measure_groups(
     run: Run, terms: Terms, members: Mapping[str, Array], groups: Array | None, confidence: float
 ) -> dict[str, GroupFigures]:
-    """Measure the ensemble over each group of examples; one of which no label is known is left out."""
     is_known, measured = ~np.isnan(run.task.loss_of_terms(terms)), {}
     for name, within in members.items():
         chosen = within & is_known
@@ -215,7 +211,7 @@ def _measure_groups(
 
 
 def _describe_gain(run: Run, way: str, figures: Figures, gains: Mapping[str, Interval]) -> tuple[Verdict, str]:
-    """Return whether the ensemble is better than another way to predict by the first measure, and a sentence."""
+    """Return whether the ensemble wins by the first measure, and a sentence."""
     measure, other, unit = run.task.quality.measures[0], PREDICTOR_WORDS[way], run.manifest.unit
     one, two, difference = (found[measure.name] for found in (figures[way], figures["ensemble"], gains))
     verdict = MeasureComparison(measure, one, two, difference).verdict

@@ -97,7 +97,7 @@ class PartJudgement:
 
 @dataclass(frozen=True)
 class Requirement:
-    """A bound on a figure of a run, or on an end of its interval.
+    """A bound on a figure of a run or on an end of its interval.
 
     Attributes:
         measure: its name.
@@ -145,12 +145,12 @@ class Requirement:
 
     @property
     def is_of_class(self) -> bool:
-        """Whether it is of one class, or of every one."""
+        """Return whether it names one class or every class."""
         return self.every_class or self.class_name is not None
 
     @property
     def names_parts(self) -> bool:
-        """Whether it is of some of the examples, of a class, or of so many examples."""
+        """Return whether it names a group, a class or a number of examples."""
         parts = self.class_name, self.column, self.fewest
         return self.every_class or self.worst_slice or any(part is not None for part in parts)
 
@@ -268,7 +268,7 @@ class Requirement:
 
 @dataclass(frozen=True)
 class NonInferiority:
-    """That a second run is not worse than the first by more than a margin.
+    """A requirement that the second run is not worse by a margin.
 
     Attributes:
         measure: its name.
@@ -285,9 +285,9 @@ class NonInferiority:
         return f"{self.measure} not worse{by}"
 
     def judge(self, comparison: Comparison) -> Judgement:
-        """Judge the second run by the worse end of the interval of its difference from the first.
+        """Judge the second run by the worse end of the difference's interval.
 
-        Of confidence − accuracy it is the difference of the magnitudes. Runs between which nothing changed meet it.
+        Confidence − accuracy compares magnitudes. Unchanged runs always pass.
 
         Raises:
             InvalidInputError: it means nothing of these runs: there is no such measure, or no interval of its
@@ -358,7 +358,7 @@ Judged = TypeVar("Judged", Requirement, NonInferiority)
 
 
 def judge_all(requirements: Iterable[Judged], judge: Callable[[Judged], Judgement]) -> list[Judgement]:
-    """Judge requirements; the judgement of one that means nothing says why."""
+    """Judge requirements; a meaningless one gets a reason."""
     judgements = []
     for requirement in requirements:
         try:
@@ -371,7 +371,7 @@ def judge_all(requirements: Iterable[Judged], judge: Callable[[Judged], Judgemen
 def parse_requirement(text: str) -> Requirement:
     """Parse a bound, such as "accuracy >= 99%" or "recall.low of cat >= 80% in region=west".
 
-    Names with spaces, quotes or any of <, > = and % stand in double quotes, with the escapes of JSON.
+    Names with spaces, quotes or any of <, > = and % are JSON strings.
 
     Raises:
         InvalidInputError: it is none.
@@ -400,7 +400,7 @@ def parse_requirement(text: str) -> Requirement:
 
 
 def parse_non_inferiority(text: str) -> NonInferiority:
-    """Parse what a comparison is asked for, such as "accuracy not worse by 0.5%".
+    """Parse a requirement such as "accuracy not worse by 0.5%".
 
     Raises:
         InvalidInputError: it is none.

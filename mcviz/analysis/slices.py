@@ -213,11 +213,10 @@ def slices(run: Run, *, group: str | None = None, progress: Progress | None = No
 
 
 def compare_slices(comparison: Comparison, *, progress: Progress | None = None) -> Slices | None:
-    """Find the slices that the second of two runs is worse on, and more so than on the other examples.
+    """Find slices on which the second of two runs is worse, beyond the rest.
 
-    Of each slice, what was right and is wrong now, less what was wrong and is right now, is compared with the same of
-    the rest; of a regression the absolute errors. So where the second run is worse everywhere alike, no slice is named,
-    and `in_words` says so. The slices are those of `slices`, but for the prediction, which the runs do not share.
+    Newly wrong − newly right predictions, or changes of absolute errors, are compared with those of the rest. If it is
+    worse everywhere alike, none is named. Slices are those of `slices` without the prediction.
 
     Args:
         comparison: of two runs.
@@ -290,7 +289,7 @@ class _Column:
 
 @dataclass(frozen=True)
 class _Measure:
-    """What is compared: how, (N,) values, and a sentence on those of a slice and of the rest."""
+    """A comparison: function, (N,) values, and a sentence."""
 
     scan: Scan
     values: Array
@@ -346,13 +345,12 @@ def _load_columns(run: Run) -> dict[str, _Column]:
 def _select(
     columns: Mapping[str, _Column], groups: Array | None, chosen: Array
 ) -> tuple[dict[str, _Column], Array | None]:
-    """Select some examples, by a mask, of columns and of groups."""
     selected = {name: replace(column, members=column.members[chosen]) for name, column in columns.items()}
     return selected, None if groups is None else groups[chosen]
 
 
 def _number_in_run(result: Slices, numbers: Array) -> Slices:
-    """Number the examples of slices of some examples, (n,) by their numbers, as they are in all."""
+    """Map (n,) examples of slices from a selection to the run."""
     return replace(result, slices=tuple(replace(worse, examples=numbers[worse.examples]) for worse in result.slices))
 
 
@@ -361,7 +359,6 @@ def _class_conditions(column: str, names: Sequence[str]) -> tuple[Condition, ...
 
 
 def _group_values(values: "pd.Series", kind: "ColumnKind") -> _Column:
-    """Group examples by the values of a column, or by ranges of them, whose ends are values that there are."""
     from mcviz.runs.columns import UNKNOWN, as_texts, column_groups
 
     groups, column = column_groups(values, kind), str(values.name)
@@ -381,7 +378,7 @@ def _group_values(values: "pd.Series", kind: "ColumnKind") -> _Column:
 
 
 def _leave_out(columns: Mapping[str, _Column], mistakes: Array) -> tuple[dict[str, _Column], list[str]]:
-    """Leave out columns that follow from which predictions are correct, and say so."""
+    """Drop columns that follow from correctness, with a note."""
     left = [name for name, column in columns.items() if column.determines(mistakes)]
     notes = [f"{one_line(name)} is left out: each of its values is always right or always wrong." for name in left]
     return {name: column for name, column in columns.items() if name not in left}, notes
@@ -397,7 +394,6 @@ def _search(
     groups: np.ndarray | None = None,
     progress: Progress | None = None,
 ) -> Slices:
-    """Find slices of columns and of pairs of them, but for pairs of the columns that are kept `apart`."""
     pairs = [pair for pair in combinations(columns, 2) if not _are_apart(pair, apart)]
     if len(columns) > MOST_PAIRED:
         pairs = []
@@ -473,7 +469,6 @@ def _describe_larger_loss(loss: Loss, unit: str) -> Callable[[Array, Array], str
 
 
 def _describe_power(mistakes: Array, threshold: float) -> list[str]:
-    """Say how many mistakes slices of some sizes are named by."""
     count, wrong = len(mistakes), int(mistakes.sum())
     fewest = {size: fewest_mistakes(size, count, wrong, threshold) for size in SIZES_SAID if 2 * size <= count}
     counts = [f"of {size:,} examples {least:,}" for size, least in fewest.items() if least is not None]

@@ -79,12 +79,12 @@ cached_estimate = cached_for_run(names_key, max_entries=4, show_spinner="Compari
 
 
 def chosen_group(run: Run, state: PageState) -> str | None:
-    """Return the column that the state names, or None where no such column is there."""
+    """Return the state's column if it exists, or None."""
     return state.group if state.group in _columns_of_groups(run) else None
 
 
 def render_group_choice(run: Run, state: PageState) -> None:
-    """Render a choice of the column whose values are groups, where the run has own columns."""
+    """Render the choice of a group column if there are own columns."""
     if columns := _columns_of_groups(run):
         label = "Groups that belong together, such as the images of a patient"
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -150,7 +150,7 @@ def describe_calibration(run: Run, state: PageState) -> str:
 
 
 def render_reliability(run: Run, state: PageState) -> None:
-    """Render the reliability diagram, and what counts as independent."""
+    """Render the reliability diagram and the independent units."""
     group = chosen_group(run, state)
     st.caption(
         f"Above 0, it is right more often than it says. With 95% intervals. {as_markdown(group_sentence(run, group))}"
@@ -168,7 +168,7 @@ def find_calibration(run: Run, group: str | None = None) -> Calibration:
 
 
 def render_figures(run: Run, state: PageState) -> None:
-    """Render the figures of each way to predict, and what the ensemble gains over each."""
+    """Render figures of each predictor and the ensemble's gains."""
     measured = find_calibration(run, chosen_group(run, state))
     _, _, guessing, *gains = verdict_sentences(run, measured)
     st.markdown(" ".join(["**The ensemble.**", *gains, guessing]))
@@ -275,7 +275,7 @@ def _group_columns(run: Run) -> list[str]:
 
 
 def _load_groups(run: Run, column: str) -> Groups:
-    """Return the groups of a column, of the examples that have a label; those of all examples are cached."""
+    """Return a column's groups of labelled examples, from a cache."""
     is_cached = column not in CLASS_COLUMNS and run.manifest.examples_with_labels is None
     return own_groups(run, column) if is_cached else group_by_column(labelled_examples(run), column)
 
@@ -313,7 +313,7 @@ def describe_estimate(run: Run, state: PageState) -> str:
 
 
 def render_estimate(run: Run, state: PageState) -> None:
-    """Render by which labelled run the accuracy is estimated, and what is distributed otherwise than there."""
+    """Render the labelled run of the estimate, and differences from it."""
     if estimate := _find_estimate(run, state):
         st.header("What speaks for the estimate?", anchor=False)
         offered = _find_labelled_runs(run)
@@ -326,7 +326,7 @@ def render_estimate(run: Run, state: PageState) -> None:
 
 
 def render_unlabelled(run: Run, state: PageState) -> None:  # noqa: ARG001 (as of every question on Trust)
-    """Render what the labels of some examples say of those without, where there are enough."""
+    """Render the estimate from some labels for the others."""
     if run.manifest.labelled < FEWEST_LABELS:
         st.caption(f"It takes {FEWEST_LABELS} labels or more.")
         return
@@ -381,13 +381,11 @@ def _render_shifts(estimate: Estimate) -> None:
 
 
 def _find_estimate(run: Run, state: PageState) -> Estimate | None:
-    """Return the estimate by the labelled run that a state names, or by the first; None where there is none."""
     offered = _find_labelled_runs(run)
     return cached_estimate(run, offered[choose_name(state.calibrated_on, offered)]) if offered else None
 
 
 def _find_labelled_runs(run: Run) -> dict[str, Run]:
-    """Return the runs of the same model that have enough labels, by name."""
     labelled = {}
     for name, path in run_paths().items():
         try:

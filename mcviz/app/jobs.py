@@ -61,7 +61,7 @@ MOST = 500  # that are taken of a folder
 
 
 def without_folders(message: str) -> str:
-    """Leave out the folders above those of models and data, which are the operator's affair."""
+    """Strip the operator's folders from a path."""
     for folder in (*folders(MODELS), *folders(DATA)):
         message = message.replace(f"{folder}/", "")
     return message
@@ -73,7 +73,7 @@ def open_jobs() -> Jobs:
 
 
 def change_jobs(change: Callable[[Jobs], object], trouble: str = TROUBLE) -> None:
-    """Change something about jobs, in a callback; the page shows the error where that fails.
+    """Change jobs in a callback; errors are shown on the page.
 
     Args:
         change: does it.
@@ -87,13 +87,13 @@ def change_jobs(change: Callable[[Jobs], object], trouble: str = TROUBLE) -> Non
 
 
 def render_last_error(page: str, trouble: str = TROUBLE) -> None:
-    """Render the error of the last change, where that failed."""
+    """Render the error of the last change, if any."""
     if (error := session_store().pop(trouble, None)) is not None:
         st.error(refusal(error, page), icon=":material/error:")
 
 
 def render_jobs(page: str) -> None:
-    """Render all jobs that make runs, and errors about damaged ones; nothing where there is none."""
+    """Render all jobs and errors of damaged ones."""
     with show_failures(page):
         for message in open_jobs().damaged():
             _render_error(f"A job is damaged, and nothing of it was changed. {message}")
@@ -103,7 +103,7 @@ def render_jobs(page: str) -> None:
 def render_live_jobs(
     page: str, matches: Callable[[Job], bool], render: Callable[[FoundJob], None], heading: str = ""
 ) -> None:
-    """Render some of the jobs, again and again while one may change by itself.
+    """Render jobs repeatedly while one may change.
 
     Args:
         page: the title of the page.
@@ -136,7 +136,7 @@ def render_live_jobs(
 
 
 def render_job(entry: FoundJob, *, linked: bool = True) -> None:
-    """Render one job: its name, state and buttons; until it is finished its progress and first findings as well."""
+    """Render a job: name, state, buttons, and progress with first findings."""
     words, colour, icon = STATES[entry.state]
     progress = entry.progress
     if entry.is_checking and entry.state == "starting":
@@ -179,7 +179,7 @@ def _render_progress(entry: FoundJob, progress: JobProgress) -> None:
 
 
 def render_buttons(entry: FoundJob, *, linked: bool = True) -> None:
-    """Render the buttons that open what a job made and, for who may change runs, those that change the job.
+    """Render buttons to open results and, with permission, to change a job.
 
     Args:
         entry: the job.
@@ -263,7 +263,7 @@ def _table(progress: JobProgress) -> pd.DataFrame:
 
 
 def render_resample_form(selection: Selection, leave: Callable[..., None]) -> None:
-    """Render what sampling again is for, and its button.
+    """Render the purpose and the button of sampling again.
 
     Args:
         selection: the examples.
@@ -287,12 +287,12 @@ def render_resample_form(selection: Selection, leave: Callable[..., None]) -> No
 
 
 def render_resample_status(selection: Selection) -> None:
-    """How far the sampling of this very selection is, or what came of it; nothing where it was not sampled again."""
+    """Render progress or result of sampling this selection again."""
     render_live_jobs(EXPLORE.title, partial(_is_of, selection), partial(_shown, selection))
 
 
 def can_resample(run: Run) -> bool:
-    """Whether there is a model that can sample a run's examples again."""
+    """Return whether a model can sample the examples again."""
     return run.manifest.seed is not None and can_be_sampled(run)
 
 
@@ -407,14 +407,12 @@ def _by_example(
 
 
 def folders(variable: str) -> list[Path]:
-    """Return the folders that a variable of the environment names."""
+    """Return the folders of an environment variable."""
     return [Path(name).resolve() for name in os.environ.get(variable, "").split(os.pathsep) if name]
 
 
 def list_offered(variable: str, entries: Callable[[Path], Iterator[Path]]) -> dict[str, Path]:
-    """List what lies in the operator's folders, by names within them.
-
-    Hidden files and links that lead out of their folder are left out. Of two with one name the first counts.
+    """List the operator's offers by name, without hidden files and links that lead out; the first of a name counts.
 
     Args:
         variable: `MODELS` or `DATA`.
@@ -433,7 +431,7 @@ def list_offered(variable: str, entries: Callable[[Path], Iterator[Path]]) -> di
 
 
 def offered_data() -> dict[str, Path]:
-    """Return folders, arrays and tables in the folders that `MCVIZ_DATA` names."""
+    """Return folders, arrays and tables below `MCVIZ_DATA`."""
     return list_offered(DATA, lambda folder: filter(_is_data, folder.iterdir()))
 
 

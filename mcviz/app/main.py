@@ -59,7 +59,7 @@ _copy_link = st.components.v2.component(
 
 
 def main() -> None:
-    """Draw the page that the address names; Streamlit calls it at each rerun."""
+    """Render the page of the address at each rerun."""
     try:
         prepare_server()
     except InvalidInputError as error:
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def render_bar(paths: dict[str, Path]) -> DeltaGenerator | None:
-    """Render the bar; and below it a warning about an unknown run.
+    """Render the bar and a warning about an unknown run.
 
     Args:
         paths: of all runs that can be opened, by their names.
@@ -210,9 +210,9 @@ def _describe_run(paths: dict[str, Path]) -> str:
 
 
 def current_person() -> str | None:
-    """Return the address of a person: by Streamlit's login, or in a header that the operator trusts.
+    """Return the person's address, by login or trusted header.
 
-    None where nobody is, where the login gives no address or says that it was not verified, and in a thread of its own.
+    None without a person, without a verified address, and in threads.
     """
     if current_visit() is None:
         return None

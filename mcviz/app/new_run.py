@@ -109,7 +109,7 @@ class NewRun:
 
 
 def models(runs: FinishedRuns) -> dict[str, InputSource]:
-    """The models by their names: files of the operator's folders, and then those that runs have kept."""
+    """Return models by name: of the operator, then of runs."""
     files = list_offered(MODELS, lambda folder: folder.rglob("*.keras"))
     of_runs = {
         f"model of the run {name}": InputSource(name, path, of_run=True)
@@ -120,7 +120,7 @@ def models(runs: FinishedRuns) -> dict[str, InputSource]:
 
 
 def data_sets(runs: FinishedRuns) -> dict[str, InputSource]:
-    """The data sets by their names: what is in the operator's folders, and then the examples of runs."""
+    """Return data sets by name: of the operator, then of runs."""
     of_runs = {
         f"examples of the run {name}": InputSource(name, path, of_run=True)
         for name, path, manifest in runs
@@ -130,7 +130,7 @@ def data_sets(runs: FinishedRuns) -> dict[str, InputSource]:
 
 
 def render_form(runs: FinishedRuns, opened: str) -> None:
-    """Render the form, and the button that starts the job, which checks model and data before it samples.
+    """Render the form; its button starts a job that checks before it samples.
 
     Args:
         runs: whose models and examples are offered.
@@ -196,12 +196,6 @@ def _choose_source(
 
 
 def _render_fields(options: Iterable[OptionField], proposed: Mapping[str, int] | None = None) -> tuple[str, ...]:
-    """Render the fields of the options that have one, and return the arguments that say what is in them.
-
-    Args:
-        options: the options.
-        proposed: numbers to begin with in place of the defaults, by the names of options.
-    """
     filled = [
         (field, _render_field(field, field.option.choices, (proposed or {}).get(field.name)))
         for field in options
@@ -330,7 +324,7 @@ def _start(wanted: NewRun, proposed: str, jobs: Jobs) -> None:
 
 
 def render_sample_again(run: Run) -> None:
-    """Render a form that samples fresh passes of a run's own model over its examples, as another run."""
+    """Render a form for fresh passes of a run as another run."""
     if not can_be_sampled(run):
         return
     with st.popover("Sample again", icon=":material/replay:", key=AGAIN, on_change="rerun"):

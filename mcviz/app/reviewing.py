@@ -75,7 +75,7 @@ def class_keys(class_names: Sequence[str]) -> dict[str, int]:
 
 
 def action_keys(class_names: Sequence[str], several: bool = False) -> dict[str, str]:
-    """Return the key of each answer; another one where the usual is the name of a class, or ""."""
+    """Return the key of each answer, avoiding class names, or ""."""
     taken, answer_keys = {name.lower() for name in class_names}, ANSWER_KEYS | (KEEP_KEY if several else {})
     free = [letter for letter in LETTERS if letter not in taken]
     keys: dict[str, str] = {}
@@ -171,12 +171,12 @@ class Review:
 
     @cached_property
     def answers(self) -> Answers:
-        """What can be answered about the run's examples."""
+        """The answers for the run's examples."""
         return answers_of(self.run)
 
     @cached_property
     def options(self) -> tuple[str, ...]:
-        """What an answer can name, each as one line."""
+        """The classes that answers name, as lines."""
         return tuple(map(one_line, self.answers.options))
 
     def explain(self, example: int) -> Explanation:
@@ -246,7 +246,6 @@ def render_queue(selection: Selection, store: Reviews, reviewer: str, *, dispute
 
 @st.dialog("Your name", icon=":material/person:", on_dismiss="rerun")
 def _ask_name(review: Review) -> None:
-    """Ask for the name of the reviewer, and then keep the decision that was the first."""
     st.markdown("It is stored with your decisions, this one and all that follow.")
     with st.form("name-of-reviewer", border=False):
         st.text_input("Name", max_chars=LONGEST_REVIEWER, key="first-name")
@@ -254,14 +253,6 @@ def _ask_name(review: Review) -> None:
 
 
 def _steps(queue: np.ndarray, example: int, following: int | None, decision: str) -> dict[str, int]:
-    """Return the examples that follow this one, by what the keys of the buttons that lead there begin with.
-
-    Args:
-        queue: (n,) int64 examples in their order.
-        example: that is shown.
-        following: that a decision leads to.
-        decision: the name of the buttons by which classes are decided.
-    """
     rank = find_rank(example, queue)
     moves = {"review-back-": rank - 1, "review-forward-": rank + 1}
     following_examples = {name: int(queue[to]) for name, to in moves.items() if 0 <= to < len(queue)}
@@ -271,7 +262,6 @@ def _steps(queue: np.ndarray, example: int, following: int | None, decision: str
 
 
 def _done(review: Review) -> tuple[set[int], set[int]]:
-    """Return the examples of the queue that are done, and those that were skipped."""
     queue, mine = set(review.selection.examples.tolist()), review.mine
     if review.disputed:
         return queue - review.known.disagreements().keys(), set()
@@ -296,7 +286,6 @@ def _render_progress(review: Review, done: int, skipped: int) -> None:
 
 
 def _render_example(review: Review, example: int) -> dict[str, str]:
-    """Render the example; return the button or field for each key of the keyboard."""
     run, queue = review.run, review.selection.examples
     left, right = st.columns([1, 2], gap="large")
     with left:
@@ -323,11 +312,10 @@ def _render_example(review: Review, example: int) -> dict[str, str]:
 
 
 class _Controls:
-    """The buttons and fields of an example until one of them is pressed.
+    """An example's buttons and fields until one is pressed.
 
-    Each press renders them again under other keys of Streamlit's, and a callback of the old ones does nothing: a click
-    that came late was meant for what was on the screen before, and Streamlit may call a callback again where the next
-    click interrupts a rerun.
+    Each press renders them with new keys, and old callbacks do nothing: a late click, or a repeated callback after an
+    interrupt, was meant for the previous screen.
     """
 
     def __init__(self, example: int, keyboard: dict[str, str]) -> None:
@@ -356,7 +344,7 @@ class _Controls:
         again: bool = False,
         bold: bool = False,
     ) -> None:
-        """Render a button; `again` where it may be pressed more than once."""
+        """Render a button; `again` allows repeated presses."""
         pressed, words_shown = (
             key_label(self.keyboard[name]),
             f"**{as_markdown(words)}**" if bold else as_markdown(words),
@@ -370,7 +358,6 @@ class _Controls:
 
 
 def _render_choices(review: Review, example: int) -> dict[str, str]:
-    """Render the buttons and fields; return that of each key of the keyboard."""
     keyboard = review.keyboard()
     controls, decide = _Controls(example, keyboard), partial(_decide, review, example)
     shortcuts = review.answers.shortcuts(example)
@@ -404,7 +391,6 @@ def _render_choices(review: Review, example: int) -> dict[str, str]:
 
 
 def _render_classes(review: Review, controls: _Controls) -> None:
-    """Render a button a class, which decides for it, the likeliest in bold; of many classes one is typed."""
     names, mean, likeliest = _likeliest_classes(review, controls.example)
     if len(names) <= BUTTONS:
         with st.container(horizontal=True, gap="small", key="review-classes"):
@@ -478,7 +464,6 @@ def _render_class_set(review: Review, controls: _Controls) -> None:
 
 
 def _render_keep(review: Review, controls: _Controls) -> None:
-    """Render a button that decides for the classes that are chosen."""
     chosen, names = _draft(review, controls.example), class_names(review.run)
 
     def decide() -> None:
@@ -493,7 +478,6 @@ def _render_keep(review: Review, controls: _Controls) -> None:
 
 
 def _likeliest_classes(review: Review, example: int) -> tuple[Sequence[str], np.ndarray, list[int]]:
-    """Return the names of the classes, their probabilities, and their numbers, the likeliest first."""
     mean = review.run.mean_probs[example]
     return class_names(review.run), mean, np.argsort(-mean, kind="stable").tolist()
 
@@ -508,7 +492,6 @@ def _typing(controls: _Controls, what: str) -> str:
 
 
 def _draft(review: Review, example: int) -> frozenset[int]:
-    """Return the classes that are chosen: at first one's own or the given ones, or else those that are predicted."""
     kept = session_store().get(DRAFT)
     if kept is not None and kept[:2] == (review.run.digest, example):
         chosen: frozenset[int] = kept[2]
@@ -546,7 +529,7 @@ def _render_similar(review: Review, example: int) -> None:
 
 # Callbacks
 def _with_name(review: Review, act: Callable[[Review], object]) -> None:
-    """Do something in the name of the reviewer, who is asked for it first where it is not known."""
+    """Do something in the reviewer's name, asking for it first."""
     if review.reviewer:
         act(review)
     else:
@@ -554,7 +537,6 @@ def _with_name(review: Review, act: Callable[[Review], object]) -> None:
 
 
 def _keep_pending(review: Review) -> None:
-    """Take in the name, and do what waits for it."""
     name = printable(widget_value("first-name").strip())
     if name:
         session_store()[REVIEWER] = name
@@ -563,8 +545,6 @@ def _keep_pending(review: Review) -> None:
 
 
 def _decide(review: Review, example: int, verdict: DecisionKind, class_name: str | None = None) -> None:
-    """Store a decision and go on to the next example."""
-
     def keep(named: Review) -> None:
         if _add(named, example, verdict, class_name=class_name):
             session_store().update({LAST: example, AT: None, DRAFT: None})
@@ -573,7 +553,6 @@ def _decide(review: Review, example: int, verdict: DecisionKind, class_name: str
 
 
 def _put_class(review: Review, example: int, index: int, has_class: bool) -> None:
-    """Put a class among those that are chosen, or take it out."""
     _keep_draft(review, example, _draft(review, example) | {index} if has_class else _draft(review, example) - {index})
 
 
@@ -588,7 +567,6 @@ def _note(review: Review, example: int, field: str) -> None:
 
 
 def _add(review: Review, example: int, *entry: Any, **more: Any) -> bool:
-    """Store an entry about an example; where that fails, the page says so."""
     label = review.answers.label_text(example)
     try:
         review.store.add(example, review.reviewer, *entry, label=label, **more)
@@ -613,6 +591,5 @@ def _undo(review: Review) -> None:
 
 
 def _move(queue: np.ndarray, example: int, step: int) -> None:
-    """Show the example so many steps on in the queue; at an end the same."""
     place = np.clip(find_rank(example, queue) + step, 0, len(queue) - 1)
     session_store()[AT] = int(queue[place])

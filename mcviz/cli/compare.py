@@ -38,7 +38,7 @@ def compare(
     summary: Path | None,
     as_json: bool,
 ) -> None:
-    """Print the comparison of two runs; fail where a requirement is not met."""
+    """Print the comparison of two runs; fail if a requirement is not met."""
     required = [parse_non_inferiority(text) for text in requirements]
     if summary is not None:
         check_summary_folder(summary)
@@ -98,6 +98,7 @@ def _summary_tables(comparison: Comparison) -> dict[str, Rows]:
 
 
 def _draw_charts(comparison: Comparison) -> "dict[str, go.Figure]":
+    """Draw the reliability of both runs, if they have classes and labels."""
     if comparison.terms is None or not comparison.one.task.has_one_class:
         return {}
     bins = reliability_near_one(dict(zip(("RUN", "OTHER"), comparison.terms, strict=True)))
@@ -120,6 +121,7 @@ def _measure_lines(comparison: Comparison) -> list[str]:
 def _group_lines(
     comparison: Comparison, by: str | None, groups: Mapping[str, tuple[int, MeasureComparison]]
 ) -> list[str]:
+    """Return lines on each group, the worst second run first."""
     if not by:
         return []
     if not groups:

@@ -20,7 +20,7 @@ def thresholds(
     group: str | None,
     as_json: bool,
 ) -> None:
-    """Decide on thresholds or tolerances, and print them with the figures by the labels that judge them."""
+    """Set and print thresholds or tolerances, with figures."""
     opened = open_run(run)
     result = mcviz.thresholds(
         opened,
@@ -75,6 +75,7 @@ def _parse_values(given: tuple[str, ...]) -> dict[str, float]:
 
 
 def _parse_tolerances(given: tuple[str, ...]) -> str | dict[str, str] | None:
+    """Parse tolerances, such as "10" or "height=10"."""
     if len(given) == 1 and "=" not in given[0]:
         return given[0]
     for text in given:

@@ -34,7 +34,7 @@ MODEL_INPUTS = ("input_ids", "pixel_values", "input_values", "input_features")  
 
 
 def spread_places(count: int) -> np.ndarray:
-    """Return the places of a few of some examples, evenly spread."""
+    """Return places of a few examples, evenly spread."""
     return np.unique(np.linspace(0, count - 1, SOME).astype(int))
 
 
@@ -44,12 +44,12 @@ def is_tensor(given: Any) -> bool:
 
 
 def is_torch_data(given: Any) -> bool:
-    """Whether this is a Dataset or a loader of PyTorch."""
+    """Return whether this is a Dataset or loader of PyTorch."""
     return any(base.__module__.startswith("torch.utils.data") for base in type(given).__mro__)
 
 
 def to_array(name: str, given: Any) -> np.ndarray:
-    """Convert to an array: tensors, lists of these, PIL pictures and texts too.
+    """Convert tensors, lists of tensors, PIL pictures or texts to an array.
 
     Raises:
         InvalidInputError: the rows have several lengths, or they are no array.
@@ -69,7 +69,7 @@ def to_array(name: str, given: Any) -> np.ndarray:
 
 
 def read_tensor(tensor: Any, labels: Any, task: str) -> DataSet:
-    """Read a tensor: of images, (N, channels, height, width); or of anything else, which is shown where it can be.
+    """Read a tensor: images are (N, channels, height, width).
 
     Args:
         tensor: of PyTorch, or an array with its order of axes.
@@ -99,7 +99,7 @@ def read_columns(
     labels: Any = None,
     class_names: Mapping[str, tuple[str, ...]] | None = None,
 ) -> DataSet:
-    """Read arrays by name: with several axes they are a model's inputs, with one texts, labels, ids or the user's own.
+    """Read arrays by name: those with several axes are inputs, others columns.
 
     Args:
         columns: by name, each of N examples.
@@ -131,11 +131,10 @@ def read_columns(
 
 
 def read_torch_data(data: Any, task: str | None) -> DataSet:
-    """Read a Dataset of examples, of (example, label) or (example, label, id), or a loader of one, in its order.
+    """Read a Dataset of examples, (example, label) or (example, label, id), or its loader, in order.
 
-    An example may be a dict. One with a single image is that image, with what else is in it as label, id and columns of
-    the user's own; any other has a model's inputs by their names. Images stay where they are, and are read when they
-    are indexed.
+    A dict with one image is that image with label, id and columns. Other dicts are a model's inputs. Images are read
+    lazily.
 
     Args:
         data: map-style, so that an example can be read again; it gives the same then.
@@ -183,7 +182,7 @@ def read_torch_data(data: Any, task: str | None) -> DataSet:
 
 
 class _Item(NamedTuple):
-    """An example, its label or None, and what else is known of it by name."""
+    """An example, its label or None, and other values by name."""
 
     example: Any
     label: Any = None
@@ -192,7 +191,7 @@ class _Item(NamedTuple):
 
 @dataclass(frozen=True)
 class _Items:
-    """Gives an item of a Dataset by its place, as a loader's batch of one where that collates.
+    """Items of a Dataset by place, as batches of one if collated.
 
     Attributes:
         data: the Dataset.
@@ -294,7 +293,7 @@ def _pack(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def as_data_set(data: Any, task: str = "classification", complete: bool = True) -> DataSet:
-    """Take examples, with labels where there are some, as people hold them.
+    """Take examples in any supported form, with labels if given.
 
     Args:
         data: a `DataSet`; a path, as `read_data` takes it; an array of images or of rows of numbers; a list or array of
@@ -317,7 +316,7 @@ def as_data_set(data: Any, task: str = "classification", complete: bool = True) 
 
 
 def as_examples(data: Any, task: str = "classification") -> DataSet | np.ndarray:
-    """Take examples of any kind, whose labels do not matter: as `as_data_set`, or an array of any shape but of texts.
+    """Take examples of any kind without labels.
 
     Raises:
         InvalidInputError: it is none of these, or cannot be used.

@@ -61,7 +61,7 @@ def match_label_sets(
 
 
 def take_lists(labels: Any) -> Any:
-    """Return the only column of a table that holds lists or texts; anything else as it is."""
+    """Return the only column of a table of lists or texts; anything else unchanged."""
     is_list = isinstance(labels, pd.DataFrame) and labels.shape[1] == 1 and not _is_numeric(labels.iloc[:, 0])
     return labels.iloc[:, 0] if is_list else labels
 

@@ -41,11 +41,9 @@ DIGITS_PATTERN = re.compile(r"(\d+)", re.ASCII)
 def order_by_ids(
     name: str, values: Any, ids: Sequence[str] | None, count: int, *, strict: bool = False, partial: bool = False
 ) -> Any:
-    """Bring values that have an index into the order of the examples.
+    """Order indexed values like the examples.
 
-    An index that has the ids of the examples names them. One that counts rows says nothing, nor does one that shares
-    nothing with the ids, such as that of rows which were selected. Where an index could mean ids or places, and these
-    disagree, it is refused.
+    An index of ids names them; one that counts rows, or shares no id, has no meaning. An ambiguous index is refused.
 
     Args:
         name: what an error calls the values.
@@ -155,7 +153,7 @@ def match_labels(name: str, labels: Any, count: int, class_names: Sequence[str] 
 
 
 def require_some_known(name: str, known: np.ndarray) -> None:
-    """Raise an `InvalidInputError` where of no example the label is known, (N,) bool."""
+    """Raise `InvalidInputError` if no label is known, (N,) bool."""
     if not known.any():
         raise InvalidInputError(f"No label of {name} is known. Leave them out, or give those that are known.")
 
@@ -188,7 +186,7 @@ def _match_known(name: str, values: np.ndarray, count: int, class_names: Sequenc
 
 
 def check_named(texts: Sequence[str], names: Sequence[str], advice: str = "") -> None:
-    """Check that the classes of labels are among some names.
+    """Check that label classes are among the names.
 
     Raises:
         InvalidInputError: one is not.
@@ -199,7 +197,7 @@ def check_named(texts: Sequence[str], names: Sequence[str], advice: str = "") ->
 
 
 def explain_renaming(name: str) -> str:
-    """Say how a class of a name gets a new one."""
+    """Return the advice on renaming a class."""
     return (
         f"To rename classes, give pairs: class_names={{{name!r}: …}}, on the command line --rename-class {name}=…. "
         "If the new names are in the order of the old ones, --names-in-order says so."
@@ -219,7 +217,7 @@ def rename_classes(own: Sequence[str], new: Mapping[str, str]) -> tuple[str, ...
 
 
 def sort_class_names(texts: Sequence[str]) -> tuple[str, ...]:
-    """Sort names, numbers in them by their value: class_2 before class_10."""
+    """Sort names with numbers by value: class_2 before class_10."""
 
     def parts(text: str) -> tuple[list[Any], str]:
         split = DIGITS_PATTERN.split(text)  # every other one is digits; the longer number is the larger one
@@ -272,7 +270,7 @@ def convert_targets(name: str, values: Any, count: int) -> np.ndarray:
 
 
 def target_names(values: Any, count: int) -> tuple[str, ...]:
-    """Name `count` columns of targets: as a table or its column does, else target, or target_0 and so on."""
+    """Return `count` target names: of a table or column, else target_0, …."""
     if isinstance(values, pd.DataFrame):
         return tuple(map(str, values.columns))
     if isinstance(values, pd.Series) and values.name is not None:
@@ -281,7 +279,7 @@ def target_names(values: Any, count: int) -> tuple[str, ...]:
 
 
 def find_labels_file(images: Path) -> Path | None:
-    """Find the file of labels that belongs to a file of images, by its name."""
+    """Find the label file of an image file by its name."""
     for there, wanted in (("images-idx3", "labels-idx1"), ("images.idx3", "labels.idx1"), *ARRAY_NAMES):
         beside = images.with_name(images.name.replace(there, wanted, 1))
         if beside != images and beside.is_file():

@@ -36,10 +36,9 @@ EIGHT_BITS = "Save it with 8 bits, as PNG."
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """Read the values that a picture stores as a label map, turned by its own EXIF note.
+    """Read a mask's stored values, turned by its EXIF note.
 
-    Grey levels of 2 and 4 bits, which Pillow spreads over 0 to 255, are those of the file; of a palette it is the
-    numbers that are read.
+    Grey levels of 2 and 4 bits keep the file's values, palettes their numbers.
 
     Returns:
         (H, W) uint8.
@@ -52,7 +51,7 @@ def read_mask(path: Path) -> np.ndarray:
 
 
 def inspect_mask(path: Path) -> Upright:
-    """Find out the size of a mask and its own note of a turn.
+    """Return the size of a mask and its orientation.
 
     Raises:
         InvalidInputError: as `read_mask`, as far as the header of the file tells it.
@@ -122,10 +121,9 @@ def _bits(picture: Image.Image, content: bytes) -> int:
 
 
 def find_turn(image: Upright, mask: Upright) -> int | None:
-    """Find the EXIF orientation by which a mask is turned with its image, after its own note was followed.
+    """Find the EXIF orientation that turns a mask with its image.
 
-    A mask with a note of its own is upright by that. One without is stored as its image is stored, or upright already;
-    where both is possible, the first is taken.
+    A mask with its own note is upright. Another is stored like its image, or upright; the former wins.
 
     Returns:
         2 to 8, or 1 where the mask is upright; None where it has not the proportions of its image.
@@ -137,7 +135,7 @@ def find_turn(image: Upright, mask: Upright) -> int | None:
 
 @dataclass(frozen=True)
 class MaskFiles:
-    """Masks in files, read when they are brought to one size.
+    """Masks in files, read when fitted to a size.
 
     Attributes:
         paths: of the files.
@@ -167,7 +165,7 @@ class MaskFiles:
         return replace(self, paths=paths, sizes=sizes, turns=turns)
 
     def fit(self, size: Size, crop: Size | None = None) -> np.ndarray:
-        """Read all masks, turned, cropped and resized as their images are: (N, *size) uint8.
+        """Read masks, oriented, cropped and resized like their images: (N, *size) uint8.
 
         Args:
             size: (height, width).

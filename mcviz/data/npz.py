@@ -66,7 +66,7 @@ class NpzArrays:
         return list_names([f"{name:.60}" for name in self._members]) or "no arrays"
 
     def header_array(self, name: str) -> np.ndarray:
-        """Return an array of the same shape and dtype that holds no numbers and takes no memory.
+        """Return an empty array of the same shape and dtype without memory.
 
         Raises:
             InvalidInputError: it is no array of plain numbers, or has another size than its header says.
@@ -92,7 +92,7 @@ class NpzArrays:
         return np.broadcast_to(np.zeros((), dtype), shape)
 
     def read(self, name: str) -> np.ndarray:
-        """Read an array, once its header is known to be true.
+        """Read an array after checking its header.
 
         Raises:
             InvalidInputError: as `header_array`, or it cannot be unpacked.
@@ -104,7 +104,7 @@ class NpzArrays:
 
 @contextmanager
 def open_npz(path: str | os.PathLike[str]) -> Iterator[NpzArrays]:
-    """Open the archive at `path`; all errors, also of reading its arrays, name the file.
+    """Open an archive; all errors name the file.
 
     Raises:
         DataNotFoundError: there is no such file.

@@ -62,7 +62,7 @@ class PassesFile:
     predicts: Predicts | None = None
 
     def resolve_predicts(self, asked: Predicts) -> Predicts:
-        """Resolve what the passes of a regression are: as the file says, or else as asked for.
+        """Return the form of regression passes, by file or request.
 
         Raises:
             InvalidInputError: these differ.
@@ -107,7 +107,7 @@ def open_passes(path: str | Path, names: PassNames = Classification.pass_names) 
 
 
 def read_array(path: str | Path, usual: Sequence[str] = ()) -> np.ndarray:
-    """Read an array with a row an example, such as features, from an `.npy` or `.npz`.
+    """Read an array with a row an example from `.npy` or `.npz`.
 
     Args:
         path: of the file.
@@ -186,7 +186,7 @@ def _collect_arrays(group: Any) -> dict[str, Any]:
 
 
 class _Packed:
-    """Numbers that are stored as integers with a scale, by the CF conventions."""
+    """Scaled integers of the CF conventions."""
 
     dtype = np.dtype(np.float32)
 
@@ -306,7 +306,7 @@ def _read_first(arrays: _Arrays, group: str, known: Sequence[str]) -> np.ndarray
 
 
 class _Concatenated:
-    """Two arrays of one shape, concatenated along an axis that is always read whole."""
+    """Two arrays, concatenated along an axis that is read whole."""
 
     dtype = np.dtype(np.float32)
 

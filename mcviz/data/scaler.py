@@ -19,7 +19,7 @@ Numbers = tuple[float, ...]
 
 
 def read_target_scaler(path: str | Path, targets: Sequence[str] | None = None) -> TargetScaler:
-    """Read the mean and std by which targets were scaled in training.
+    """Read the mean and std of scaled targets.
 
     Args:
         path: as `read_scaler` takes it.

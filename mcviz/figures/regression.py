@@ -1,4 +1,4 @@
-"""Regression: predictions against labels, errors against scores, intervals, and the passes over one example."""
+"""Regression: predictions against labels, errors, intervals, and the passes over one example."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -27,7 +27,7 @@ from mcviz.figures.style import (
 from mcviz.measures import significant
 from mcviz.measures.conformal import IntervalCalibration
 
-ERROR_BARS = 300  # examples, above which error bars would hide each other
+ERROR_BARS = 300  # examples; with more, error bars would hide each other
 TENTHS = 10
 CURVE_POINTS = 200
 PART_COLOURS = ENSEMBLE, LOW, NEUTRAL, HIGH  # all examples, then those of low to high predictions
@@ -47,15 +47,15 @@ def predicted_against_true(
     selected: np.ndarray | None = None,
     window: Window | None = None,
 ) -> go.Figure:
-    """Draw one point an example, the label along the x axis and the prediction along the y axis, with the diagonal.
+    """Draw predictions against labels, with the diagonal.
 
     Args:
         labels: (N,) true values.
         predictions: (N,) predictive means.
         examples: (N,) int, the number of each example in the run.
         unit: of the target.
-        std: (N,) of each prediction, drawn as an error bar to either side where there are up to 300 examples.
-        score: (N,) by which points are coloured; all in one colour without it.
+        std: (N,) of each prediction, drawn as error bars for up to 300 examples.
+        score: (N,) to colour points by; one colour without it.
         title: of the score.
         uncertain_when: which values of the score mean uncertain; their points are the brightest.
         outline: as for `scatter`.
@@ -101,7 +101,7 @@ def error_against_score(
     selected: np.ndarray | None = None,
     window: Window | None = None,
 ) -> go.Figure:
-    """Draw one point an example, its score along the x axis and its absolute error along the y axis.
+    """Draw absolute errors against a score, one point per example.
 
     Args:
         values: (N,) the score.
@@ -122,7 +122,7 @@ def error_against_score(
     tenths = np.array_split(np.argsort(values, kind="stable"), min(TENTHS, len(values)))
     medians = [(np.median(values[tenth]), np.median(errors[tenth])) for tenth in tenths]
     x, y = np.array(medians).T
-    figure.add_scattergl(  # as the points are, which would hide any other line
+    figure.add_scattergl(  # WebGL like the points, which would hide any other line
         x=x,
         y=y,
         mode="lines",
@@ -134,7 +134,7 @@ def error_against_score(
 
 
 def interval_coverage(calibration: IntervalCalibration) -> go.Figure:
-    """Draw the observed coverage of central intervals of the predictive distribution against the nominal one.
+    """Draw observed against nominal coverage of central predictive intervals.
 
     Args:
         calibration: of one target.
@@ -215,8 +215,8 @@ def example_outputs(
         outputs: (T,) the mean that each pass predicts.
         unit: of the target.
         variances: (T,) the variance that each pass predicts, or None.
-        deterministic: the prediction with dropout off, or None where that is not known.
-        label: the true value, where it is known.
+        deterministic: the prediction with dropout off, or None if unknown.
+        label: the true value, if known.
         interval: the ends of a prediction interval to show; an infinite one fills the chart.
         coverage: of the interval.
 
@@ -266,7 +266,7 @@ def _scatter_in_one_colour(
 
 
 def _set_hover(figure: go.Figure, x: str, y: str) -> go.Figure:
-    """Show an example's coordinates beside its number on hover."""
+    """Show an example's coordinates on hover."""
     for trace in figure.data:
         if trace.customdata is not None and trace.hovertemplate:
             trace.hovertemplate = f"example %{{customdata}}: {x} %{{x:{NUMBER}}}, {y} %{{y:{NUMBER}}}<extra></extra>"
@@ -274,7 +274,7 @@ def _set_hover(figure: go.Figure, x: str, y: str) -> go.Figure:
 
 
 def _error_bars(x: np.ndarray, y: np.ndarray, std: np.ndarray) -> go.Scattergl:
-    """A line of three points a bar, the last of them a gap: unlike points, it cannot be selected by a lasso."""
+    """Draw error bars as lines: unlike points, a lasso cannot select them."""
     gap = np.full(len(x), np.nan)
     return go.Scattergl(
         x=np.stack([x, x, gap], axis=1).ravel(),
@@ -289,7 +289,7 @@ def _error_bars(x: np.ndarray, y: np.ndarray, std: np.ndarray) -> go.Scattergl:
 
 
 def _density(means: np.ndarray, variances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(P,) points and the density of the mixture there."""
+    """Return (P,) points and the density of the mixture there."""
     std = np.sqrt(variances.astype(np.float64))
     x = np.linspace((means - 4 * std).min(), (means + 4 * std).max(), CURVE_POINTS)
     z = (x[:, None] - means) / std

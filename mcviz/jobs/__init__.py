@@ -1,4 +1,4 @@
-"""Sampling jobs: one process each, one at a time, with state on disk. No TensorFlow."""
+"""Sampling jobs: own processes, one at a time, state on disk, without TensorFlow."""
 
 from mcviz.jobs.queue import FOLDER as FOLDER
 from mcviz.jobs.queue import Ending as Ending

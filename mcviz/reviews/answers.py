@@ -28,8 +28,8 @@ NO_CLASS_FITS = "no class fits"
 LABEL_IS_WRONG = "the given label is wrong"
 PREDICTION_IS_RIGHT, PREDICTION_IS_WRONG = "prediction is right", "prediction is wrong"
 
-UNKNOWN_LABEL = -1  # also of one of several labels
-Answer = tuple[DecisionKind, str | None]  # the kind of a decision, and its `class_name` as `ReviewRow` has it
+UNKNOWN_LABEL = -1  # also in a multilabel task
+Answer = tuple[DecisionKind, str | None]  # the kind of a decision, and its `class_name` in a `ReviewRow`
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Decision:
         example: its number.
         reviewer: their name.
         kind: the kind of decision.
-        class_index: the class that was given, of `Answers.options`, or None.
+        class_index: the given class, an index into `Answers.options`, or None.
         time: in UTC.
         label_is_right: whether the given label is right by this decision; None where it says nothing of one.
         classes: of several labels an example 1 for each class that it has, 0 for one that it has not, -1 where the
@@ -58,7 +58,7 @@ class Decision:
     values: Mapping[str, float] | None = None
 
     def in_words(self, options: Sequence[str]) -> str:
-        """Describe the decision, with the names that `Answers.options` gives."""
+        """Describe the decision, with the names of `Answers.options`."""
         if self.classes is not None:
             has_class = [name for name, said in zip(options, self.classes, strict=True) if said == 1]
             return list_names(has_class) if has_class else NO_CLASS_FITS
@@ -70,7 +70,7 @@ class Decision:
         return {"none": NO_CLASS_FITS, "wrong_label": LABEL_IS_WRONG, "skip": "skipped"}[self.kind]
 
     def class_text(self, class_names: Sequence[str]) -> str | None:
-        """Return its `class_name` as `ReviewRow` has it."""
+        """Return its `class_name` for a `ReviewRow`."""
         if self.classes is not None:
             said = zip(class_names, self.classes, strict=True)
             return encode_classes({name: value == 1 for name, value in said if value != UNKNOWN_LABEL})
@@ -79,7 +79,7 @@ class Decision:
         return None if self.class_index is None else class_names[self.class_index]
 
     def contradicts(self, other: "Decision") -> bool:
-        """Return whether the two cannot both be right.
+        """Return whether the two decisions cannot both be right.
 
         These are two questions: whether the given label is right, and which class or number is, or which are. Who says
         that the label is wrong and names no other answers the first alone.
@@ -94,11 +94,11 @@ class Decision:
 
 
 class Answers(ABC):
-    """What people can answer about the examples of a run.
+    """The possible answers about the examples of a run.
 
     Attributes:
-        run: whose examples they are.
-        options: what an answer can name: the classes, or the verdicts on a prediction.
+        run: the reviewed run.
+        options: the names in answers: the classes, or the verdicts on a prediction.
         several: whether an example may have several classes.
     """
 
@@ -110,29 +110,32 @@ class Answers(ABC):
 
     @abstractmethod
     def label_text(self, example: int) -> str | None:
-        """Return the given label of an example as `ReviewRow` has it; None where nobody knows it."""
+        """Return an example's label for `ReviewRow`; None if unknown."""
 
     @abstractmethod
     def shortcuts(self, example: int) -> dict[str, Answer]:
-        """Return the answers that choose no class: `label` or `prediction` is right or wrong, and `none` fits."""
+        """Return the answers that need no choice of class.
+
+        Keys are `label`, `prediction`, `wrong_label`, `wrong_prediction` and `none` (no class fits).
+        """
 
     @abstractmethod
     def read(self, row: ReviewRow) -> Decision | None:
-        """Read the decision of a line of the history; None where it does not apply to this run."""
+        """Read the decision of a history line; None if not applicable here."""
 
     @abstractmethod
     def tabulate(self, decisions: Sequence[Decision]) -> pd.DataFrame:
-        """Tabulate decisions, a row each: the example with its label and prediction, who decided, and what."""
+        """Tabulate decisions with their examples, one row each."""
 
     def _rows(self, decisions: Sequence[Decision], columns: list[str]) -> pd.DataFrame:
         return self.run.scores().loc[[decision.example for decision in decisions], columns].reset_index()
 
 
 class LabelAnswers(Answers):
-    """Answers from which labels follow.
+    """Answers that imply labels.
 
     Attributes:
-        given: the labels of the run; -1 where nobody knows them.
+        given: the labels of the run; -1 if unknown.
     """
 
     given: np.ndarray
@@ -142,7 +145,7 @@ class LabelAnswers(Answers):
 
     @abstractmethod
     def merge(self, example: int, decisions: Sequence[Decision]) -> int | np.ndarray:
-        """Return the label of an example by decisions that agree about it, or all of which find the given one wrong."""
+        """Return an example's label by decisions that agree, or all reject it."""
 
     @abstractmethod
     def fit(self, labels: np.ndarray) -> np.ndarray:
@@ -150,15 +153,15 @@ class LabelAnswers(Answers):
 
     @abstractmethod
     def fit_by_class(self, labels: np.ndarray) -> list[float | None]:
-        """Return for each class the share of its labels that the ensemble predicts; None without any."""
+        """Return each class's share of correctly predicted labels; None without any."""
 
     @abstractmethod
     def errors_by_class(self, labels: np.ndarray, wrong: np.ndarray) -> list[int]:
-        """Return for each class how many given labels are wrong, by new labels and (N,) bool, where some is."""
+        """Count each class's wrong given labels among (N,) bool `wrong` examples."""
 
     @abstractmethod
     def names(self, labels: np.ndarray) -> np.ndarray:
-        """(N,) the names of labels; "" where there is none."""
+        """Return (N,) names of labels; "" without one."""
 
 
 class ChosenClasses(LabelAnswers):
@@ -166,15 +169,18 @@ class ChosenClasses(LabelAnswers):
 
     @abstractmethod
     def predicted_choices(self, example: int) -> tuple[list[str], float]:
-        """Return the names of what is predicted, and how sure the ensemble is of that, 0 to 1."""
+        """Return the predicted names and their confidence, 0 to 1."""
 
     @abstractmethod
     def choices(self, decision: Decision) -> list[str]:
-        """Return a decision as names of classes, or as an answer that names none; empty where that loses some."""
+        """Return a decision as class names or another answer.
+
+        Empty if a class is undecided.
+        """
 
     @abstractmethod
     def from_choices(self, choices: Sequence[str]) -> Answer | None:
-        """Return what `choices` stand for; None where they stand for nothing in this run."""
+        """Return the answer of `choices`; None if they mean nothing here."""
 
 
 class OneClass(ChosenClasses):
@@ -186,7 +192,7 @@ class OneClass(ChosenClasses):
 
     @cached_property
     def _prediction(self) -> np.ndarray:
-        return self.run.mean_probs.argmax(axis=1)
+        return self.run.task.decide(self.run.mean_probs)
 
     def label_text(self, example: int) -> str | None:
         label = self.given[example]
@@ -266,7 +272,7 @@ class ClassSets(ChosenClasses):
         self.given = unknown if run.labels is None else run.labels
 
     def text_of(self, has_class: Iterable[bool]) -> str:
-        """Return the text of what is said of all classes."""
+        """Encode (C,) booleans for all classes as text."""
         return encode_classes(dict(zip(self.run.class_names, map(bool, has_class), strict=True)))
 
     def label_text(self, example: int) -> str | None:
@@ -428,7 +434,7 @@ def _shortest(value: float) -> float:
 
 
 class Verdicts(Answers):
-    """Answers that a prediction is right or wrong, where the label is not that of a class."""
+    """Answers that a prediction is right or wrong, for tasks without classes."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(run, (PREDICTION_IS_RIGHT, PREDICTION_IS_WRONG))
@@ -466,10 +472,10 @@ def answers_of(run: Run) -> Answers:
 
 
 def label_answers_of(run: Run) -> LabelAnswers:
-    """Return the same for a run whose answers are about labels.
+    """Return the possible answers about a run's labels.
 
     Raises:
-        InvalidInputError: they are not.
+        InvalidInputError: the answers are not about labels.
     """
     answers = answers_of(run)
     if not isinstance(answers, LabelAnswers):
@@ -503,5 +509,5 @@ def _add_reviewers(rows: pd.DataFrame, decisions: Sequence[Decision]) -> pd.Data
 
 
 def mean_or_none(values: np.ndarray) -> float | None:
-    """Return the mean of some values; None of no value."""
+    """Return the mean of some values; None without values."""
     return float(values.mean()) if len(values) else None

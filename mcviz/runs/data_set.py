@@ -19,7 +19,7 @@ from mcviz.runs.tables import describe_examples
 
 
 def find_run(data: Any) -> Run | None:
-    """Return the run that is given as data, itself or by its folder on this machine; None of other data.
+    """Return the run given as data, itself or by local folder, or None.
 
     Raises:
         McvizError: the run cannot be opened.
@@ -30,7 +30,7 @@ def find_run(data: Any) -> Run | None:
 
 
 def data_set_of(run: Run) -> DataSet:
-    """The examples of a run, with their labels, names, ids and columns; sampled alike, they make the same run.
+    """Return a run's examples as data that sample to the same run.
 
     Raises:
         McvizError: the run was kept without its examples.

@@ -73,7 +73,7 @@ class Verification:
 
 
 def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -> Verification:
-    """Verify the checksum of every file of a run, and recompute its scores and accuracies from its passes.
+    """Verify all checksums of a run, and recompute its scores and accuracies.
 
     Args:
         path: its folder, or an fsspec address.
@@ -171,7 +171,7 @@ def _agrees(manifest: Manifest, stored: np.ndarray, recomputed: np.ndarray) -> b
 
 
 def export_run(run: Run, file: str | os.PathLike[str]) -> None:
-    """Export a run as an archive of arrays or as a table.
+    """Export a run as an archive of arrays or a table.
 
     Args:
         run: an open run.
@@ -226,7 +226,7 @@ def write_table(table: "pd.DataFrame", file: str | os.PathLike[str]) -> None:
 
 
 def check_table_file(file: str | os.PathLike[str]) -> None:
-    """Check before the work whether `write_table` takes such a file.
+    """Check in advance that `write_table` takes such a file.
 
     Raises:
         InvalidInputError: it does not.
@@ -237,7 +237,7 @@ def check_table_file(file: str | os.PathLike[str]) -> None:
 
 @contextmanager
 def replaced_file(target: Path) -> Iterator[Path]:
-    """Open a temporary file that replaces `target` at the end; if writing fails, nothing is left behind.
+    """Open a temporary file that replaces `target`; a failure leaves nothing.
 
     Raises:
         StorageError: it cannot be written.
@@ -275,7 +275,7 @@ def _write_netcdf(run: Run, file: Path) -> None:
 
 
 def as_xarray(run: Run) -> "xarray.Dataset":
-    """Convert a run to an xarray data set, as ArviZ takes it.
+    """Convert a run to xarray in the form of ArviZ.
 
     Returns:
         `probs` (draw, example, category) and `deterministic_probs` (example, category), or of a regression `outputs`

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from msgspec.structs import replace
 
+from mcviz.decisions import Decisions
 from mcviz.errors import CorruptRunError, InvalidInputError, McvizError, RunExistsError, RunNotFoundError, StorageError
 from mcviz.manifest import COLUMNS, MODEL_FILES, Manifest, StoredFile
 from mcviz.permission import require_permission
@@ -196,7 +197,7 @@ def is_finished(folder: Folder, wanted: Manifest) -> bool:
 
 
 def check_known(folder: Folder, known: Mapping[str, Any], task: Task) -> None:
-    """As `check_resumable`, by what is known of the wanted run before its examples are described.
+    """Check resumability before examples are described; see `check_resumable`.
 
     Args:
         folder: of the run.
@@ -387,17 +388,23 @@ def rename_classes(run: Run, class_names: tuple[str, ...]) -> Run:
     require_permission("No run can be changed")
     require_own(run.path)
     folder = folder_at(run.path)
-    renamed, decisions = replace(run.manifest, class_names=class_names), run.decisions
+    renamed = replace(run.manifest, class_names=class_names)
     check_manifest(renamed)
     with write_lock(folder):
         if read_manifest(folder) != run.manifest:
             raise replaced(run.path)
-        write_manifest(folder, renamed)
-        if decisions.thresholds:
-            names = dict(zip(run.class_names, class_names, strict=True))
-            thresholds = {names[name]: threshold for name, threshold in decisions.thresholds.items()}
-            folder.write(DECISIONS, encode_decisions(replace(decisions, thresholds=thresholds), renamed))
+        _replace_manifest(folder, run, renamed)
     return open_run(run.path)
+
+
+def _replace_manifest(folder: Folder, run: Run, manifest: Manifest) -> None:
+    """Write another manifest of a run; where its classes have other names, their thresholds are kept under these."""
+    decisions = run.decisions if run.class_names != manifest.class_names else Decisions()
+    write_manifest(folder, manifest)
+    if decisions.thresholds:
+        names = dict(zip(run.class_names, manifest.class_names, strict=True))
+        thresholds = {names[name]: threshold for name, threshold in decisions.thresholds.items()}
+        folder.write(DECISIONS, encode_decisions(replace(decisions, thresholds=thresholds), manifest))
 
 
 def discard_growth(path: str | os.PathLike[str], patience: float | None = None) -> None:
@@ -608,7 +615,10 @@ class _Writer:
             created={**self.manifest.created, "finished": _now()},
             files={name: self.manifest.files[name] for name in expected_files(self.manifest)},
         )
-        write_manifest(self.folder, finished)
+        if self.old is None:
+            write_manifest(self.folder, finished)
+        else:
+            _replace_manifest(self.folder, self.old, finished)
 
     def _write_array(self, name: str, rows: Rows) -> None:
         array = stored_arrays(self.manifest)[name]

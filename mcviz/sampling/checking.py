@@ -78,7 +78,7 @@ class Check:
     bytes_per_pass: float
 
     def findings(self, passes: int) -> dict[str, str]:
-        """Describe the check by name, with the costs of a number of passes."""
+        """Return the check by name, with costs of passes."""
         name, value = (self.quality_text, "") if self.quality is None else self.quality_text.rsplit(" ", 1)
         good = f"{value} of {_say_which(self.tried, self.examples)}" if value else "no labels"
         return {
@@ -96,7 +96,7 @@ class Check:
         }
 
     def lines(self, passes: int) -> list[str]:
-        """Describe the check in lines, with the costs of a number of passes."""
+        """Return the check in lines, with costs of passes."""
         return [f"{f'{label}:'.ljust(15)} {text}" for label, text in self.findings(passes).items()]
 
 
@@ -110,7 +110,7 @@ def check_model(
     background: int | None = 0,
     ignore: Ignore = "auto",
 ) -> Check:
-    """Try a model on some examples of a data set, and measure the costs of passes over all of them.
+    """Try a model on some examples, and measure costs for all.
 
     Args:
         model: a classifier of Keras or PyTorch with dropout, or a `Sampler` of one or of a regression.
@@ -161,7 +161,7 @@ def check_model(
 
 @dataclass(frozen=True)
 class Trial:
-    """The deterministic model on some examples of a data set.
+    """The deterministic model on some examples.
 
     Attributes:
         adapter: of examples to the model.
@@ -189,7 +189,7 @@ def fit_labels(
     background: int | None,
     ignore: Ignore,
 ) -> tuple[LabelMaps | None, StoredLabels]:
-    """Bring the labels of a data set into the form of a run, masks as the images were brought to the model's size.
+    """Bring labels into a run's form; fit masks like images.
 
     Args:
         adapter: of the data set to the model, which has seen an example.
@@ -217,7 +217,7 @@ def fit_labels(
 def try_model(
     adapter: Adapter, content: Rows, examples: DataSet, stored: StoredLabels, label_maps: LabelMaps | None
 ) -> Trial:
-    """Check that a data set fits a model, and measure how good the model is on some examples, drawn by a fixed seed.
+    """Check that data fit a model, and measure quality on a fixed sample.
 
     Args:
         adapter: of the data set to the model.
@@ -310,7 +310,7 @@ def sweep_calibration(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[dict[str, Terms]]:
-    """Compute the terms of the calibration of the three ways to predict, at each step of a distortion.
+    """Compute calibration terms of all predictors along a distortion.
 
     Args:
         sampler: of a classifier.

@@ -55,7 +55,7 @@ MOST_SUBMISSIONS = 3  # of one shard, each lost with all its workers
 
 
 class EndedError(McvizError):
-    """The execution that a shard is for is over; nobody waits for it."""
+    """The execution of a shard is over."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class ShardOrder:
 
 @dataclass(frozen=True)
 class WorkerReport:
-    """The report of a worker whether it can take part.
+    """A worker's report on whether it can take part.
 
     Attributes:
         refusal: why not, as the end of a sentence that begins with the worker's name; or empty.
@@ -99,7 +99,7 @@ class WorkerReport:
 
 
 def check_worker(order: ShardOrder, expected: dict[str, str]) -> WorkerReport:
-    """Check whether this worker can make such shards, on the first examples.
+    """Check with the first examples whether this worker can make shards.
 
     Args:
         order: with the first examples of the run.
@@ -155,7 +155,7 @@ def make_ordered_shard(order: ShardOrder) -> ShardResult:
 
 
 def end_execution(execution: str) -> None:
-    """Keep this worker from writing for an execution, once it has finished the present file."""
+    """Stop this worker from writing for an execution after its current file."""
     with _writing:
         _ended.add(execution)
 
@@ -227,7 +227,7 @@ def _limit_threads(options: ModelOptions) -> None:
 
 @contextmanager
 def connect(scheduler: str) -> Iterator["Client"]:
-    """Connect to a Dask cluster; for `local:N`, start one of N processes on this machine for the duration.
+    """Connect to a Dask cluster; `local:N` starts N processes meanwhile.
 
     Args:
         scheduler: its address, such as `tcp://10.0.0.1:8786`; or `local:` and a number of processes.
@@ -274,7 +274,7 @@ def connect(scheduler: str) -> Iterator["Client"]:
 
 @dataclass(frozen=True)
 class DaskExecutor:
-    """Makes the shards of a run on the workers of a cluster; see `ShardExecutor`.
+    """Shards by workers of a cluster; see `ShardExecutor`.
 
     Attributes:
         client: of the cluster.
@@ -304,7 +304,7 @@ class DaskExecutor:
 
 @dataclass(frozen=True)
 class _Task:
-    """The making of a shard by one of some workers, or without a shard the check of a worker."""
+    """A shard to make, or a worker to check."""
 
     workers: frozenset[str]
     shard: int | None = None

@@ -43,7 +43,7 @@ _thread_limit: int | None = None  # of a process that should not use all cores
 
 @cache
 def subset_sums_error() -> str:
-    """Return why this Python cannot compute sums of subsets, or ""."""
+    """Return why sums of subsets are unavailable, or ""."""
     try:
         import_module("mcviz.sampling.machine_code")  # which imports all that they need
     except (ImportError, OSError) as error:
@@ -164,10 +164,7 @@ class SamplerCall:
         pass_numbers: dict[int, np.ndarray],
         shared: list[np.ndarray],
     ) -> np.ndarray:
-        """Draw (examples × passes, *request.shape) for one block of examples, zero for unwanted ones.
-
-        They are in memory of the thread, but for those that all examples share.
-        """
+        """Draw (examples × passes, *request.shape) in thread memory unless shared, zero if unwanted."""
         if request.number in pass_numbers:
             return pass_numbers[request.number]
         plan, examples = self.plan, self.plan.examples_per_block
@@ -202,10 +199,9 @@ class SamplerCall:
         )
 
     def _draw_pass_numbers(self, block: int) -> dict[int, np.ndarray]:
-        """Draw the random numbers that all examples share in a block of passes, by the number of their request.
+        """Draw a block's shared random numbers by request.
 
-        They are (examples × passes, *request.shape), or for the dropout in front of a masked dense layer as the product
-        takes them, or once for all examples where the plan packs them.
+        They are (examples × passes, *request.shape), or in the product's form, or packed once for all examples.
         """
         plan = self.plan
         masks: dict[int, np.ndarray] = {}
@@ -305,14 +301,14 @@ class SamplerCall:
 
 
 def iterate_blocks(examples: Mapping[str, Rows], size: int) -> Iterator[tuple[slice, Inputs]]:
-    """Yield examples block by block: the slice of those in the block, and the block, each input (size, ...)."""
+    """Yield blocks: the slice of examples, and padded inputs (size, ...)."""
     count = count_examples(examples)
     for start in range(0, count, size):
         yield slice(start, min(start + size, count)), _pad_block(examples, start, size)
 
 
 def check_finite(predictions: np.ndarray, first: int) -> None:
-    """Refuse predictions of examples, (n, ...), of which the first has this number, that are not finite."""
+    """Refuse nonfinite predictions, (n, ...), numbered from the first."""
     if not np.isfinite(predictions).all():
         raise UnsuitableModelError(
             "The model returned numbers that are not finite. "
@@ -327,13 +323,13 @@ def count_examples(examples: Mapping[str, Rows]) -> int:
 
 
 def limit_threads(most: int) -> None:
-    """Limit the threads of this process from now on, since other processes on the machine share its work."""
+    """Limit this process's threads, since others share the machine."""
     global _thread_limit
     _thread_limit = most
 
 
 def thread_count() -> int:
-    """Return how many threads this process may use at a time."""
+    """Return the number of threads for this process."""
     if _thread_limit:
         return _thread_limit
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -64,7 +64,7 @@ GROUPS_PER_WORD, ROWS_PER_GROUP, SUBSETS = 8, 4, 16  # a word of a mask is eight
 
 
 class Lanes(types.Type):
-    """The type in numba of LANES float32 in registers; in plain Python they are an array."""
+    """numba's type of LANES float32 in registers; an array in plain Python."""
 
 
 lanes: Any = Lanes("lanes")
@@ -72,7 +72,7 @@ register_model(Lanes)(partial(PrimitiveModel, be_type=FLOATS))
 
 
 def jit(signature: str) -> Callable[[Function], Function]:
-    """Compile a function, kept beside its file, or else in the user's cache, or else compiled in each process."""
+    """Compile a function, cached beside its file or in the user's cache if possible."""
 
     def decorate(function: Function) -> Any:
         # Each version of numba keeps it by a name of its own: or else one process reads what another is replacing.
@@ -87,13 +87,13 @@ def jit(signature: str) -> Callable[[Function], Function]:
 
 
 def inline(function: Function) -> Function:
-    """Mark a function as a part of compiled ones, compiled with each of them."""
+    """Mark a function to compile within its callers."""
     decorate: Any = njit
     return decorate(function)
 
 
 def machine_code(function: Callable[..., Any], takes: tuple[Any, ...], gives: Any) -> Callable[[Function], Function]:
-    """Declare the machine code of a plain function, for arguments of these types of numba's."""
+    """Declare machine code of a plain function for numba types."""
 
     def result(*given: Any) -> Any:
         return gives if all(map(isinstance, given, takes)) else None  # `+` and `*` are there for other types too
@@ -109,7 +109,7 @@ def _vector_pointer(context: Any, builder: Any, signature: Any, values: Any, vec
 
 
 def load(array: np.ndarray, at: int) -> np.ndarray:
-    """Return (LANES,) float32 of an array, from number `at` on."""
+    """Return (LANES,) float32 from number `at` on."""
     return array.reshape(-1)[at : at + LANES].copy()
 
 
@@ -119,7 +119,7 @@ def _load(context: Any, builder: Any, signature: Any, values: Any) -> Any:
 
 
 def store(array: np.ndarray, at: int, numbers: np.ndarray) -> None:
-    """Put (LANES,) float32 into an array, from number `at` on."""
+    """Store (LANES,) float32 from number `at` on."""
     array.reshape(-1)[at : at + LANES] = numbers
 
 
@@ -145,7 +145,7 @@ def _broadcast(builder: Any, value: Any, count: int) -> Any:
 
 
 def append_bits(words: np.ndarray, at: int, bits: int) -> None:
-    """Append one of `bits` to each of IN_WORD uint32, from number `at` on: they are shifted up, and it goes below."""
+    """Shift each of IN_WORD uint32 up and append one of `bits`."""
     for k in range(IN_WORD):
         words[at + k] = words[at + k] << np.uint32(1) | np.uint32(bits >> k & 1)
 
@@ -160,7 +160,7 @@ def _append_bits(context: Any, builder: Any, signature: Any, values: Any) -> Any
 
 
 def compare(numbers: np.ndarray, at: int, byte: int) -> tuple[int, int]:
-    """Return which of IN_BITS uint8, from `at` on, are above a byte, and which equal it, from the highest bit on."""
+    """Return words of which IN_BITS uint8 exceed, and equal, a byte, highest bit first."""
     above, equal = 0, 0
     for number in numbers[at : at + IN_BITS]:
         above, equal = 2 * above + int(number > byte), 2 * equal + int(number == byte)
@@ -175,7 +175,7 @@ def _compare(context: Any, builder: Any, signature: Any, values: Any) -> Any:
 
 
 def unpack(bools: np.ndarray, at: int, word: int) -> None:
-    """Put the bits of a word, the highest first, into IN_BITS bools, from number `at` on."""
+    """Unpack a word's bits, the highest first, into bools from `at` on."""
     for k in range(IN_BITS):
         bools[at + k] = bool(int(word) >> (IN_BITS - 1 - k) & 1)
 
@@ -188,7 +188,7 @@ def _unpack(context: Any, builder: Any, signature: Any, values: Any) -> Any:
 
 
 def leading_zeros(word: np.uint64) -> int:
-    """Count the zeros above the highest bit of a uint64, which is not zero."""
+    """Count leading zeros of a nonzero uint64."""
     return IN_BITS - int(word).bit_length()
 
 
@@ -336,14 +336,14 @@ def draw_packed_bernoulli(generator: np.random.Generator, size: int, rate: float
 
 
 def bernoulli(generator: np.random.Generator, size: int, rate: float, out: np.ndarray | None = None) -> np.ndarray:
-    """As `random_numbers.bernoulli`, but the generator stays where it is."""
+    """Draw like `random_numbers.bernoulli`, without moving the generator."""
     result = np.empty(size, np.bool_) if out is None else out
     _fill_bools(draw_packed_bernoulli(generator, size, rate), result)
     return result
 
 
 def sum_kept_rows(kernel: np.ndarray, activations: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """Add up the rows of each pass in float32: the specification of `SubsetSums`, whose sums have these bits.
+    """Sum kept rows of each pass in float32: the specification of `SubsetSums`.
 
     Args:
         kernel: (n, units) float32.
@@ -368,21 +368,21 @@ def sum_kept_rows(kernel: np.ndarray, activations: np.ndarray, masks: np.ndarray
 
 
 class SubsetSums:
-    """A `Product` by sums of subsets, looked up by the masks' bits."""
+    """A `Product` by sums of subsets, indexed by mask bits."""
 
     def __init__(self, kernel: np.ndarray) -> None:
         self._units = kernel.shape[1]
         self._kernel = np.pad(kernel, ((0, 1), (0, -self._units % LANES)))
 
     def prepare_pass_mask(self, mask: np.ndarray) -> np.ndarray:
-        """Return (n + 1, passes / 32 rounded up) uint32: bit p of word w is of pass 32 w + p; the last row is zeros."""
+        """Return (n + 1, passes / 32 rounded up) uint32: bit p of word w is pass 32 w + p; the last row is 0."""
         padded = np.pad(mask, ((0, -len(mask) % IN_WORD), (0, 1)))
         return np.packbits(padded, axis=0, bitorder="little").T.copy().view("<u4").astype(np.uint32, copy=False)
 
     def multiply_per_pass(
         self, products: np.ndarray, example: int, passes: range, activations: np.ndarray, masks: Sequence[np.ndarray]
     ) -> None:
-        """Add the sums that the bits of each block's mask name."""
+        """Add sums by each block's mask."""
         active = np.flatnonzero(activations != 0)
         rows, words = self._rows(active), self._words(products, len(active))
         for block, columns in enumerate(masks):
@@ -398,7 +398,7 @@ class SubsetSums:
         generators: Sequence[np.random.Generator],
         rate: float,
     ) -> None:
-        """Add the sums that the bits of a mask name, which is drawn for each block."""
+        """Add sums by masks drawn for each block."""
         active = np.flatnonzero(activations != 0)
         words, count = self._words(products, len(active)), products.shape[2]
         for block, generator in enumerate(generators):
@@ -446,10 +446,7 @@ class SubsetSums:
 def _fill_tables(
     tables: np.ndarray, first: int, factors: np.ndarray, rows: np.ndarray, kernel: np.ndarray, left: int
 ) -> None:
-    """Compute the sums of all subsets of each four rows of a word, from row `first` on, for units from `left` on.
-
-    A subset is a number of four bits, the highest for the first row.
-    """
+    """Sum subsets of each four rows from row `first` and unit `left` on; the highest bit is the first."""
     width = kernel.shape[1]
     for group in range(GROUPS_PER_WORD):
         for unit in range(0, min(TILE, width - left), LANES):
@@ -471,10 +468,7 @@ def _table_position(word: np.uint32, group: int) -> int:
 
 @inline
 def _add_word(sums: np.ndarray, at: int, tables: np.ndarray, word: np.uint32, units: int) -> None:
-    """Add the eight sums that a word of a mask names to those of a pass, for the first `units` of both.
-
-    Where `units` is a constant, LLVM makes no loop of it, which takes half as long.
-    """
+    """Add a mask word's eight sums to a pass, for the first `units`; a constant `units` halves the time."""
     a, b, c, d = _table_position(word, 0), _table_position(word, 1), _table_position(word, 2), _table_position(word, 3)
     e, f, g, h = _table_position(word, 4), _table_position(word, 5), _table_position(word, 6), _table_position(word, 7)
     for unit in range(0, units, LANES):

@@ -87,11 +87,10 @@ def sample_run(
     seen: ShardCallback | None = None,
     scheduler: "str | Client | None" = None,
 ) -> Run:
-    """Sample a model over examples into a run on disk, block by block, so that memory stays flat.
+    """Sample a model over examples into a run on disk, in constant memory.
 
-    A run that is there already is opened. One that was stopped is resumed, and one that has fewer passes gets the
-    others; both end bit for bit as if they had never been stopped, since they are made by the run's own kind of
-    product, compiler and device, unless the `Sampler` was told others. Any other run is left as it is, and refused.
+    An existing run is opened, resumed, or extended, bit for bit as if never stopped, with its own product, compiler and
+    device unless the `Sampler` sets others. Any other run is refused.
 
     Args:
         model: a model of Keras or PyTorch with dropout; the path of one of Keras, or `package.module:function`, which
@@ -221,7 +220,7 @@ def sample_run(
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A sampler, and the examples in the form that it takes and a run keeps.
+    """A sampler with examples in its and the run's form.
 
     Attributes:
         sampler: with the product and the compiler of the run that is there.
@@ -251,7 +250,7 @@ class _Prepared:
 
     @property
     def inputs(self) -> np.ndarray | None:
-        """What the model takes, where that is not what is shown."""
+        """The model's inputs, if they differ from the shown examples."""
         return self.examples.inputs if isinstance(self.adapter, InputsAdapter) else None
 
     @property

@@ -105,7 +105,6 @@ def render_results(run: Run, reviews: Reviews) -> None:
 
 
 def _render_verdicts(run: Run, known: ReviewSummary) -> None:
-    """Render how many predictions are right, of those that reviewers agree about."""
     settled, by_example = np.flatnonzero(settled_examples(run, known)).tolist(), known.by_example()
     answers = answers_of(run).options
     given = Counter(by_example[example][0].in_words(answers) for example in settled)

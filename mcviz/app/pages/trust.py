@@ -32,7 +32,7 @@ from mcviz.app.resources import Need, check_needs, has
 from mcviz.app.state import PageState, latest_state, state_widget_args, update_state
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.regression import regression_trust, render_errors
-from mcviz.app.thresholds import render_tolerance
+from mcviz.app.thresholds import render_threshold_of_two, render_tolerance
 from mcviz.app.wording import counted
 from mcviz.runs import Run
 
@@ -64,7 +64,7 @@ QUESTIONS = {  # by their names in `PageState.details`
 
 
 def describe_trust(run: Run, state: PageState) -> str:
-    """Say whether the probabilities can be trusted, or of numbers their intervals, where labels tell it."""
+    """Describe trust in probabilities, or in intervals of numbers."""
     if has(run, "labels") and run.manifest.labelled < LEAST_LABELLED:
         return "**Too few examples to tell**: there is one."
     if has(run, "classes"):
@@ -78,7 +78,7 @@ def describe_trust(run: Run, state: PageState) -> str:
 
 
 def render_classification(run: Run, state: PageState) -> None:
-    """Render the verdict's diagram, the referral, the worst slice, and four more questions."""
+    """Render the verdict's diagram, the referral, the threshold of two classes, the worst slice, and more questions."""
     render_group_choice(run, state)
     left, right = st.columns(2, gap="medium")
     with left:
@@ -89,6 +89,8 @@ def render_classification(run: Run, state: PageState) -> None:
         render_referral(run, state)
         worst = st.container()
     render_first_referred(run, state)
+    if run.task.classes_with_thresholds(run.manifest):
+        render_threshold_of_two(run, state.trust_class, chosen_group(run, state))
     render_questions(run, state)
     with worst:
         render_worst_slice(run, state)

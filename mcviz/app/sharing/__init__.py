@@ -155,7 +155,7 @@ def fit_page(
 
 
 def _keep_first(choice: Choice, count: int, told: Sequence[int]) -> Choice:
-    """Keep so many examples: those of slides, the mistakes, then the most uncertain."""
+    """Keep some examples: slides, mistakes, then the most uncertain."""
     run, wrong = choice.run, mistakes(choice.run)
     ranked = ranked_examples(run, choice.state.score, "uncertain_first")
     ranked = ranked[np.isin(ranked, choice.examples)]
@@ -231,12 +231,11 @@ def _load(name: str) -> str:
 
 
 def _as_script(data: Any) -> str:
-    """Write JSON that ends no element of a page."""
+    """Write JSON that closes no script element."""
     return orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY).decode().replace("<", "\\u003c")
 
 
 def _components() -> str:
-    """The dashboard's components, each in a scope of its own, with what they find on Streamlit's pages."""
     made = []
     for name, (styles, scripts) in COMPONENTS.items():
         parts = [
@@ -251,7 +250,6 @@ def _components() -> str:
 
 
 def _style() -> str:
-    """The page's style, in the dashboard's colours."""
     theme = tomllib.loads(STREAMLIT_OPTIONS.read_text(encoding="utf-8"))["theme"]
     names = {"primaryColor", "backgroundColor", "secondaryBackgroundColor", "textColor", "borderColor"}
     colours = "".join(
@@ -273,7 +271,6 @@ def _bar(run: Run, pages: Sequence[str], link: str) -> str:
 
 
 def _footer(choice: Choice) -> str:
-    """Say what made the page, of which run, and what of it is left out."""
     run, left_out = choice.run, []
     whole = run.whole if isinstance(run, WithheldRun) else run
     if isinstance(run, WithheldRun):
@@ -291,7 +288,6 @@ def _footer(choice: Choice) -> str:
 
 
 def _explore(run: Run) -> str:
-    """The place of the gallery, the filters and the look, which the script fills."""
     offered = [("Label", "label"), ("Prediction", "prediction"), ("Wrong or missed", "wrong")]
     of_classes = has(run, "class filters")
     shown = [

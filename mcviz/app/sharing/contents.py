@@ -59,7 +59,7 @@ MOST_COLUMNS = 40  # by which examples are filtered; a table of pixels has hundr
 
 @dataclass(frozen=True)
 class Choice:
-    """What of a run goes into a page.
+    """The parts of a run for a page.
 
     Attributes:
         run: the run.
@@ -82,7 +82,7 @@ def pack(array: np.ndarray) -> str:
 
 
 def pack_json(content: Any) -> str:
-    """Compress content as JSON, and encode it in base64; what is not finite is null."""
+    """Compress content to JSON in base64; nonfinite is null."""
     return base64.b64encode(
         gzip.compress(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), 9, mtime=0)
     ).decode()
@@ -141,7 +141,6 @@ def _describe_score(choice: Choice, name: str) -> dict[str, Any]:
 
 
 def _score_texts(score: Score, values: np.ndarray) -> list[tuple[float, str, str]]:
-    """The values from which on the words for a score are others: each with the words on a tile, and in whole."""
     texts: list[tuple[float, str, str]] = []
     for value in np.unique(values).tolist():
         words = short_value(score, value), score.format(value)
@@ -151,7 +150,6 @@ def _score_texts(score: Score, values: np.ndarray) -> list[tuple[float, str, str
 
 
 def _describe_classes(choice: Choice) -> dict[str, Any]:
-    """What filters by classes go by: a class of each example, or which of all it has; and what is right."""
     run, examples, table = choice.run, choice.examples, run_table(choice.run)
     found: dict[str, Any] = {}
     for name in OF_CLASSES:
@@ -167,10 +165,6 @@ def _describe_classes(choice: Choice) -> dict[str, Any]:
 
 
 def _describe_columns(choice: Choice) -> dict[str, Any]:
-    """What filters by the user's own columns go by: numbers, or the different texts and which of them each example has.
-
-    The texts that examples are stand in their explanations.
-    """
     run, found = choice.run, {}
     for name, kind in list(own_columns(run).items())[:MOST_COLUMNS]:
         values = run_table(run)[name].iloc[choice.examples]
@@ -184,13 +178,13 @@ def _describe_columns(choice: Choice) -> dict[str, Any]:
 
 
 def describe_map(run: Run) -> str:
-    """Say how the map of a page lays the examples out; "" where no layout was computed before."""
+    """Describe a page's map, or ""."""
     basis = similarity_basis(run)
     return f"By t-SNE: examples with similar {basis} are near each other." if load_layout(run) is not None else ""
 
 
 def load_layout(run: Run) -> np.ndarray | None:
-    """Return (N, 2) float32: where each example lies on the map that was computed of a run; None without one."""
+    """Return (N, 2) float32 of a computed layout, or None."""
     shows_examples = not isinstance(run, WithheldRun) or "images" not in run.without
     return load_tsne(run.whole if isinstance(run, WithheldRun) else run) if shows_examples else None
 
@@ -208,7 +202,6 @@ def _tile_words(choice: Choice) -> dict[str, Any]:
 
 
 def _tile_details(choice: Choice) -> dict[str, Any]:
-    """The text of each example or the numbers that stand out in it, and the user's own columns."""
     run, examples = choice.run, choice.examples
     own = [name for name in details(run) if name != "id"]
     rows = run_table(run)[own].iloc[examples].to_dict("records") if own else []
@@ -217,7 +210,6 @@ def _tile_details(choice: Choice) -> dict[str, Any]:
 
 
 def _describe_answers(choice: Choice) -> dict[str, Any] | None:
-    """What a reader can decide about each example: answers with their words, and the label that they are about."""
     run = choice.run
     if not run.task.decides:
         return None
@@ -237,7 +229,6 @@ def _describe_answers(choice: Choice) -> dict[str, Any] | None:
 
 
 def _draw_sheets(choice: Choice) -> dict[str, Any]:
-    """The pictures of all examples, in sheets of as many as fit."""
     run, examples = choice.run, choice.examples
     if not has(run, "images") or not len(examples):
         return {"sheets": []}
@@ -273,7 +264,6 @@ def _explain_in_parts(choice: Choice, progress: Progress) -> Iterator[list[dict[
 
 
 def _read_contexts(choice: Choice) -> Iterator[ExampleContext]:
-    """Read the passes of all examples, those together that lie together."""
     run, state, table = choice.run, choice.state, run_table(choice.run)
     step = max(1, BLOCK_VALUES // (run.passes * run.manifest.width))
     blocks = np.split(choice.examples, np.flatnonzero(np.diff(choice.examples // step)) + 1)
@@ -289,7 +279,6 @@ def _read_contexts(choice: Choice) -> Iterator[ExampleContext]:
 
 
 def _explain(context: ExampleContext) -> dict[str, Any]:
-    """What is said of an example, the histograms of its passes, and all of the example where it is no picture."""
     run, example, renderer = context.run, context.example, task_renderer(context.run)
     found: dict[str, Any] = {**renderer.explain_alone(context)}
     if "histograms" in found:
@@ -302,7 +291,6 @@ def _explain(context: ExampleContext) -> dict[str, Any]:
 
 
 def _narrow(histograms: dict[str, Any]) -> dict[str, Any]:
-    """The histograms that a narrow column shows, of fewer bins."""
     size = histograms.get("size", 100)
     panels = [_coarsen(histograms["panels"][place], size) for place in histograms["strips"]]
     return {**histograms, "ticks": [], "size": BINS, "panels": panels, "strips": list(range(len(panels)))}

@@ -19,7 +19,7 @@ MADE = "shared-page"  # in the session: the subject, and the page that was made 
 
 
 def render_offer(run: Run, state: PageState, page: str) -> None:
-    """Render a choice of examples, and a button that makes the page, or the page to take away.
+    """Render a choice of examples and a button to make or download the page.
 
     Args:
         run: that is open.

@@ -50,7 +50,7 @@ def paragraphs(sentences: Iterable[str]) -> str:
 
 
 def overview(run: Run) -> str:
-    """Write Overview: how good the model is, what it is most uncertain about, and what it makes of noise."""
+    """Write Overview: quality, uncertain examples, and noise."""
     score, renderer = run_scores(run)[run.first_score], task_renderer(run)
     legend = f" {renderer.phrases.tile_legend}" if has(run, "labels") else ""
     first = ranking(run, score.name)[:MOST_UNCERTAIN].tolist()
@@ -76,7 +76,6 @@ def _quality(run: Run) -> str:
 
 
 def _draw_passes(run: Run, quality: PassQuality) -> str:
-    """Draw how good each pass is, and the ensemble and the deterministic model among them."""
     lines = {"ensemble": (float(quality.ensembles[-1]), ENSEMBLE)}
     if quality.deterministic is not None:
         lines["deterministic"] = float(quality.deterministic), DETERMINISTIC
@@ -98,7 +97,6 @@ def _distribution(run: Run) -> str:
 
 
 def _noise(run: Run) -> str:
-    """What the model makes of noise, where that was computed before."""
     run = run.whole if isinstance(run, WithheldRun) else run
     if noise_kind(run) is None:
         return ""
@@ -125,7 +123,6 @@ def trust(run: Run, state: PageState) -> str:
 
 
 def _verdict(run: Run, state: PageState) -> tuple[str, str, str]:
-    """Say whether predictions can be trusted, with the diagram or more sentences, and a table of the figures."""
     if not has(run, "labels"):
         return f"{UNKNOWN}.", "", ""
     if run.manifest.labelled < LEAST_LABELLED:
@@ -151,7 +148,6 @@ def _verdict(run: Run, state: PageState) -> tuple[str, str, str]:
 
 
 def _referral(run: Run, state: PageState) -> str:
-    """The examples that go to a person by the target that the state names, and what that leaves."""
     if not (has(run, "labels") and has(run, "bounded loss") and run.manifest.labelled >= LEAST_LABELLED):
         return ""
     referral = find_referral(run, state)
@@ -173,7 +169,7 @@ def story_steps(run: Run) -> list[Step]:
 
 
 def present(run: Run, steps: Sequence[Step]) -> str:
-    """Write steps as slides, and last what the model makes of noise."""
+    """Write steps as slides, noise last."""
     slides = [f"<h2>{sentence(step.headline)}</h2>{paragraphs([step.more])}{_seen(run, step)}" for step in steps]
     written = "".join(f'<div class="slide">{slide}</div>' for slide in [*slides, _noise(run)] if slide)
     buttons = '<button type="button" id="back">Back</button><button type="button" id="next">Next</button>'
@@ -181,7 +177,6 @@ def present(run: Run, steps: Sequence[Step]) -> str:
 
 
 def _seen(run: Run, step: Step) -> str:
-    """What a slide shows: an example with its passes, several examples, or how good each pass is."""
     if step.of_passes and (quality := task_renderer(run).pass_quality(run)):
         return _draw_passes(run, quality)
     if len(step.examples) != 1:
@@ -211,5 +206,4 @@ def rows(lines: Sequence[Sequence[str]]) -> str:
 
 
 def _tiles(examples: Sequence[int], score: str, size: str) -> str:
-    """The place of some tiles, which the page's script fills."""
     return f'<div data-tiles="{json.dumps(list(examples))}" data-score="{escape(score)}" data-size="{size}"></div>'

@@ -17,7 +17,7 @@ PARTS: tuple[Part, ...] = get_args(Part)
 
 
 class WithheldRun(Run):
-    """A run without some of its parts; nothing that follows from it is kept on disk.
+    """A run without some parts; nothing derived is stored.
 
     Attributes:
         whole: the run.
@@ -41,12 +41,12 @@ class WithheldRun(Run):
 
     @property
     def scores_version(self) -> str:
-        """As for `Run`; another where other parts are withheld."""
+        """The version of scores, by withheld parts."""
         return f"{super().scores_version} {self.digest}"
 
     @cached_property
     def columns(self) -> pd.DataFrame | None:
-        """As for `Run`, without what is withheld."""
+        """The columns without withheld ones."""
         columns, content = self.whole.columns, self.whole.manifest.examples.content
         if columns is None:
             return None

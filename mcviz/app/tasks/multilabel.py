@@ -66,7 +66,7 @@ MOST_PINNED = 5  # classes of an example among others
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Measuring each class …")
 def label_trust(run: Run, group: str | None) -> QualityTrust:
-    """Measure what `mcviz trust` prints of a run with labels."""
+    """Measure trust of a run with labels, as `mcviz trust`."""
     with progress_bar("permutations done") as progress:
         return add_slices(measure_quality(run, group=group), progress)
 
@@ -78,7 +78,6 @@ def _terms(run: Run) -> Terms:
 
 @cached_for_run(numbers_key, max_entries=8)
 def _class_eces(run: Run) -> list[float]:
-    """The ECE of each class, NaN where none of its labels is known."""
     return [class_ece(_terms(run), number) for number in range(len(run.class_names))]
 
 
@@ -104,13 +103,11 @@ def _predicted(is_predicted: np.ndarray, names: Sequence[str]) -> list[str]:
 
 
 def _list_predicted(is_predicted: np.ndarray, names: Sequence[str]) -> str:
-    """List the predicted classes, in Markdown."""
     predicted = _predicted(is_predicted, all_as_markdown(names))
     return list_names([f"**{name}**" for name in predicted]) if predicted else "**none of the classes**"
 
 
 def _role(is_predicted: bool, label: int | None) -> tuple[str, str]:
-    """What a class is to an example, and the colour of that."""
     if not is_predicted:
         return ("missed label", WRONG) if label == 1 else ("not known" if label == UNKNOWN else "", NEUTRAL)
     if label == 0:
@@ -127,7 +124,6 @@ def _describe_thresholds(run: Run) -> str:
 def _histograms(
     summary: PassSummary, is_predicted: np.ndarray, names: Sequence[str], labels: np.ndarray | None
 ) -> dict[str, Any]:
-    """A histogram a class, the most doubtful first; of many classes those, and all that are predicted or labels."""
     known = [None] * len(names) if labels is None else labels.tolist()
     order = _doubtful_first(summary).tolist()
     shown = [c for rank, c in enumerate(order) if rank < MOST_SHOWN or is_predicted[c] or known[c] == 1]
@@ -146,10 +142,10 @@ def _histograms(
 class MultilabelStory(Story):
     """The steps of several labels: sure classes, a doubtful one, how often a class is there, the review, and noise."""
 
-    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
+    def steps(self, run: Run, *, live: bool = True) -> list[Callable[[Run], Step]]:
         """Return the steps for a run: without labels none that needs them, and noise only where there is some."""
         labelled = [self.holds, self.review] if has(run, "labels") else []
-        noise = noise_steps(run, "none of the classes is there.", self.noise_prediction)
+        noise = noise_steps(run, "none of the classes is there.", self.noise_prediction) if live else []
         return [self.sure, self.unsure, *labelled, *noise]
 
     def sure(self, run: Run) -> Step:
@@ -161,7 +157,7 @@ class MultilabelStory(Story):
         predicted = _list_predicted(run.task.decide(mean), names)
         draw = side_by_side(lambda: render_example(run, example, EXAMPLE_WIDTH), lambda: render_large(predicted))
         more = f"The model predicts {predicted}: {shares}. How far that can be trusted, it does not say."
-        return Step("A model gives a number for each class.", draw, more)
+        return Step("A model gives a number for each class.", draw, more, (example,))
 
     def unsure(self, run: Run) -> Step:
         """Return the step on the example, and its class, about which the passes are most divided."""
@@ -180,7 +176,7 @@ class MultilabelStory(Story):
             f"{predicted_again(run)}, **{votes[number]:,} of {counted(len(passes), 'pass')}** predict "
             f"**{as_markdown(names[number])}**, with {percent(float(summary.mean[number]))} on average."
         )
-        return Step(f"Predict it again, and the answer {changes}.", draw, more)
+        return Step(f"Predict it again, and the answer {changes}.", draw, more, (example,))
 
     def holds(self, run: Run) -> Step:
         """Return the step on how often the class with the largest ECE is there, by its probability."""
@@ -231,7 +227,6 @@ class MultilabelRenderer(TaskRenderer):
     # The whole run
 
     def _describe_found(self, run: Run) -> str:
-        """Say how many examples have no wrong label, as the end of a sentence."""
         exact = table(run)["exact_match"].dropna()
         return f"; of **{percent(float(exact.mean()))}** of the examples every label" if len(exact) else ""
 
@@ -378,7 +373,7 @@ class MultilabelRenderer(TaskRenderer):
         }
 
     def render_summary(self, context: ExampleContext) -> None:
-        """Render what is predicted, wrong and missed, and the most doubtful class."""
+        """Render predicted, wrong and missed classes, and the most doubtful one."""
         render_explanation("explanation-sentences", {"sentences": self._sentences(context)})
 
     def render_charts(self, context: ExampleContext) -> None:
@@ -396,7 +391,7 @@ class MultilabelRenderer(TaskRenderer):
         render_explanation(f"explanation-{key}", {"histograms": histograms})
 
     def render_pinned(self, context: ExampleContext) -> None:
-        """Render what is predicted, and the most doubtful classes."""
+        """Render predictions and the most doubtful classes."""
         summary, names = summarise(context.predictions), all_as_markdown(class_names(context.run))
         st.markdown(f"It {self.describe_example(context.run, context.row.to_dict())}.")
         rows = [

@@ -141,7 +141,7 @@ class Prediction:
         self.low, self.high = interval.low[0], interval.high[0]
 
     def describe(self) -> str:
-        """Say what the ensemble predicts, in a sentence in Markdown."""
+        """Describe the prediction in Markdown."""
         unit = self.run.manifest.unit
         values = [
             f"**{as_markdown(with_std(*mean_and_std, unit))}**"
@@ -154,7 +154,7 @@ class Prediction:
         return f"The ensemble predicts {', '.join(values[:NAMED_TARGETS])}{more}."
 
     def describe_interval(self, target: int) -> str:
-        """Give the interval of a target, and say whether it holds the label where that is known, in Markdown."""
+        """Describe a target's interval, and whether it holds a known label."""
         run, unit, low, high = self.run, self.run.manifest.unit, self.low[target], self.high[target]
         ends = as_markdown(f"{significant(low)} to {format_with_unit(high, unit)}")
         interval = f"{self.coverage}% interval of the predictive distribution"
@@ -188,7 +188,7 @@ class Prediction:
         )
 
     def sentences(self, target: int) -> list[str]:
-        """Say what is predicted, and of a target the interval and the parts of the uncertainty, in Markdown."""
+        """Describe prediction, interval and parts of uncertainty, in Markdown."""
         uncertainty = self.describe_uncertainty(target).splitlines()
         return [self.describe(), self.describe_interval(target), *uncertainty]
 
@@ -224,7 +224,7 @@ class Prediction:
         }
 
     def render_table(self) -> None:
-        """Render a row a target: mean, standard deviation, interval, and the label where it is known."""
+        """Render a row a target: mean, std, interval, known label."""
         columns = {
             "target": all_as_markdown(target_names(self.run)),
             "prediction": list(map(significant, self.mean)),
@@ -254,7 +254,7 @@ class Prediction:
         chart(figure, key, f"Histogram of {counted(len(self.outputs), 'pass')}. {self.describe()}")
 
     def render_caption(self) -> None:
-        """Render what the histogram shows."""
+        """Render the histogram's caption."""
         curve = " The line is the predictive distribution: the passes with their spread."
         st.caption(
             f"One histogram of {counted(len(self.outputs), 'pass')}. The band is the {self.coverage}% interval of the "
@@ -363,7 +363,6 @@ class RegressionStory(Story):
         )
 
     def _least_sure(self, run: Run, score: str) -> tuple[int, Prediction, int]:
-        """Return the least certain example by a score, its prediction, and the target of the widest std."""
         example = int(ranking(run, score)[0])
         prediction = Prediction(run, run.predictions(example), COVERAGES[0], example)
         return example, prediction, int(prediction.std.argmax())
@@ -378,18 +377,16 @@ def _render_passes(prediction: Prediction, target: int, key: str) -> None:
 
 
 def _number(run: Run, values: np.ndarray, target: int = 0) -> str:
-    """Write the value of a target, of (D,) values."""
     return f"**{as_markdown(format_with_unit(float(values[target]), run.manifest.unit))}**{_of_target(run, target)}"
 
 
 def _of_target(run: Run, target: int) -> str:
-    """Name a target behind a number; "" where nobody named the only one."""
     name = target_names(run)[target]
     return f" for {as_markdown(name)}" if name not in make_target_names(1) else ""
 
 
 class RegressionRenderer(TaskRenderer):
-    """How pages show a regression; K is what a pass predicts of D targets."""
+    """Shows a regression; K numbers of D targets a pass."""
 
     ood_score = DOUBT
     group_column = "absolute_error"
@@ -453,7 +450,7 @@ class RegressionRenderer(TaskRenderer):
     # Lists
 
     def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
-        """Return the predicted numbers, and the true ones where they are known; of many targets the first."""
+        """Return predicted and known true numbers; of many targets the first."""
         predictions, labels = (
             [row[column(run, name, target)] for target in range(len(run.targets))] for name in ("prediction", "label")
         )
@@ -607,7 +604,6 @@ def _prediction(context: ExampleContext) -> Prediction:
 
 
 def _render_convergence(context: ExampleContext) -> None:
-    """Render how the mean changes as passes are added."""
     st.caption("The mean of the first 1, 2, … passes, with two standard errors. A flat line: there are enough passes.")
     prediction, target = _prediction(context), context.state.target
     outputs, label = prediction.outputs[:, target], None if prediction.labels is None else prediction.labels[target]

@@ -83,7 +83,6 @@ def render_table(selection: Selection) -> None:
 
 
 def _show_ticks(key: str, examples: np.ndarray, ticked: tuple[int, ...]) -> None:
-    """Let the browser tick the rows of the examples that are ticked, and no others."""
     rows, selection_state = np.flatnonzero(np.isin(examples, ticked)).tolist(), st.session_state.get(key)
     if selection_state is None or sorted(selection_state["selection"]["rows"]) != rows:
         cells = selection_state["selection"]["cells"] if selection_state else []
@@ -91,7 +90,6 @@ def _show_ticks(key: str, examples: np.ndarray, ticked: tuple[int, ...]) -> None
 
 
 def _apply_selection(key: str, run: Run, examples: np.ndarray) -> None:
-    """Tick the examples whose rows are; or look at the one of the row that was clicked."""
     chosen, ticked = widget_value(key)["selection"], latest_state().ticked
     rows = [int(examples[row]) for row in chosen["rows"]]
     still_ticked = [example for example in ticked if example in rows or example not in examples]
@@ -102,7 +100,6 @@ def _apply_selection(key: str, run: Run, examples: np.ndarray) -> None:
 
 
 def _rows(selection: Selection, small: dict[str, list[Any]]) -> pd.DataFrame:
-    """Return the table's rows of the first examples: ids and the user's own columns beside the scores."""
     run, examples, table = selection.run, selection.examples[:MOST_ROWS], selection.first(MOST_ROWS)
     own, content = list(own_columns(run)), run.manifest.examples.content
     rows: dict[str, Any] = {"example": examples, **small}
@@ -209,7 +206,6 @@ def _describe_worst(class_name: str, accuracy: float) -> str:
 
 
 def _render_table(summary: pd.DataFrame, selection: Selection) -> None:
-    """Render a row a class; of many classes a table that scrolls and sorts, the most missed first."""
     if len(summary) <= NAMED_CLASSES:
         st.table(_format_summary(summary, selection))
         return

@@ -69,7 +69,7 @@ STEPS = (1, 2, 2.5, 5, 10)  # times a power of ten: how wide a bin is, so that i
 
 
 def render_rail(selection: Selection) -> None:
-    """Render the ranking, its distribution, the filters, and what takes them all off, beside the page."""
+    """Render ranking, distribution, filters, and a reset."""
     run, filters = selection.run, selection.filters
     with st.sidebar, st.container(key="rail", gap="small"):
         _render_ranking(run, selection.state)
@@ -90,7 +90,7 @@ def render_rail(selection: Selection) -> None:
 
 
 def render_rail_of_run(selection: Selection) -> None:
-    """Render what a view of the whole run is drawn by, in the place of the filters."""
+    """Render the options of a view of the whole run."""
     run, state = selection.run, selection.state
     with st.sidebar, st.container(key="rail", gap="small"):
         if has(run, "targets"):
@@ -132,7 +132,7 @@ def _render_ranking(run: Run, state: PageState) -> None:
 
 
 def ranking_labels(run: Run) -> dict[tuple[str, str], str]:
-    """Return what each ranking by a score of the run is called, by the score and the order."""
+    """Return names of rankings by score and order."""
     scores = run_scores(run)
     labels: dict[tuple[str, str], str] = {
         (name, order): f"{score.label}, {direction(score, order)} first"
@@ -225,7 +225,7 @@ def _narrow(run: Run, filters: Filters, words: str) -> Filters:
 
 
 def render_filter(run: Run, filters: Filters, name: str) -> None:
-    """Render the control of a filter, which follows from its type, with how many examples each choice leaves.
+    """Render the control of a filter by its type, with counts.
 
     Args:
         run: whose examples are filtered; nothing is rendered where it lacks what the filter needs.
@@ -255,7 +255,7 @@ def render_filter(run: Run, filters: Filters, name: str) -> None:
 
 
 def render_column_filter(run: Run, filters: Filters, name: str) -> None:
-    """Render the control of a column of numbers, of few values, or of texts, with how many examples a value leaves.
+    """Render the control of a column with counts.
 
     Args:
         run: whose examples are filtered.
@@ -294,11 +294,7 @@ def _put(on: ColumnFilter, field: str, **changes: Any) -> Callable[[Filters], Fi
 
 
 def _render_values(run: Run, filters: Filters, name: str, field: str, label: str, choices: Mapping[Any, str]) -> None:
-    """Render a choice of values of a column.
-
-    Streamlit's browser says by its text what is chosen. It gets the texts of now where other filters changed the counts
-    in them, and what it says with those of before is read all the same.
-    """
+    """Render a choice of a column's values; both new and previous texts with counts are understood."""
     on = filters.on_column(name, field)
     left = _count_values(run, filters.with_column(ColumnFilter(name), field), name, field)
     labels = {each: with_count(text, left.get(each, 0)) for each, text in choices.items()}
@@ -332,10 +328,7 @@ def _count_values(run: Run, filters: Filters, name: str, field: str) -> dict[Any
 
 
 def _render_range(column: "pd.Series[Any]", label: str, on: ColumnFilter, field: str) -> None:
-    """Render a slider over the numbers of a column, and both ends as fields; a field that is empty leaves one open.
-
-    The ends of the slider are whole steps, as the browser rounds to them and Streamlit then compares.
-    """
+    """Render a range slider and fields for its ends, empty for open; ends are whole steps, as browsers round."""
     values = column.to_numpy(np.float64, na_value=np.nan)
     values = values[np.isfinite(values)]
     if not len(values) or values.min() == values.max():
@@ -418,7 +411,7 @@ def brush(
     clear: Callable[[], None],
     remove: Callable[[], None] | None = None,
 ) -> None:
-    """Render a histogram: grey for all examples, coloured for those that are left.
+    """Render a histogram: grey for all, coloured for remaining examples.
 
     Args:
         key: of the component.
@@ -460,7 +453,7 @@ def brush(
 
 @dataclass(frozen=True)
 class BrushColumn:
-    """A column of a run's table, cut into bins: of a range of numbers each, or of one value each.
+    """A column cut into bins of a range or a value.
 
     Attributes:
         label: what it is called, as plain text.
@@ -487,7 +480,7 @@ class BrushColumn:
         return filters.with_column(ColumnFilter(self.name), self.field)
 
     def put(self, filters: Filters, first: int, last: int) -> Filters:
-        """Return filters with one from the first to the last of some bins; an end is open where no bin lies beyond."""
+        """Set a filter over a range of bins; an outermost end is open."""
         if self.values:
             all_of_them = (first, last) == (0, len(self.values) - 1)
             on = ColumnFilter(self.name, () if all_of_them else self.values[first : last + 1])
@@ -497,7 +490,7 @@ class BrushColumn:
         return filters.with_column(on, self.field)
 
     def places(self, filters: Filters) -> list[tuple[float, float]]:
-        """Return where the filter on this column lets examples through: from where to where, in bins from 0."""
+        """Return the filter's ends in bins from 0."""
         on = filters.on_column(self.name, self.field)
         if self.values:
             return _stretches(self.values.index(value) for value in on.values if value in self.values)
@@ -508,7 +501,7 @@ class BrushColumn:
 
 
 def render_brushes(selection: Selection) -> None:
-    """Render a histogram of the score of the ranking and of each column that was added."""
+    """Render histograms of the ranking score and of added columns."""
     names = _brushed(selection)
     with st.container(gap="small", key="brushes"):
         for place, name in enumerate(names):
@@ -516,14 +509,14 @@ def render_brushes(selection: Selection) -> None:
 
 
 def more_brushes(selection: Selection) -> dict[str, str]:
-    """Return the labels of the columns whose histogram can be added; none where there is no room for one."""
+    """Return labels of columns that can be added; none if full."""
     names = _brushed(selection)
     offered = brush_labels(selection.run) if len(names) <= BRUSHES else {}
     return {name: label for name, label in offered.items() if name not in names}
 
 
 def render_more_brushes(selection: Selection) -> None:
-    """Render a choice of a column, whose histogram is added."""
+    """Render a choice of a column to add."""
     if more := more_brushes(selection):
         st.selectbox(
             "Add a histogram of",
@@ -545,7 +538,7 @@ def _brushed(selection: Selection) -> list[str]:
 
 
 def brush_labels(run: Run) -> dict[str, str]:
-    """Return the label of each column that can be brushed: scores and numbers, classes, and the user's own."""
+    """Return labels of columns with brushes: scores, classes, own."""
     known = [name for name in CLASSES if has(run, "classes") and (name == "prediction" or has(run, "labels"))]
     numbers = {name: number.label for name, number in run_numbers(run).items()}
     own = {name: one_line(name) for name in grouping_columns(run)}

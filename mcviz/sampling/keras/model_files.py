@@ -142,7 +142,7 @@ _loading = threading.RLock()  # the path of imports is the process's; a class of
 
 
 def check_architecture(config: Any) -> None:
-    """Check an architecture in Keras's notation, and remove the settings of training from it.
+    """Check an architecture and remove its training settings.
 
     Raises:
         UnsuitableModelError: it names an unknown class or function, or has more layers than an ordinary model.
@@ -159,7 +159,7 @@ def check_architecture(config: Any) -> None:
 
 
 def check_name(name: str, pattern: re.Pattern[str] = NAME_OF_LAYER) -> None:
-    """Refuse a name that TensorFlow's graphs do not take: Keras fails on it, and then keeps it in every later name.
+    """Refuse names that TensorFlow rejects: Keras would keep them in later names.
 
     Raises:
         UnsuitableModelError: it has other characters than a graph takes.
@@ -172,7 +172,7 @@ def check_name(name: str, pattern: re.Pattern[str] = NAME_OF_LAYER) -> None:
 
 
 def describe_excess(words: list[str]) -> str | None:
-    """Describe a vocabulary that takes more memory than an ordinary one; None for any other."""
+    """Describe an oversized vocabulary, or return None."""
     longest = max(map(len, words), default=0)
     if len(words) > MOST_WORDS or len(words) * longest > MOST_CHARACTERS:
         return f"a vocabulary of {len(words):,} words of up to {longest:,} characters"
@@ -180,21 +180,21 @@ def describe_excess(words: list[str]) -> str | None:
 
 
 def forbidden(received: str) -> UnsuitableModelError:
-    """Make the error for a part of a file that no ordinary model has."""
+    """Return the error for an unusual part of a file."""
     return UnsuitableModelError(
         f"The file asks for what could run code, read files or is unknown. Received: {received}. {IF_TRUSTED}"
     )
 
 
 def remove_training(config: dict[str, Any]) -> None:
-    """Remove the settings of training, optimizer and loss, from the configuration of a model."""
+    """Remove optimizer and loss from a model's configuration."""
     if config.get("compile_config") is not None:
         config["compile_config"] = None
 
 
 @dataclass
 class _Counts:
-    """The number of layers, and by the id of each shared layer its number of calls."""
+    """Numbers of layers, and of calls by shared layer."""
 
     layers: int = 0
     shared_calls: dict[int, int] = field(default_factory=dict)
@@ -341,10 +341,10 @@ def _is_size(value: Any, most: int) -> bool:
 
 @hold_interrupts()
 def load_model(path: str | os.PathLike[str], *, trust: bool = False) -> keras.Model:
-    """Load a Keras model from a `.keras` file, without running code that comes with it.
+    """Load a Keras model from a `.keras` file without running its code.
 
-    The file may name layers of Keras and classes that your program has registered, as `check_architecture` says. All of
-    it is checked before anything is built, and takes memory in proportion to the file.
+    It may name layers of Keras and classes that your program has registered. All is checked before building, and memory
+    is proportional to the file.
 
     Args:
         path: of the file.
@@ -370,7 +370,7 @@ def load_model(path: str | os.PathLike[str], *, trust: bool = False) -> keras.Mo
 
 
 def open_regular_file(path: str | os.PathLike[str]) -> IO[bytes]:
-    """Open a model's file: no folder, and nothing that could make the reader wait, such as a named pipe.
+    """Open a model's file: no folder and no pipe.
 
     Raises:
         DataNotFoundError: nothing is at `path`.
@@ -432,7 +432,7 @@ def read_model_file(file: IO[bytes], folder: Path) -> tuple[dict[str, Any], Path
 
 
 def write_model_file(model: keras.Model, folder: Path) -> bytes:
-    """Write a model as a `.keras` file without its optimizer, the same bytes each time.
+    """Write a reproducible `.keras` file without optimizer.
 
     Args:
         model: it is left as it was.

@@ -80,11 +80,9 @@ NO_GRAPH = (UntraceableError, AttributeError, NotImplementedError, tf.errors.Ope
 def pick_output(
     model: keras.Model, returned: Any, name: str | None, predicts: Predicts, of_pixels: bool = False
 ) -> tuple[tf.Tensor, str]:
-    """Return the output of a name, or the only one, as (rows, C), and which of several it is, in words.
+    """Return a named or the only output as (rows, C), or `of_pixels` (rows, H, W, C), and its name in words.
 
-    An output `of_pixels` is (rows, H, W, C).
-
-    A mean and its spread in two outputs are concatenated.
+    A mean and spread in two outputs are concatenated.
 
     Raises:
         InvalidInputError: several outputs and no name, or an unknown name.
@@ -106,7 +104,7 @@ def pick_output(
 
 
 def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: Callable[[], np.ndarray]) -> tf.Tensor:
-    """Turn (rows, C) class scores into float32 probabilities, a single score into those of two classes.
+    """Turn (rows, C) scores into float32 probabilities, one score into two classes.
 
     Args:
         output: (rows, C) or (rows, 1).
@@ -128,14 +126,6 @@ def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: C
 def _interpret_rows(
     output: tf.Tensor, settings: ModelSettings, which: str, some_outputs: Callable[[], np.ndarray]
 ) -> tuple[tf.Tensor, OutputMeaning]:
-    """Turn (rows, C) scores or values into the predictions of the task, and say what they are taken for.
-
-    Args:
-        output: of the model.
-        settings: what is said of the model.
-        which: outputs they are, in words.
-        some_outputs: computes (n, C) of them, for when the operation that made them says nothing.
-    """
     columns, outputs = int(output.shape[1]), TASKS[settings.task].outputs
     if outputs == "values":
         values = to_outputs(output, settings.predicts, some_outputs)
@@ -156,21 +146,6 @@ def _interpret_pixels(
     which: str,
     some_outputs: Callable[[], np.ndarray],
 ) -> tuple[tf.Tensor, OutputMeaning]:
-    """Turn scores of classes for each pixel into probabilities, and say what they are taken for.
-
-    Args:
-        output: (rows, h, w, C).
-        shape: of an image that the model takes.
-        from_logits: whether they are logits; None finds out from the operation that made them.
-        which: outputs they are, in words.
-        some_outputs: computes (n, h, w, C) of them, for when that operation says nothing.
-
-    Returns:
-        (rows, H · W · C) float32, of the size of the images, and their meaning.
-
-    Raises:
-        UnsuitableModelError: the model takes no images; or several outputs in 0 to 1 that need not sum to 1.
-    """
     if len(shape) != 3:
         raise UnsuitableModelError(
             f"A model of task='segmentation' takes images, (N, H, W, channels). Received: {shape}."
@@ -196,7 +171,7 @@ def _to_pixel_probabilities(output: tf.Tensor, logits: bool, size: tuple[int, in
 
 
 def to_outputs(output: tf.Tensor, predicts: Predicts, some_outputs: Callable[[], np.ndarray]) -> tf.Tensor:
-    """Turn outputs into (rows, D) float32 values; with a predicted spread (rows, 2 · D): D means, then D variances.
+    """Turn outputs into (rows, D) float32, or (rows, 2 · D): means, then variances.
 
     Args:
         output: (rows, D) or (rows, 2 · D): D means, then D spreads.
@@ -216,7 +191,7 @@ def to_outputs(output: tf.Tensor, predicts: Predicts, some_outputs: Callable[[],
 
 
 def find_activation(output: tf.Tensor, some_scores: Callable[[], np.ndarray]) -> str:
-    """Find the activation of (rows, C) outputs, as `are_logits` takes it, from its operation or from some outputs."""
+    """Return the activation of (rows, C) outputs, for `are_logits`."""
     if not tf.executing_eagerly():
         operation = output.op
         while operation.type in UNCHANGING_OPERATIONS:
@@ -228,7 +203,7 @@ def find_activation(output: tf.Tensor, some_scores: Callable[[], np.ndarray]) ->
 
 
 def find_masked_dense(trace: Trace) -> TracedDense | None:
-    """Find the dense layer that all of a model's randomness goes through first."""
+    """Find the dense layer that all randomness passes first."""
     if len(trace.boundary) != 1 or trace.boundary[0].dtype != tf.float32:
         return None
     dropout = only_consumer(trace, trace.boundary[0])
@@ -268,7 +243,7 @@ class MaskedConvolution:
 
     @property
     def product(self) -> tf.Tensor:
-        """The tensor in the graph that it replaces, (rows, height, width, filters)."""
+        """The replaced tensor of the graph, (rows, height, width, filters)."""
         return self.operation.outputs[0]
 
     def convolve(self, examples: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
@@ -301,7 +276,7 @@ class MaskedConvolution:
 
 
 def find_masked_convolutions(trace: Trace) -> tuple[MaskedConvolution, ...]:
-    """Find the convolutions right behind a dropout of whole channels, whose inputs are the same in every pass."""
+    """Find convolutions behind channel dropout with constant inputs."""
     convolutions = (_find_convolution(trace, request) for request in trace.requests if not request.shared)
     return tuple(convolution for convolution in convolutions if convolution)
 
@@ -346,7 +321,7 @@ def multiply(masks: np.ndarray, scaled: np.ndarray, transposed: bool) -> np.ndar
 
 
 def as_tensor(array: np.ndarray) -> tf.Tensor:
-    """Return an array as a tensor, without a copy if it is aligned; do not change it while the tensor is in use."""
+    """Return an aligned array as a tensor without a copy; do not change it meanwhile."""
     aligned = array.ctypes.data % ALIGNMENT == 0  # TensorFlow ends the process at memory that is not
     if not array.size or not aligned or array.dtype.kind not in "biuf":
         return tf.constant(array)

@@ -42,7 +42,7 @@ _this_thread = threading.local()
 
 
 class RandomSource(Protocol):
-    """The random numbers for the layers of a model. The arguments are those of `keras.random`."""
+    """Random numbers for layers, with the arguments of `keras.random`."""
 
     def dropout(self, inputs: Any, rate: float, noise_shape: Any) -> Any:
         """Drop elements of the inputs."""
@@ -55,7 +55,7 @@ class RandomSource(Protocol):
 
 
 class _RateSource:
-    """A source of random numbers that drops at its own rate, not at that of the layers."""
+    """A source with its own dropout rate."""
 
     def __init__(self, source: RandomSource, rate: float, is_changed: Callable[[keras.Layer], bool]) -> None:
         self._source, self._rate, self._is_changed = source, rate, is_changed
@@ -76,7 +76,7 @@ class _RateSource:
 
 
 class StochasticLayers:
-    """The stochastic layers of a model, which can be switched on for one call.
+    """A model's stochastic layers, which can be on for one call.
 
     Attributes:
         model: the Keras model.
@@ -102,10 +102,7 @@ class StochasticLayers:
         self._kinds = {kind: _rate_attributes(kind) for kind in own_kinds} | STOCHASTIC_LAYERS
 
     def report(self, random_layers: frozenset[keras.Layer] | None = None) -> LayerReport:
-        """Sort the layers by their effect in a call in which `random_layers` get random numbers.
-
-        Without these, every stochastic layer is taken to get some, unless its rate is 0.
-        """
+        """Sort layers by effect when `random_layers` get numbers; by default all with a rate above 0."""
         stochastic: list[StochasticLayer] = []
         without_effect: list[StochasticLayer] = []
         always_random, inactive = [], []
@@ -122,11 +119,10 @@ class StochasticLayers:
 
     @contextmanager
     def switch(self, source: RandomSource, *, on: bool) -> Iterator[None]:
-        """Switch the stochastic layers on or off for calls of the model within the block, with numbers from `source`.
+        """Switch stochastic layers within the block, with numbers from `source`.
 
-        Every other layer without a stochastic layer inside is in inference mode, whatever the model asks of it. Only
-        calls in this thread are changed. Everything is put back at the end, also after an error, and no generator of
-        the model or of Keras moves.
+        Other layers are in inference mode. Only this thread's calls change; all is restored, and no generator of the
+        model or of Keras moves.
         """
         layers = every_layer(self.model)
         if on and self.rate is not None:
@@ -186,7 +182,7 @@ class StochasticLayers:
 
 
 def every_layer(model: keras.Layer) -> list[keras.Layer]:
-    """Return the model's layers to any depth, each once, in order."""
+    """Return all layers at any depth, once and in order."""
     layers_by_id: dict[int, keras.Layer] = {}
     for layer in direct_sublayers(model):
         if id(layer) not in layers_by_id:
@@ -195,7 +191,7 @@ def every_layer(model: keras.Layer) -> list[keras.Layer]:
 
 
 def find_own_kinds(model: keras.Model, names: Iterable[str]) -> tuple[type[keras.Layer], ...]:
-    """Return the classes of the layers of these names that are of no known kind."""
+    """Return classes of named layers of no known kind."""
     named = [layer for layer in every_layer(model) if layer.name in set(names)]
     return tuple(
         {
@@ -207,7 +203,7 @@ def find_own_kinds(model: keras.Model, names: Iterable[str]) -> tuple[type[keras
 
 
 def find_changed_rate(layers: StochasticLayers, used: Mapping[tuple[str, str], float | None]) -> float | None:
-    """Find the rate of some passes that replaced the layers' own; None where they had their own.
+    """Return the rate that replaced the layers' own, or None.
 
     Args:
         layers: at their own rates.
@@ -218,7 +214,7 @@ def find_changed_rate(layers: StochasticLayers, used: Mapping[tuple[str, str], f
 
 
 def layers_in_call() -> tuple[keras.Layer, ...]:
-    """Return the layers that are being called in this thread, the outermost first."""
+    """Return this thread's current layers, the outermost first."""
     return getattr(_this_thread, "in_call", ())
 
 

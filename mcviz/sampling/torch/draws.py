@@ -75,7 +75,7 @@ class Draw:
     layer: StochasticLayer
 
     def place(self, numbers: torch.Tensor) -> torch.Tensor:
-        """Bring (rows, *request.shape) into the shape that is asked for."""
+        """Reshape (rows, *request.shape) as asked."""
         flat = numbers.flatten(0, 1) if self.is_split else numbers
         return flat.movedim(0, self.axis) if self.axis else flat
 
@@ -166,7 +166,7 @@ DISTRIBUTIONS = {
 def supply_numbers(
     model: torch.nn.Module, training: Collection[torch.nn.Module], supply: Supply
 ) -> Iterator[RandomSupplier]:
-    """Let a model draw supplied numbers in this thread, with some of its modules in training mode and no other."""
+    """Supply numbers to a model in this thread, with chosen modules in training mode."""
     names = {module: name for name, module in model.named_modules() if name}
     with _borrowing, unfused_attention(), record_calls() as calls:
         modes = {module: module.training for module in model.modules()}
@@ -183,13 +183,13 @@ def supply_numbers(
 
 
 def supply_nothing(_: int, asked: RandomCall) -> torch.Tensor:
-    """Supply numbers that change nothing, for what draws outside of training, too: dropout then keeps all."""
+    """Supply numbers that change nothing, also outside of training."""
     value = {"bernoulli": 1 - asked.rate, "uniform": 1.0, "normal": 0.0}[asked.distribution]
     return torch.full(asked.shape, value)
 
 
 def supply_rows(draws: Sequence[Draw], numbers: Sequence[torch.Tensor]) -> Supply:
-    """Supply the numbers of each draw, each (rows, *request.shape)."""
+    """Supply numbers of each draw, (rows, *request.shape)."""
 
     def supply(number: int, asked: RandomCall) -> torch.Tensor:
         if number >= len(draws) or draws[number].module is not asked.module:
@@ -212,7 +212,7 @@ def _varying_draws(number: int) -> UnsuitableModelError:
 def find_draws(
     model: torch.nn.Module, run: Callable[[Tensors], Any], call: Call, examples: Tensors
 ) -> tuple[Draw, ...]:
-    """Find what a model draws when the modules that draw, and no others, are in training mode.
+    """Find a model's draws with only drawing modules in training mode.
 
     Args:
         model: the model.
@@ -264,15 +264,14 @@ def find_draws(
 
 
 def find_training(draws: Sequence[Draw]) -> set[torch.nn.Module]:
-    """Return the modules that are in training mode in a pass."""
+    """Return modules in training mode during a pass."""
     return set[torch.nn.Module]().union(*(draw.training for draw in draws))
 
 
 def find_unknown_draws(model: torch.nn.Module, call: Call, examples: Tensors) -> tuple[str, ...]:
-    """Find the modules that draw outside of training, too, where nothing tells which numbers change nothing.
+    """Find modules that draw outside of training with no neutral numbers known.
 
-    A mask that is multiplied with, and noise, can be replaced by their mean. That a uniform number keeps an element, or
-    that True does, is the model's own idea.
+    Masks and noise have means, but a uniform number or True has the model's own meaning.
 
     Args:
         model: the model.
@@ -377,10 +376,10 @@ def _narrow(examples: torch.Tensor) -> torch.Tensor:
 
 @contextmanager
 def borrow(model: torch.nn.Module) -> Iterator[None]:
-    """Have a model in this thread alone, and put the attributes of its modules back at the end.
+    """Borrow a model for this thread, and restore its modules' attributes.
 
-    The entries of dicts and lists among them, too; `keep_state` keeps the numbers in tensors. Only one thread at a time
-    borrows any model: torch has one list of hooks and one tracing for all.
+    Also entries of dicts and lists; `keep_state` restores tensors. Only one thread borrows at a time: torch has one
+    list of hooks and one tracing.
     """
     with _borrowing:
         values = [value for _, value in iterate_attributes(model)]
@@ -401,13 +400,13 @@ def borrow(model: torch.nn.Module) -> Iterator[None]:
 
 
 def find_plain_tensors(model: torch.nn.Module) -> list[torch.Tensor]:
-    """Find the tensors that a model holds as neither weights nor buffers."""
+    """Find tensors that are neither weights nor buffers."""
     held = {id(tensor) for tensor in [*model.parameters(), *model.buffers()]}
     return [value for _, value in iterate_attributes(model) if type(value) in TENSORS and id(value) not in held]
 
 
 def iterate_attributes(model: torch.nn.Module) -> Iterator[tuple[str, Any]]:
-    """Yield what the modules of a model hold, and what dicts, lists and tuples among that hold, each with its name."""
+    """Yield named attributes of modules, also inside dicts, lists and tuples."""
     waiting: list[tuple[str, Any]] = [("", vars(model))]
     seen = set[int]()
     while waiting:
@@ -429,7 +428,7 @@ def iterate_attributes(model: torch.nn.Module) -> Iterator[tuple[str, Any]]:
 
 @contextmanager
 def keep_state(model: torch.nn.Module) -> Iterator[list[str]]:
-    """Put weights, buffers and other tensors back at the end; the list then has the names of those that had changed."""
+    """Restore weights, buffers and tensors; yields a list that names changed ones."""
     places = {
         (module, name): tensor
         for module in model.modules()

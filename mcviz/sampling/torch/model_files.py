@@ -38,7 +38,7 @@ Arguments = dict[str, Any]  # of a `TorchNetwork`
 
 
 def read_arguments(options: ModelOptions, task: TaskOptions, run: Run | None) -> Arguments:
-    """Read the arguments of a network from files and functions, as `Network.load` says."""
+    """Read network arguments from files and functions; see `Network.load`."""
     for name in ("vocabulary", "trust_model"):
         if getattr(options, name):
             raise invalid(name, "left out for a model of PyTorch", getattr(options, name))
@@ -58,7 +58,7 @@ def read_arguments(options: ModelOptions, task: TaskOptions, run: Run | None) ->
 
 
 def arguments_for_run(run: Run, modules: Sequence[str], rate: float | None = None, device: str = AUTO) -> Arguments:
-    """The arguments of a network of a run's own module, as it was for the run.
+    """Return arguments of a run's module.
 
     Args:
         run: that was sampled from it.
@@ -82,7 +82,7 @@ def arguments_for_run(run: Run, modules: Sequence[str], rate: float | None = Non
 
 
 def named_functions(function: str, transform: str | None, modules: Sequence[str] | None = None) -> Arguments:
-    """The arguments that name a module's function and its transform, and the transform itself.
+    """Return arguments that name module and transform functions, with the transform.
 
     Args:
         function: that builds the module.
@@ -124,9 +124,7 @@ def build_module(
 
 
 def write_weights(model: torch.nn.Module, network: Network) -> bytes:
-    """Write the weights of a model as a safetensors file, the same bytes each time.
-
-    Tied weights are written once. The metadata say what builds the module, and what it takes.
+    """Write weights as safetensors, reproducibly, tied ones once; metadata name the builder and inputs.
 
     Raises:
         UnsuitableModelError: safetensors cannot save it.
