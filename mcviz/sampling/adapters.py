@@ -43,8 +43,8 @@ class Adapter(ABC):
 
     Attributes:
         sampler: of the model.
-        preprocessing: how the model takes an example as it is stored.
-        hint_where_accuracy_is_poor: what to ask where a model is no good, after "Are the … prepared as they were in
+        preprocessing: of a stored example for the model.
+        hint_where_accuracy_is_poor: the question if a model is poor, after "Are the … prepared as they were in
             training, ".
     """
 
@@ -63,7 +63,7 @@ class Adapter(ABC):
         Args:
             sampler: of the model.
             examples: of the kind.
-            preprocessing: how the model takes them; found out from the model without it.
+            preprocessing: of the examples; None derives it from the model.
 
         Raises:
             InvalidInputError: they do not fit the model.
@@ -114,10 +114,10 @@ class Adapter(ABC):
         return self.from_stored(inputs)
 
     def read_inputs(self, run: Run, examples: DataSet) -> np.ndarray:
-        """Return examples from elsewhere in displayed form.
+        """Return examples from elsewhere in the displayed form of a run's.
 
         Raises:
-            InvalidInputError: of another form, which cannot be brought into the run's.
+            InvalidInputError: the form cannot be converted into the run's.
         """
         raise NotImplementedError
 
@@ -142,7 +142,7 @@ class ImageAdapter(Adapter):
     uint8 for transforms.
 
     Attributes:
-        scale: which values of stored images stand for black and white.
+        scale: the values of black and white in stored images.
     """
 
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
@@ -191,7 +191,7 @@ class ImageAdapter(Adapter):
         return run.value_scale.to_unit(run.images[examples])
 
     def from_stored(self, images: np.ndarray) -> np.ndarray:
-        """Take (N, height, width, channels) uint8, or float32."""
+        """Convert (N, height, width, channels) uint8, or float32."""
         if self.sampler.network.transform is not None:
             return images if images.dtype == np.uint8 else images.round().clip(0, 255).astype(np.uint8)
         shape = model_shape(self.sampler.input_shape, images.shape)
@@ -207,7 +207,10 @@ class ImageAdapter(Adapter):
         return self.from_stored(images if self.scale is None else self.scale.from_unit(images))
 
     def read_inputs(self, run: Run, examples: DataSet) -> np.ndarray:
-        """Return (N, height, width, channels) float32 in 0..1, like the run's images."""
+        """Return (N, height, width, channels) float32 in 0..1.
+
+        Size and colours are those of the run's images.
+        """
         images, shape = examples.images, run.image_shape
         assert images is not None
         if isinstance(images, Pictures):
@@ -218,17 +221,15 @@ class ImageAdapter(Adapter):
             unit = images / np.float32(255)
         elif low >= 0 and high <= 1:
             unit = images
-        else:  # prepared as the run's own are, or there is no knowing how
+        else:  # prepared like the run's own, or in an unknown way
             unit = run.value_scale.to_unit(images)
         return resize_images(convert_channels(unit, shape[2]), shape[:2])
 
     def describe(self, images: np.ndarray) -> str:
-        """Name size, dtype and range."""
         size = " × ".join(map(str, images.shape[1:]))
         return f"{size}, {images.dtype}, {float(images.min()):g} to {float(images.max()):g}"
 
     def alternatives(self, images: np.ndarray) -> list[tuple[Adapter, str]]:
-        """Return adapters of other scales."""
         if self.sampler.network.transform is not None:
             return []
         whole, now = images.dtype == np.uint8 or float(images.max()) > 1, self.preprocessing.divide_by
@@ -258,7 +259,6 @@ class InputsAdapter(Adapter):
     def for_examples(
         cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
     ) -> tuple[Self, np.ndarray]:
-        """Take arrays without preprocessing."""
         if preprocessing is not None and preprocessing.steps:
             raise invalid("preprocessing", "left out for arrays that the model takes", str(preprocessing))
         assert examples.inputs is not None
@@ -268,8 +268,7 @@ class InputsAdapter(Adapter):
         return examples
 
     def describe(self, inputs: np.ndarray) -> str:
-        """Return only that: the check names inputs of every model."""
-        return "as the model takes them"
+        return "as the model takes them"  # the check names the inputs of every model
 
 
 @dataclass(frozen=True)
@@ -284,7 +283,6 @@ class RowAdapter(Adapter):
     def for_examples(
         cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
     ) -> tuple[Self, np.ndarray]:
-        """Take as many columns as model and preprocessing."""
         assert examples.rows is not None
         rows = examples.rows.to_numpy(np.float32)
         if sampler.takes_texts:
@@ -324,13 +322,12 @@ class RowAdapter(Adapter):
         return examples.rows.to_numpy(np.float32)
 
     def describe(self, rows: np.ndarray) -> str:
-        """Name the number of columns, and the range."""
         return f"{rows.shape[1]:,} columns, {float(rows.min()):g} to {float(rows.max()):g}"
 
 
 @dataclass(frozen=True)
 class TextAdapter(Adapter):
-    """Hands texts to a model, (N,) of dtype object."""
+    """An adapter of texts, (N,) of dtype object."""
 
     preprocessing: Preprocessing = IN_THE_MODEL
 
@@ -340,7 +337,6 @@ class TextAdapter(Adapter):
     def for_examples(
         cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
     ) -> tuple[Self, np.ndarray]:
-        """Take texts for a model of texts, without preprocessing."""
         by_transform = sampler.network.transform is not None
         if not sampler.takes_texts and not by_transform:
             advice = (
@@ -365,12 +361,11 @@ class TextAdapter(Adapter):
         return examples.texts
 
     def describe(self, texts: np.ndarray) -> str:
-        """Name the lengths."""
         lengths = [len(text) for text in texts]
         return f"{min(lengths):,} to {max(lengths):,} characters"
 
 
-# A kind that derives from one of these reaches a model as that does; any other reaches none.
+# A kind that derives from one of these shares its adapter; other kinds have none.
 ADAPTERS: dict[type[Kind], type[Adapter]] = {Image: ImageAdapter, Text: TextAdapter, Row: RowAdapter}
 
 
@@ -380,8 +375,7 @@ def adapter_for_examples(
     """Return the adapter and stored form of a data set; see `Adapter.for_examples`.
 
     Raises:
-        InvalidInputError: they do not fit the model, or there are none; or a transform prepares them, and preprocessing
-            is asked for as well.
+        InvalidInputError: they do not fit the model, or there are none; or preprocessing is given beside a transform.
     """
     prepares = sampler.network.transform is not None
     if prepares and preprocessing is not None and (preprocessing.applied or replace(preprocessing, crop=False).steps):
@@ -399,7 +393,7 @@ def adapter_for_run(sampler: Sampler, run: Run) -> Adapter:
     """Return the adapter of a run's and new examples.
 
     Raises:
-        InvalidInputError: the run does not know what its examples are.
+        InvalidInputError: the run knows only the numbers of its examples.
     """
     return _adapter_of(run).for_run(sampler, run)
 
@@ -408,7 +402,7 @@ def load_stored(run: Run) -> Rows:
     """Return stored examples for `Adapter.from_stored`.
 
     Raises:
-        InvalidInputError: the run does not know what its examples are.
+        InvalidInputError: the run knows only the numbers of its examples.
         McvizError: the run was kept without them.
     """
     return _adapter_of(run).load_stored(run)
@@ -418,7 +412,7 @@ def load_shown(run: Run, examples: np.ndarray) -> np.ndarray:
     """Return displayed examples by number for `Adapter.from_inputs`.
 
     Raises:
-        InvalidInputError: the run does not know what its examples are.
+        InvalidInputError: the run knows only the numbers of its examples.
         McvizError: the run was kept without them.
     """
     return _adapter_of(run).load_shown(run, examples)

@@ -29,13 +29,13 @@ from mcviz.validate import choice, fraction, invalid
 XLA, NO_COMPILER = "xla", "none"
 COMPILERS = XLA, NO_COMPILER
 PASSES_PER_BLOCK, ROWS_PER_BLOCK = 128, 2048
-FACTORED_PASSES, FACTORED_ROWS = 256, 4096  # few large products are faster; passes that nobody asks for are lost
+FACTORED_PASSES, FACTORED_ROWS = 256, 4096  # few large products are faster; unwanted passes are wasted
 MOST_BYTES = 16 << 20  # of the largest array of a block
-DEVICE_ROWS, DEVICE_BYTES = 8192, 256 << 20  # of a block off the processor, which takes many rows to be busy
+DEVICE_ROWS, DEVICE_BYTES = 8192, 256 << 20  # of a block on a device, which many rows keep busy
 SHARED_BLOCK, FEWEST_SHARED = 16, 2  # examples
-SHARED_VALUES = 1 << 20  # predicted numbers of a block of them, of which one image of many pixels has as many
+SHARED_VALUES = 1 << 20  # predicted numbers of a block; an image of many pixels has as many
 InputShape = tuple[int | None, ...]  # of one example; None for any size
-Inputs = Mapping[str, np.ndarray]  # a block of examples by the names of the model's inputs, each (rows, ...) in C order
+Inputs = Mapping[str, np.ndarray]  # a block of examples by input names, each (rows, ...) in C order
 SharedPart = Callable[[Inputs], list[np.ndarray]]
 RandomPart = Callable[[list[np.ndarray], list[np.ndarray]], np.ndarray]
 Deterministic = Callable[[Inputs], np.ndarray]
@@ -59,10 +59,10 @@ class ModelSettings:
         task: "classification" or "regression".
         predicts: the meaning of the output's columns in a regression.
         rate: of the dropout, or None for the layers' own rates.
-        device: that the model computes on, such as "cpu" or "cuda:1"; or "auto".
+        device: of the model, such as "cpu" or "cuda:1"; or "auto".
 
     Raises:
-        InvalidInputError: an option that does not go with the task, or a rate out of range.
+        InvalidInputError: an option does not fit the task, or a rate is out of range.
     """
 
     output: str | None = None
@@ -73,7 +73,6 @@ class ModelSettings:
     device: str = AUTO
 
     def __post_init__(self) -> None:
-        """Check them."""
         outputs = find_task(self.task).outputs
         choice("predicts", self.predicts, PREDICTS)
         if outputs == "values" and self.from_logits is not None:
@@ -91,7 +90,7 @@ class ModelSettings:
 
     @classmethod
     def from_manifest(cls, manifest: Manifest, rate: float | None, device: str = AUTO) -> Self:
-        """Return settings of a run's model, sampled at a rate; "auto" is its device."""
+        """Return the settings of a run's model; "auto" is the run's device."""
         model = manifest.model
         output, from_logits = (model.output, model.from_logits) if model else (None, None)
         device = manifest.origin.device_name if device == AUTO else device
@@ -107,8 +106,8 @@ class OutputMeaning:
 
     Attributes:
         text: in words, such as "10 logits, of which a softmax makes probabilities of classes that exclude each other".
-        guessed: whether the numbers alone say so, and neither the model nor its user.
-        size: height and width of the label maps that they give, in pixels; None where they are no such.
+        guessed: whether only the numbers suggest it, neither the model nor its user.
+        size: height and width of label maps, in pixels; None for other outputs.
     """
 
     text: str = ""
@@ -124,9 +123,9 @@ def choose_outputs(
     Args:
         names: of all outputs, at least one.
         output: the name that the user gives, or None.
-        predicts: what they are in a regression. Two parts are outputs of these names, or two in that order.
+        predicts: their meaning in a regression. Two parts are outputs of these names, or two in that order.
         ordered: whether the model returns them in an order, not only by names.
-        usual: the name of one that needs no naming.
+        usual: the name of the default output.
 
     Raises:
         InvalidInputError: several outputs and no name, or an unknown name.
@@ -151,17 +150,17 @@ def choose_outputs(
 
 
 def name_chosen(chosen: Sequence[str], names: Sequence[str]) -> str:
-    """Name sampled outputs of several, or ""."""
+    """Name the sampled outputs if the model has several, else ""."""
     if len(names) == 1:
         return ""
     return f"{' and '.join(chosen)} of the model's {len(names):,} outputs ({list_names(names)}): "
 
 
 def check_output(shape: tuple[int | None, ...], dtype: str, *, floating: bool, of_pixels: bool = False) -> None:
-    """Check for one row of numbers an example or, `of_pixels`, a pixel.
+    """Refuse an output without one row of numbers an example, or pixel.
 
     Raises:
-        UnsuitableModelError: it has another form.
+        UnsuitableModelError: the output has another form.
     """
     if of_pixels and (len(shape) != 4 or not floating):
         raise UnsuitableModelError(
@@ -185,7 +184,7 @@ def check_same_width(chosen: Sequence[str], widths: Sequence[int | None]) -> Non
     """Refuse a mean and spread of unequal numbers of targets.
 
     Raises:
-        UnsuitableModelError: they have.
+        UnsuitableModelError: the numbers differ.
     """
     if len(set(widths)) > 1:
         received = ", ".join(f"{width} of {name}" for name, width in zip(chosen, widths, strict=True))
@@ -205,8 +204,8 @@ def are_logits(columns: int, activation: str, from_logits: bool | None) -> bool:
 
     Args:
         columns: C.
-        activation: that made them: "softmax", "sigmoid", "none", or "unclear".
-        from_logits: what the user says of it, or None.
+        activation: of the scores: "softmax", "sigmoid", "none", or "unclear".
+        from_logits: the user's statement, or None.
 
     Raises:
         InvalidInputError: `from_logits` for probabilities.
@@ -274,7 +273,10 @@ def describe_classes(columns: int, activation: str, from_logits: bool | None, wh
 
 
 def are_pixel_logits(classes: int, activation: str, from_logits: bool | None) -> bool:
-    """Return whether pixel scores are logits; see `are_logits`."""
+    """Return whether pixel scores are logits; see `are_logits`.
+
+    Scores without an activation are logits, since no regression has pixels.
+    """
     return are_logits(classes, activation, True if activation == "none" and from_logits is None else from_logits)
 
 
@@ -284,11 +286,11 @@ def describe_pixels(
     """Describe scores of classes for each pixel.
 
     Args:
-        classes: that the model returns; one is that of the second of two.
+        classes: of the model's scores; one is the second of two classes.
         logits: whether they are logits.
         size: height and width of an image, and so of the label maps.
-        given: height and width that the model returns, which are resized where they differ.
-        which: outputs they are, in words.
+        given: height and width of the model's scores, which are resized if they differ.
+        which: the outputs, in words.
     """
     kind = "logits" if logits else "probabilities"
     of = f"one {kind.removesuffix('s').replace('probabilitie', 'probability')}, of the second of two classes,"
@@ -332,7 +334,7 @@ def wrap_model_errors(call: str, advice: str = "") -> Iterator[None]:
 
     Args:
         call: of the model by its user, in code.
-        advice: what to do, where the reason is known.
+        advice: a way out, if the reason is known.
     """
     try:
         yield
@@ -373,7 +375,7 @@ class StochasticLayer:
         name: the layer's own name.
         kind: its class, and the argument for layers with several (`LSTM recurrent_dropout`).
         rate: the probability of a dropped element; for `GaussianNoise` the standard deviation of the noise; None for a
-            layer of the user's own without a number as its `rate`.
+            custom layer without a number as its `rate`.
     """
 
     name: str
@@ -389,10 +391,10 @@ class LayerReport:
     """A model's random layers, by their effect on passes.
 
     Attributes:
-        stochastic: the stochastic layers that the passes differ by.
-        always_random: names of the layers of other kinds that take random numbers in any call.
+        stochastic: the stochastic layers that make passes differ.
+        always_random: names of other layers that take random numbers in any call.
         without_effect: stochastic layers that take none: their rate is 0, or the output does not depend on them.
-        inactive: names of the layers whose random generator is not used: mostly augmentation.
+        inactive: names of layers with an unused random generator, mostly augmentation.
         untraced: why each pass computes the whole model, one example at a time; or "".
     """
 
@@ -426,13 +428,15 @@ def explain_always_random(names: Sequence[str]) -> UnsuitableModelError:
 
 @dataclass(frozen=True)
 class MaskedDense:
-    """A dense layer behind a dropout, computed by a `Product`; the shared part returns its input / (1 - rate).
+    """A dense layer behind a dropout, computed by a `Product`.
+
+    At most reshaping is between them. The shared part returns one array: the input of the dropout / (1 - rate).
 
     Attributes:
         request: for the masks of the dropout.
         units: the number of outputs of the layer.
         kernel: () to the layer's present weights, (n, units) float32.
-        multiply: the framework's matrix product, for the product "matmul": (rows, n) float32 masks, or (n, rows) where
+        multiply: the framework's matrix product, for the product "matmul": (rows, n) float32 masks, or (n, rows) if
             the third argument is True, and (n, units) float32, to (rows, units) float32.
     """
 
@@ -446,9 +450,10 @@ class MaskedDense:
 class Plan:
     """The prepared parts of a model: shared by all passes, and random.
 
-    Each part computes a fixed number of rows in aligned blocks: matrix products round differently for other sizes, and
-    an example must give the same bits in any call. Threads call parts concurrently. Parts must not write to their
-    arguments, which are reused memory, and raise `UnsuitableModelError` if the model fails.
+    Each part computes a fixed number of rows, in blocks that start at multiples of their size: matrix products round
+    differently for other sizes, and an example must give the same bits in any call. Threads call parts concurrently.
+    Parts must not write to their arguments, which are reused memory, and raise `UnsuitableModelError` if the model
+    fails.
 
     Attributes:
         passes_per_block: of the random part.
@@ -458,20 +463,20 @@ class Plan:
         shared_bytes: of the shared part's arrays for one example.
         width: the numbers of a prediction: C probabilities, or D values and perhaps D variances.
         random_requests: for the random numbers that the model takes.
-        shared_part: S examples, each input (S, ...), to the arrays that are the same in every pass, each (S, ...).
+        shared_part: S examples, each input (S, ...), to the arrays that all passes share, each (S, ...).
         random_part: these arrays for a block of examples, and the numbers of every request for its examples × passes
             rows (all passes of one example, then of the next), to (rows, width) float32. With `masked_dense`, the
-            product of that layer for all rows replaces the arrays, and the dropout in front of it gets no numbers. Rows
-            that are not wanted then hold any numbers, NaN too, which must not reach other rows.
-        deterministic: S examples, each input (S, ...), to (S, width) float32, dropout off; None where the randomness of
+            product of that layer for all rows replaces the arrays, and the dropout in front of it gets no numbers.
+            Unwanted rows then hold any numbers, NaN too, which must not reach other rows.
+        deterministic: S examples, each input (S, ...), to (S, width) float32, dropout off; None if the randomness of
             the layers in `layers.always_random` cannot be switched off.
-        layers: which layers are random in the passes.
-        meaning: what the outputs are taken for.
+        layers: the layers that are random in the passes.
+        meaning: the interpretation of the outputs.
         masked_dense: the dense layer that is computed apart, factored, or None.
-        masked_arrays: by the number of a request, the number of the shared array that its mask is applied to element
-            by element. Under masks per example, an element that is 0 is masked without a random number.
-        packs_numbers: whether the random part takes the random numbers in little memory, to be sent to a device: each
-            (rows, *request.shape), or (passes, *request.shape) where all examples share them; and of bools one bit an
+        masked_arrays: by the number of a request, the number of the shared array that its mask multiplies element by
+            element. Under masks per example, an element that is 0 is masked without a random number.
+        packs_numbers: whether the random part takes packed random numbers, to be sent to a device: each
+            (rows, *request.shape), or (passes, *request.shape) if all examples share them; and of bools one bit an
             element, (rows, bytes) uint8, the highest bit first.
         masked_convolutions: whether some convolutions can be computed from their channels.
         compiler: of the random part, "xla" or "none".
@@ -505,7 +510,9 @@ class Plan:
 
 
 def choose_block(row_bytes: int, *, factored: bool) -> tuple[int, int]:
-    """Choose passes and examples of a block, powers of two, at least two rows.
+    """Choose passes and examples of a block, powers of two.
+
+    At least two rows tell a batch from a single example.
 
     Args:
         row_bytes: of the largest array that a row takes in the random part.
@@ -519,7 +526,7 @@ def choose_block(row_bytes: int, *, factored: bool) -> tuple[int, int]:
 
 
 def choose_device_examples(passes: int, row_bytes: int) -> int:
-    """Choose the examples of a block on a device, a power of two.
+    """Choose enough examples to keep a device busy, a power of two.
 
     Args:
         passes: of a block.
@@ -530,7 +537,7 @@ def choose_device_examples(passes: int, row_bytes: int) -> int:
 
 
 def explain_missing_device(wanted: str, reason: str) -> InvalidInputError:
-    """Return the error of a missing device, given the reason."""
+    """Return the error of a missing device; `reason` has no full stop."""
     return invalid(
         "device",
         "one that this machine has and the framework sees",
@@ -540,7 +547,7 @@ def explain_missing_device(wanted: str, reason: str) -> InvalidInputError:
 
 
 def choose_shared_block(width: int) -> int:
-    """Choose examples of a shared block, a power of two, by their size.
+    """Choose examples of a shared block, a power of two, by their width.
 
     Args:
         width: K, the numbers of a prediction.
@@ -554,16 +561,16 @@ class Network(ABC):
 
     Attributes:
         backend: the name of the framework in a run's manifest.
-        function: what builds the model, `package.module:function`, where that is not in its file; or "".
-        transform_name: what makes its input of an example, `package.module:function`; or "".
+        function: `package.module:function` that builds the model, if its file does not; or "".
+        transform_name: `package.module:function` that makes its input of an example; or "".
         model: the framework's own object, left as it was.
         name: of the model.
-        settings: what its user says of it.
-        device: the kind of device that it computes on: "cpu", "cuda", "mps".
+        settings: from its user.
+        device: its kind of device: "cpu", "cuda", "mps".
         input_shape: of one example, None for any size; None altogether if the model does not say.
         input_dtype: of the examples, "string" for texts; None if the model does not say.
         takes_texts: whether examples are texts.
-        transform: makes what the model takes of an example: a PIL image, a text, or a row (D,) float32; or None.
+        transform: makes the model's input of an example: a PIL image, a text, or a row (D,) float32; or None.
     """
 
     backend: Backend
@@ -584,9 +591,9 @@ class Network(ABC):
         """Load a model from its file, by options or as a run used it.
 
         Raises:
-            DataNotFoundError: there is no such file.
-            InvalidInputError: an option that does not fit the model.
-            UnsuitableModelError: a model that cannot be loaded or sampled.
+            DataNotFoundError: the file does not exist.
+            InvalidInputError: an option does not fit the model.
+            UnsuitableModelError: the model cannot be loaded or sampled.
         """
 
     @classmethod
@@ -594,8 +601,10 @@ class Network(ABC):
     def for_run(cls, model: Any, run: Run) -> Self:
         """Return a run's model as the run used it.
 
+        That is its output, task, rate and custom stochastic layers.
+
         Raises:
-            UnsuitableModelError: another model, which cannot be sampled.
+            UnsuitableModelError: the model is another one, which cannot be sampled.
         """
 
     @classmethod
@@ -610,7 +619,7 @@ class Network(ABC):
 
     @property
     def scaling_layer(self) -> str | None:
-        """The first layer that scales or embeds 0 to 255, or None."""
+        """The name of a first layer that scales or embeds, or None."""
         return None
 
     @property
@@ -619,14 +628,14 @@ class Network(ABC):
         return self.device != CPU
 
     def describe_device(self) -> str:
-        """Name the device, and why it is that one."""
+        """Name the device, and the reason for it."""
         return self.device
 
     def on_device(self, device: str) -> Self:
         """Return the network on a named device.
 
         Raises:
-            InvalidInputError: there is no such device.
+            InvalidInputError: the device does not exist.
         """
         if device == self.device:
             return self
@@ -634,7 +643,7 @@ class Network(ABC):
 
     @abstractmethod
     def report_layers(self) -> LayerReport:
-        """Report random layers before examples: rates above 0 count."""
+        """Report the random layers before any examples: all with rates above 0."""
 
     @property
     @abstractmethod
@@ -646,13 +655,13 @@ class Network(ABC):
         """Check examples and bring them into the model's form.
 
         Args:
-            examples: as `Sampler.sample` takes them.
+            examples: as for `Sampler.sample`.
 
         Returns:
-            N examples by the names of the model's inputs, each (N, ...), in memory or read where they are indexed.
+            N examples by the names of the model's inputs, each (N, ...), in memory or read when indexed.
 
         Raises:
-            InvalidInputError: examples that do not fit the model.
+            InvalidInputError: examples do not fit the model.
         """
 
     @abstractmethod
@@ -667,8 +676,8 @@ class Network(ABC):
         Raises:
             InvalidInputError: `output` names none of the outputs.
             NoRandomnessReachesOutputError: no random number reaches the output.
-            UnsuitableModelError: no output of that task, randomness that cannot be supplied, a model that fails, or one
-                that cannot be compiled.
+            UnsuitableModelError: no output fits the task, randomness cannot be supplied, the model fails, or it
+                cannot be compiled.
         """
 
     @property
@@ -678,7 +687,7 @@ class Network(ABC):
 
     @abstractmethod
     def compute_digest(self) -> str:
-        """Return the SHA-256 of architecture and weights, in memory or loaded."""
+        """Return the SHA-256 of architecture and weights, the same in memory and loaded."""
 
     @abstractmethod
     def save(self) -> bytes:
@@ -693,28 +702,30 @@ class Network(ABC):
         """Compute the inputs of the last layer, dropout off.
 
         Args:
-            examples: (N, ...) as the model takes them, or N texts.
+            examples: (N, ...) model inputs, or N texts.
 
         Returns:
             (N, D) float32.
 
         Raises:
-            UnsuitableModelError: a model without such a layer.
+            UnsuitableModelError: the model has no such layer.
         """
 
     @abstractmethod
     def compute_gradient_sign(self, examples: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """Return signs of changes that lower a class's probability (fast gradient sign, Goodfellow et al. 2015).
+        """Return the signs of changes that lower a class's probability, dropout off.
+
+        This is the fast gradient sign method (Goodfellow et al. 2015).
 
         Args:
-            examples: (N, ...) float32 as the model takes them.
-            labels: (N,) the classes to move away from; the model's predictions without it.
+            examples: (N, ...) float32 model inputs.
+            labels: (N,) the classes to move away from; None takes the model's predictions.
 
         Returns:
             (N, ...) float32 of -1, 0 and 1.
 
         Raises:
-            UnsuitableModelError: a model without a gradient by its input, such as one that takes whole numbers.
+            UnsuitableModelError: the model has no gradient by its input, such as one of whole numbers.
         """
 
 
@@ -724,8 +735,8 @@ class ModelSpec:
 
     Attributes:
         options: of the model, with paths that mean the same to every process.
-        task: what it predicts.
-        run: of the run whose own model it is, which is then sampled as it was for that run; or None.
+        task: of the model.
+        run: the path of the run that owns the model, which is then sampled as for that run; or None.
     """
 
     options: ModelOptions

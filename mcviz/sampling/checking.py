@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     import torch
 
 
-EXAMPLES = 512  # that the model is tried on
+EXAMPLES = 512  # tried
 UNCONFIRMED = (
     "Neither the model nor labels confirm that. If it is so, say from_logits, on the command line --from-logits; "
     "several labels an example are not supported yet."
 )
-EXAMPLES_OF_PIXELS = 16  # the same, of a model that predicts a class for every pixel
-PASSES_TIMED, MOST_VALUES = 64, 1 << 24  # passes that are timed together, and the numbers that they may hold
+EXAMPLES_OF_PIXELS = 16  # tried, with classes of pixels
+PASSES_TIMED, MOST_VALUES = 64, 1 << 24  # passes timed together, and the most numbers in them
 SECONDS = 2.0  # to measure the time of passes
 
 
@@ -46,17 +46,17 @@ class Check:
     Attributes:
         examples: their count, N.
         kind: of the examples: "images", "texts", "rows", or "arrays" that are not shown.
-        description: the form of the examples that the model was tried on, in a few words.
-        inputs: the names, shapes and dtypes of what reaches the model of one example.
+        description: the form of the tried examples, in a few words.
+        inputs: the names, shapes and dtypes of the model's inputs for one example.
         outputs: the names of the outputs, by "classes" or "targets".
-        meaning: what the model's outputs are taken for.
+        meaning: the interpretation of the model's outputs.
         layers: a sentence on the stochastic layers.
-        preprocessing: how the model takes the examples.
-        tried: the number of examples that the model was tried on.
+        preprocessing: of the examples for the model.
+        tried: the number of tried examples.
         quality: accuracy or RMSE of the deterministic model on them, or None without labels or such a model.
         quality_text: the same; "" without such a model.
-        labels: what masks hold, as `StoredLabels.summary`; "" of other labels.
-        advice: a sentence on what may be wrong, or "".
+        labels: the contents of masks, as `StoredLabels.summary`; "" for other labels.
+        advice: a sentence on a possible mistake, or "".
         seconds_per_pass: over all N examples.
         bytes_per_pass: of stored predictions.
     """
@@ -114,16 +114,16 @@ def check_model(
 
     Args:
         model: a classifier of Keras or PyTorch with dropout, or a `Sampler` of one or of a regression.
-        data: as `sample_run` takes it.
+        data: as for `sample_run`.
         masks: `per_pass` or `per_example`.
-        preprocessing: how the model takes the examples; derived from the model without it.
-        target_scaler: as `sample_run` takes it.
-        background: as `sample_run` takes it.
-        ignore: as `sample_run` takes it.
+        preprocessing: of the examples for the model; None derives it from the model.
+        target_scaler: as for `sample_run`.
+        background: as for `sample_run`.
+        ignore: as for `sample_run`.
 
     Raises:
         InvalidInputError: the data do not fit the model.
-        UnsuitableModelError: a model whose passes would not differ, or that does not predict such labels.
+        UnsuitableModelError: passes of the model would not differ, or it does not predict such labels.
     """
     sampler = as_sampler(model).with_target_scaler(target_scaler)
     examples = as_data_set(data, sampler.task)
@@ -165,12 +165,11 @@ class Trial:
 
     Attributes:
         adapter: of examples to the model.
-        examples: (n, …) those that were tried: all, or so many at random.
+        examples: (n, …) the tried ones: all, or a random part.
         labels: of all examples as a run holds them, with a report on them.
         width: the numbers of a prediction.
         quality: accuracy or RMSE on these examples, or None without labels or a deterministic model.
-        advice: a sentence where the examples may not be as the model takes them, or its outputs not as they are taken;
-            or "".
+        advice: a sentence if examples may be prepared wrongly, or outputs interpreted wrongly; or "".
     """
 
     adapter: Adapter
@@ -189,18 +188,18 @@ def fit_labels(
     background: int | None,
     ignore: Ignore,
 ) -> tuple[LabelMaps | None, StoredLabels]:
-    """Bring labels into a run's form; fit masks like images.
+    """Bring labels into a run's form, and masks to the images' size.
 
     Args:
         adapter: of the data set to the model, which has seen an example.
         content: the examples as a run stores them.
         examples: the data set.
         names: of the classes.
-        background: as `sample_run` takes it.
-        ignore: as `sample_run` takes it.
+        background: as for `sample_run`.
+        ignore: as for `sample_run`.
 
     Returns:
-        The form of the label maps, None where there are none; and the labels.
+        The form of the label maps, None without any; and the labels.
 
     Raises:
         InvalidInputError: they do not fit the model or the examples.
@@ -248,7 +247,7 @@ def try_model(
         guess = f"The outputs are taken for {meaning.text}. {UNCONFIRMED}" if meaning.guessed else ""
         return Trial(adapter, some, stored, width, None, f"{guess} {adapter.doubts(some)}".strip())
     quality = task.compute_quality(predictions, labels[places], label_maps=label_maps)
-    if np.isnan(quality):  # of images of which every pixel is ignored
+    if np.isnan(quality):  # every pixel is ignored
         return Trial(adapter, some, stored, width, None, stored.advice)
     plural = find_kind(examples).plural
     which = f"{_say_which(len(some), len(offered))} {'labelled ' if len(offered) < count else ''}{plural}"
@@ -288,7 +287,7 @@ def _advise(
 
 def _measure_costs(sampler: Sampler, examples: np.ndarray, masks: Masks) -> tuple[float, float]:
     examples = examples[: max(1, MOST_VALUES // (2 * sampler.width))]
-    sampler.sample(examples, passes=2, masks=masks)  # preparations are not counted
+    sampler.sample(examples, passes=2, masks=masks)  # leave out preparations
     at_once = max(2, min(PASSES_TIMED, MOST_VALUES // (len(examples) * sampler.width)))
     passes, started = 0, time.perf_counter()
     predictions = np.empty(0)
@@ -310,11 +309,11 @@ def sweep_calibration(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[dict[str, Terms]]:
-    """Compute calibration terms of all predictors along a distortion.
+    """Compute calibration terms of three ways to predict, along a distortion.
 
     Args:
         sampler: of a classifier.
-        distort: takes an amount and returns the same N examples, distorted by it, as the model takes them.
+        distort: from an amount to the same N examples, distorted by it, as model inputs.
         amounts: of the steps.
         labels: (N,) integers.
         passes: T, 2 or more; every step has the same masks.
@@ -327,7 +326,7 @@ def sweep_calibration(
         `measures.calibration.calibration`.
 
     Raises:
-        McvizError: examples or passes that the sampler refuses.
+        McvizError: the sampler refuses examples or passes.
     """
     steps: list[dict[str, Terms]] = []
     per_step = passes * len(labels)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 PASSES_COMPARED = 2
 _computing, _writing = threading.Lock(), threading.Lock()
-_ended: set[str] = set()  # executions that are over
+_ended: set[str] = set()  # finished executions
 _samplers: dict[tuple[ModelSpec, str, str | None, str | None], Sampler] = {}  # the last one
 
 LOCAL = re.compile(r"local:(\d{1,4})")
@@ -50,7 +50,7 @@ SECONDS_TO_END = 10
 SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_OF_WAITING = 0.05
 SECONDS_TO_FETCH = 30
-AHEAD = 2  # shards that a worker has at a time, so that it need not wait for the next one
+AHEAD = 2  # shards of a worker at a time, so that it does not wait for the next
 MOST_SUBMISSIONS = 3  # of one shard, each lost with all its workers
 
 
@@ -63,15 +63,15 @@ class ShardOrder:
     """A shard to be made.
 
     Attributes:
-        execution: the name of the execution that it is for, which may end.
+        execution: the name of its execution, which may end.
         address: of the run's folder.
         name: of the run's partial manifest.
         manifest: of the run, with the files to read.
-        old: of the run of fewer passes that grows, with the files to read; or None.
-        model: from which the worker loads it.
+        old: the manifest of the run of fewer passes that grows, with the files to read; or None.
+        model: for the worker to load.
         shard: its number.
         examples: of the shard; images in files or in a run are read here.
-        is_stored: whether its passes are stored already, and are only to be summed up.
+        is_stored: whether its passes are stored already, and need only sums.
     """
 
     execution: str
@@ -90,8 +90,8 @@ class WorkerReport:
     """A worker's report on whether it can take part.
 
     Attributes:
-        refusal: why not, as the end of a sentence that begins with the worker's name; or empty.
-        bits: a SHA-256 of a few predictions, which differs where processors round otherwise.
+        refusal: the reason against it, as the end of a sentence that begins with the worker's name; or empty.
+        bits: a SHA-256 of a few predictions, which differs between processors of other rounding.
     """
 
     refusal: str
@@ -227,7 +227,7 @@ def _limit_threads(options: ModelOptions) -> None:
 
 @contextmanager
 def connect(scheduler: str) -> Iterator["Client"]:
-    """Connect to a Dask cluster; `local:N` starts N processes meanwhile.
+    """Connect to a Dask cluster; `local:N` starts N processes for the block.
 
     Args:
         scheduler: its address, such as `tcp://10.0.0.1:8786`; or `local:` and a number of processes.
@@ -274,14 +274,14 @@ def connect(scheduler: str) -> Iterator["Client"]:
 
 @dataclass(frozen=True)
 class DaskExecutor:
-    """Shards by workers of a cluster; see `ShardExecutor`.
+    """An executor of shards on a cluster's workers; see `ShardExecutor`.
 
     Attributes:
         client: of the cluster.
-        model: from which every worker loads it.
-        examples: of the run. They are sent with their shard, but for images in files or in a run, which a worker reads
+        model: for every worker to load.
+        examples: of the run. They are sent with their shard, except images in files or in a run, which a worker reads
             itself.
-        versions: of the libraries of this machine, by name; a worker's should be the same, but for Python.
+        versions: of the libraries of this machine, by name; a worker's should be the same, except Python's.
     """
 
     client: "Client"
@@ -344,8 +344,7 @@ class _Execution:
                     self.waiting.appendleft(task.shard)
 
     def end(self) -> None:
-        """Keep all workers from writing."""
-        with suppress(Exception):  # of a scheduler that is gone
+        with suppress(Exception):  # from a lost scheduler
             self.client.cancel(list(self.tasks))
         if self.client.status == "running":
             ending = threading.Thread(target=self._end_on_workers, daemon=True)
@@ -353,7 +352,7 @@ class _Execution:
             ending.join(SECONDS_TO_END)  # a worker that hangs finds out by itself before it writes
 
     def _end_on_workers(self) -> None:
-        with suppress(Exception):  # of workers that are gone
+        with suppress(Exception):  # from lost workers
             self.client.run(end_execution, self.name, workers=list(self.known), on_error="ignore")
 
     def _check_first_workers(self) -> None:
@@ -446,7 +445,7 @@ class _Execution:
 
     def _submit(self, task: _Task, function: Callable[..., Any], *arguments: Any) -> None:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a large shard, which is meant
+            warnings.simplefilter("ignore")  # about a large shard, which is intended
             future = self.client.submit(function, *arguments, workers=list(task.workers), pure=False)
         self.tasks[future] = task
         self.completed.add(future)

@@ -1,4 +1,4 @@
-"""The engine: cut one call of a sampler into pieces for threads.
+"""The engine: one call of a sampler, cut into pieces for threads.
 
 Blocks have one size, padded at the end: matrix products round differently for other sizes, and an example must give the
 same bits in any company.
@@ -36,16 +36,16 @@ from mcviz.sampling.masks import (
 MOST_SHARED_EXAMPLES = 64
 MOST_SHARED_BYTES = 64 << 20
 FACTORED_BLOCKS = 2
-MANY = 1 << 31  # random bools, for which numba saves as much time as importing it takes
+MANY = 1 << 31  # random bools; with as many, numba saves the time of its import
 
-_thread_limit: int | None = None  # of a process that should not use all cores
+_thread_limit: int | None = None  # if the process should not use all cores
 
 
 @cache
 def subset_sums_error() -> str:
     """Return why sums of subsets are unavailable, or ""."""
     try:
-        import_module("mcviz.sampling.machine_code")  # which imports all that they need
+        import_module("mcviz.sampling.machine_code")  # with all its imports
     except (ImportError, OSError) as error:
         return str(error)
     return ""
@@ -60,10 +60,10 @@ class SamplerCall:
         examples: by the names of the model's inputs, each (N, ...).
         result: (T, N, width) float32, to be filled.
         seed: of the random numbers.
-        per_example: whether each example has masks of its own.
+        per_example: whether each example has its own masks.
         first_pass: the number of the first pass.
         first_example: the number of the first example.
-        product: how `plan.masked_dense` is computed.
+        product: of `plan.masked_dense`.
     """
 
     plan: Plan
@@ -117,7 +117,7 @@ class SamplerCall:
         unit = max(plan.examples_per_block, plan.shared_examples_per_block)
         affordable = min(MOST_SHARED_EXAMPLES, MOST_SHARED_BYTES // max(1, plan.shared_bytes))
         step = unit * max(1, affordable // unit)
-        pass_numbers = lru_cache(FACTORED_BLOCKS)(self._draw_pass_numbers)  # up to that many serve all examples
+        pass_numbers = lru_cache(FACTORED_BLOCKS)(self._draw_pass_numbers)  # as many serve all examples
         for start in range(self.first_example // unit * unit, self._end, step):
             stop = min(self._end, start + step)
             shared = self._compute_shared_part(start, -(-stop // unit) * unit, pool)
@@ -164,7 +164,10 @@ class SamplerCall:
         pass_numbers: dict[int, np.ndarray],
         shared: list[np.ndarray],
     ) -> np.ndarray:
-        """Draw (examples × passes, *request.shape) in thread memory unless shared, zero if unwanted."""
+        """Draw (examples × passes, *request.shape), zero if unwanted.
+
+        The numbers are in thread memory, unless examples share them.
+        """
         if request.number in pass_numbers:
             return pass_numbers[request.number]
         plan, examples = self.plan, self.plan.examples_per_block
@@ -199,7 +202,7 @@ class SamplerCall:
         )
 
     def _draw_pass_numbers(self, block: int) -> dict[int, np.ndarray]:
-        """Draw a block's shared random numbers by request.
+        """Draw the numbers of a block that examples share, by request.
 
         They are (examples × passes, *request.shape), or in the product's form, or packed once for all examples.
         """
@@ -229,7 +232,10 @@ class SamplerCall:
         pass_numbers: list[dict[int, np.ndarray]],
         activations: np.ndarray,
     ) -> np.ndarray:
-        """Compute the masked dense layer, (blocks, examples × passes, units); unwanted ones are arbitrary."""
+        """Compute the masked dense layer, (blocks, examples × passes, units).
+
+        Unwanted rows are arbitrary.
+        """
         plan = self.plan
         assert plan.masked_dense is not None
         request = plan.masked_dense.request
@@ -301,14 +307,14 @@ class SamplerCall:
 
 
 def iterate_blocks(examples: Mapping[str, Rows], size: int) -> Iterator[tuple[slice, Inputs]]:
-    """Yield blocks: the slice of examples, and padded inputs (size, ...)."""
+    """Yield the slice of examples of a block, and padded inputs (size, ...)."""
     count = count_examples(examples)
     for start in range(0, count, size):
         yield slice(start, min(start + size, count)), _pad_block(examples, start, size)
 
 
 def check_finite(predictions: np.ndarray, first: int) -> None:
-    """Refuse nonfinite predictions, (n, ...), numbered from the first."""
+    """Refuse predictions, (n, ...), that are not finite; `first` is their number."""
     if not np.isfinite(predictions).all():
         raise UnsuitableModelError(
             "The model returned numbers that are not finite. "
@@ -318,7 +324,7 @@ def check_finite(predictions: np.ndarray, first: int) -> None:
 
 
 def count_examples(examples: Mapping[str, Rows]) -> int:
-    """Return N, of inputs that are each (N, ...)."""
+    """Return N, of inputs (N, ...)."""
     return next(iter(examples.values())).shape[0]
 
 
@@ -342,7 +348,7 @@ def _pad_block(examples: Mapping[str, Rows], start: int, size: int) -> Inputs:
 
 def _pad_rows(rows: Rows, start: int, size: int) -> np.ndarray:
     if 0 <= start <= rows.shape[0] - size:
-        return np.ascontiguousarray(rows[start : start + size])  # products round differently for other orders, too
+        return np.ascontiguousarray(rows[start : start + size])  # products also round differently for other orders
     block = np.zeros((size, *rows.shape[1:]), rows.dtype)
     given = rows[max(start, 0) : start + size]
     block[max(-start, 0) :][: len(given)] = given

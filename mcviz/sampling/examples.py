@@ -27,14 +27,14 @@ def prepare_examples(given: Any, network: Network) -> np.ndarray:
     """Bring examples into the form that a model takes.
 
     Args:
-        given: as `as_examples` takes them.
+        given: as for `as_examples`.
         network: the model, of one input.
 
     Returns:
-        (N, ...) in the model's dtype; whole numbers of 0 to 255 that are images in the model's scale.
+        (N, ...) in the model's dtype; images of whole numbers in 0 to 255 are scaled for the model.
 
     Raises:
-        InvalidInputError: they are no numbers, not finite, or of another shape than the model takes.
+        InvalidInputError: they are no numbers, not finite, or do not have the model's shape.
     """
     shape, dtype = network.input_shape, network.input_dtype
     array = _to_one_array(as_examples(given), shape)
@@ -59,7 +59,7 @@ def prepare_texts(given: Any) -> np.ndarray:
     """Bring texts into one form.
 
     Args:
-        given: N texts: a list or an array, (N,) or (N, 1), alone or in a pair with labels; or a data set of texts.
+        given: N texts, as a list or an array, (N,) or (N, 1), alone or in a pair with labels; or a data set of texts.
 
     Returns:
         (N,) of dtype object, each a str.
@@ -76,7 +76,7 @@ def prepare_texts(given: Any) -> np.ndarray:
         raise invalid("examples", wanted, f"{given!r:.100}", advice)
     try:
         texts = np.array(given, dtype=object)
-    except Exception as error:  # each framework raises its own, as lists of many lengths do
+    except Exception as error:  # frameworks raise their own errors, and so do lists of unequal lengths
         raise invalid("examples", wanted, type(given).__name__, advice) from error
     if texts.ndim == 2 and texts.shape[1] == 1:
         texts = texts[:, 0]
@@ -86,7 +86,7 @@ def prepare_texts(given: Any) -> np.ndarray:
         if not isinstance(text, str):
             advice = "Give a str for each example, an empty one where a text is missing."
             raise invalid("examples", wanted, f"{text!r:.100} at position {number}", advice)
-    return np.array([str(text) for text in texts], dtype=object)  # as numpy's own str is one
+    return np.array([str(text) for text in texts], dtype=object)  # numpy's str is a subclass
 
 
 def resize_to_model(
@@ -96,11 +96,11 @@ def resize_to_model(
 
     Args:
         examples: the data set.
-        shape: of one example as the model takes it, None for any size; or None where the model does not say.
+        shape: of one example of the model, None for any size; or None if the model does not say.
         crop: whether pictures are cut to the model's proportions, not stretched.
 
     Raises:
-        InvalidInputError: the examples are no images; pictures differ in size, and the model takes any.
+        InvalidInputError: the examples are no images, or pictures differ in size for a model of any size.
     """
     images = examples.images
     if images is None:
@@ -119,11 +119,13 @@ def resize_to_model(
 
 
 def resize_for_transform(examples: DataSet, crop: bool = False) -> np.ndarray | Pictures | LazyRows:
-    """Return images for a transform: pictures get their most frequent size, of at most 512 pixels a side.
+    """Return the images as a transform gets them and a run stores them.
+
+    Pictures from files get their most frequent size, at most 512 pixels a side.
 
     Args:
         examples: the data set.
-        crop: whether pictures of other proportions are cut to these, not stretched.
+        crop: whether pictures of other proportions are cut, not stretched.
     """
     images = examples.images
     assert images is not None
@@ -136,7 +138,7 @@ def model_shape(wanted: InputShape | None, shape: tuple[int, ...]) -> tuple[int,
     """Return the model's shape for images (N, height, width, channels).
 
     Raises:
-        InvalidInputError: it takes images of another size.
+        InvalidInputError: the model takes images of another size.
     """
     if wanted is None or fits_shape(shape[1:], wanted):
         return shape
@@ -170,15 +172,15 @@ def describe_inputs(inputs: Mapping[str, Rows]) -> str:
 def name_classes_by_model(
     examples: DataSet, network: Network, given: Sequence[str] | Mapping[str, str] | None = None
 ) -> DataSet:
-    """Name classes by the model unless all names are given.
+    """Name classes by the model, in its order, unless all are given.
 
     Args:
-        examples: of which.
+        examples: with the classes.
         network: the model.
-        given: names, as `DataSet.with_class_names` takes them, or None.
+        given: names, as for `DataSet.with_class_names`, or None.
 
     Raises:
-        InvalidInputError: the data name their classes otherwise.
+        InvalidInputError: the data have other names of classes.
     """
     if given is not None:
         examples = examples.with_class_names(given)
@@ -203,7 +205,10 @@ def make_random_examples(shape: tuple[int, ...], dtype: str) -> np.ndarray:
 
 
 def preprocess(images: np.ndarray, how: Preprocessing) -> np.ndarray:
-    """Compute `(images / divide_by - mean) / std`, float32 in the model's order of channels."""
+    """Compute `(images / divide_by - mean) / std`, float32.
+
+    The images are (N, ..., channels); the result has the model's order of channels.
+    """
     if how.channel_order == "bgr":
         images = images[..., ::-1]
     if how.divide_by != 1:
@@ -251,7 +256,7 @@ def _to_one_array(examples: DataSet | np.ndarray, shape: InputShape | None) -> n
 
 
 def _are_bytes(examples: np.ndarray) -> bool:
-    """Return whether examples are uint8, or channel images with whole numbers in its range."""
+    """Return whether examples are uint8, or images of whole numbers in 0..255."""
     if examples.dtype.kind not in "iu" or examples.dtype == np.uint8:
         return examples.dtype == np.uint8
     return examples.ndim == 4 and examples.min() >= 0 and examples.max() <= 255

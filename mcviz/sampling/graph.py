@@ -1,6 +1,7 @@
-"""A model as a graph: parts that depend on random numbers, and the cut.
+"""A model as a graph of operations, cut before its random part.
 
-A graph is a list of steps in order: the values that an operation takes and gives, as hashables.
+A graph is a list of steps in order: the values that an operation takes and gives. Values are a framework's hashable
+tensors.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -14,7 +15,7 @@ Steps = Sequence[tuple[Collection[Value], Collection[Value]]]
 
 
 class UntraceableError(Exception):
-    """The model cannot become a graph for any batch with random inputs."""
+    """The model has no graph for all batch sizes with random inputs."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class TracedDense(MaskedDense):
     """A dense layer behind a dropout in a graph.
 
     Attributes:
-        product: the tensor in the graph that it replaces, (rows, units).
-        scale: what the shared array is still to be multiplied by.
+        product: the replaced tensor of the graph, (rows, units).
+        scale: the remaining factor of the shared array.
     """
 
     product: Any
@@ -46,8 +47,8 @@ def find_needed(
 
     Args:
         outputs: the values.
-        takes: a value to those that its operation takes.
-        given: values that need not be computed.
+        takes: from a value to the inputs of its operation.
+        given: values that need no computation.
     """
     needed, waiting = set[Value](), list(outputs)
     while waiting:
@@ -61,7 +62,7 @@ def find_needed(
 def cut_graph(
     steps: Steps[Value], inputs: Iterable[Value], numbers: Iterable[Value]
 ) -> tuple[tuple[Value, ...], frozenset[Value]]:
-    """Cut a graph where passes begin to differ.
+    """Cut a graph before passes begin to differ.
 
     Args:
         steps: of the graph.
@@ -69,8 +70,8 @@ def cut_graph(
         numbers: the random numbers.
 
     Returns:
-        The boundary: the values that follow from the examples alone and that operations take beside what is random, in
-        their order. And the random values, which depend on the numbers.
+        The boundary, in order: values that depend only on the examples, and that operations with random inputs take.
+        And the random values, which depend on the numbers.
     """
     random = find_behind(steps, numbers)
     same = find_behind(steps, inputs) - random

@@ -23,17 +23,17 @@ from mcviz.validate import invalid
 
 LIBRARIES: dict[Backend, tuple[str, ...]] = {"keras": ("keras", "tensorflow"), "torch": ("torch",)}
 EXAMPLES_COMPARED, PASSES_COMPARED = 8, 2
-CLOSE = 1e-4  # predictions of the same model on another machine, relative; of small ones to the largest
+CLOSE = 1e-4  # difference of one model's predictions between machines, relative; for small ones to the largest
 
 
 def load_sampler(source: ModelSpec) -> Sampler:
     """Load a model and prepare it.
 
     Raises:
-        DataNotFoundError: there is no such file.
-        MissingPackageError: a module is not there.
-        InvalidInputError: an argument that cannot be used.
-        UnsuitableModelError: a model that cannot be loaded or sampled.
+        DataNotFoundError: the file does not exist.
+        MissingPackageError: a module is missing.
+        InvalidInputError: an argument is invalid.
+        UnsuitableModelError: the model cannot be loaded or sampled.
     """
     sampler = _load(source.options, source.task, None if source.run is None else open_run(source.run))
     sampler.source = source
@@ -44,13 +44,13 @@ def load_run_sampler(run: Run, modules: tuple[str, ...] | None = None) -> Sample
     """Load a run's model as the run used it, on its device or `MCVIZ_DEVICE`.
 
     Args:
-        run: that was kept with its model.
-        modules: of the user's own; None takes those that `MCVIZ_IMPORT` names.
+        run: with its model.
+        modules: of the user; None takes those in `MCVIZ_IMPORT`.
 
     Raises:
         InvalidInputError: the run was kept without its model, or this machine does not have the device.
-        MissingPackageError: a module is not there.
-        UnsuitableModelError: a model that cannot be loaded.
+        MissingPackageError: a module is missing.
+        UnsuitableModelError: the model cannot be loaded.
     """
     if run.model_path is None:
         raise invalid("run", "one that was kept with its model", run.path)
@@ -71,10 +71,12 @@ def _load(options: ModelOptions, task: TaskOptions, run: Run | None) -> Sampler:
 
 
 def _check_code(sampler: Sampler, run: Run) -> None:
-    """Check that the user's code, which is not in the run, still makes the model that the run was sampled from.
+    """Check that the user's code still makes the model of the run.
+
+    The code is not in the run.
 
     Raises:
-        UnsuitableModelError: it makes another one, or the run has nothing to compare it by.
+        UnsuitableModelError: it makes another model, or the run has no examples to compare by.
     """
     manifest = run.manifest
     if not manifest.has_examples or manifest.model is None:
@@ -114,11 +116,11 @@ class SamplerSource:
     """A `Source` of a run: a model over its examples."""
 
     def __init__(self, adapter: Adapter, examples: Rows, seed: int, masks: Masks, first: int = 0) -> None:
-        """Sample examples of which the first has the number `first`."""
+        """Sample examples numbered from `first`."""
         self._adapter, self._examples, self._seed, self._masks, self._first = adapter, examples, seed, masks, first
 
     def passes(self, start: int, stop: int, first_pass: int, passes: int, progress: Progress) -> np.ndarray:
-        """(passes, stop - start, K) float32."""
+        """Return (passes, stop - start, K) float32."""
         return self._adapter.sampler.sample(
             self._taken(start, stop),
             passes=passes,
@@ -131,7 +133,7 @@ class SamplerSource:
 
     @property
     def plan(self) -> Plan:
-        """That of the model for such examples."""
+        """The model's plan for such examples."""
         return self._adapter.sampler.plan_for(self._taken(self._first, self._first + 1))[1]
 
     @property
@@ -140,7 +142,7 @@ class SamplerSource:
         return self.plan.passes_per_block
 
     def deterministic(self, start: int, stop: int) -> np.ndarray:
-        """(stop - start, K) float32."""
+        """Return (stop - start, K) float32."""
         return self._adapter.sampler.deterministic(self._taken(start, stop))
 
     def prepare(self, places: np.ndarray) -> Mapping[str, Rows]:

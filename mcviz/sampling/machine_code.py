@@ -2,25 +2,22 @@
 
 numba compiles adding up rows (`SubsetSums`) and drawing masks (`bernoulli`), but cannot vectorise them, because arrays
 could overlap and rows could be narrow. Without this file they take 1.75 times as long. numba also lacks integers of 128
-bits. So some functions exist twice:
+bits. So some functions exist twice, and `tests/sampling/test_vector_code.py` compares both:
 
-- In plain Python, with NumPy: the specification, bit for bit, which runs without numba's compiler.
+- In plain Python: the specification, bit for bit, which runs without numba's compiler.
 - As `machine_code`, below its name: instructions for LLVM, which compiled functions get instead.
 
-`tests/sampling/test_vector_code.py` compares both. `load(table, at) * factor` is LANES float32 in registers.
-
-To read machine code: `builder` appends an instruction and returns its result. `values` are the arguments. An array and
-then its position give an address by `_vector_pointer`. Rows follow each other. The type holds the width of a vector.
-Functions of 32 or 64 values take a word of bits: the lowest bit is the first value, and `bitreverse` makes it the
-highest.
+`load(table, at) * factor` is LANES float32 in registers. `builder` appends an instruction and returns its result.
+`values` are the arguments. An array and its position give an address by `_vector_pointer`. Functions of 32 or 64 values
+take a word of bits: the lowest bit is the first value, and `bitreverse` makes it the highest.
 
 numba checks only the file of a compiled function for changes. After a change here, also change the calling files, or
 delete `__pycache__`.
 
-A PCG64 state waits for a product of 128 bits. Four states, each four steps apart, run at once (F. Brown, 1994, "Random
-number generation with arbitrary strides"). A pass sums a subset of scaled rows (`sum_kept_rows`). The 16 sums of four
-rows are made once an example (the "method of four Russians", Arlazarov, Dinic, Kronrod and Faradzhev, 1970), always in
-one order, so that bits are the same.
+A PCG64 state waits for a product of 128 bits, so four states, each four steps apart, run at once (F. Brown, 1994,
+"Random number generation with arbitrary strides"). A pass sums a subset of scaled rows (`sum_kept_rows`). The 16 sums
+of four rows are made once an example (the "method of four Russians", Arlazarov, Dinic, Kronrod and Faradzhev, 1970),
+always in one order, so that bits are the same.
 """
 
 import inspect
@@ -42,24 +39,24 @@ from mcviz.sampling.masks import rate_threshold, thread_memory
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Pair64 = tuple[np.uint64, np.uint64]  # a whole number of 128 bits, as its high and low half
-LANES = 16  # float32 that are added at once
-IN_WORD, IN_BITS = 32, 64  # values that a word of a mask, or of drawn bits, has a bit for
+LANES = 16  # float32 added at once
+IN_WORD, IN_BITS = 32, 64  # values with a bit in a word of a mask, or of drawn bits
 FLOATS, WORDS = ir.VectorType(ir.FloatType(), LANES), ir.VectorType(ir.IntType(32), IN_WORD)
 BYTES, I64, I128 = ir.VectorType(ir.IntType(8), IN_BITS), ir.IntType(64), ir.IntType(128)
 BIT = ir.IntType(1)
 pair64 = types.UniTuple(types.uint64, 2)  # type: ignore[no-untyped-call]
 
-STATES = 4  # that are under way at once
-CHUNK = 1024  # words that are drawn before they are compared, and so stay in the first-level cache
+STATES = 4  # computed at once
+CHUNK = 1024  # words drawn before they are compared, so that they stay in the first-level cache
 TWO_64 = 1 << 64
-SET, OR, AND = range(3)  # how a word is combined with the number that is drawn for it
+SET, OR, AND = range(3)  # combinations of a word with its drawn number
 _MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645  # of PCG64 in numpy
 _ONCE, _OVER_ALL = (
     (np.uint64(factor // TWO_64), np.uint64(factor % TWO_64))
     for factor in (_MULTIPLIER, pow(_MULTIPLIER, STATES, TWO_64**2))
 )
 
-TILE = 64  # units whose sums are kept at once: 8 × 16 sums of as many floats are 32 KB, a first-level cache
+TILE = 64  # units with sums in memory at once: 8 × 16 sums of as many floats are 32 KB, a first-level cache
 GROUPS_PER_WORD, ROWS_PER_GROUP, SUBSETS = 8, 4, 16  # a word of a mask is eight groups of four
 
 
@@ -75,7 +72,7 @@ def jit(signature: str) -> Callable[[Function], Function]:
     """Compile a function, cached beside its file or in the user's cache if possible."""
 
     def decorate(function: Function) -> Any:
-        # Each version of numba keeps it by a name of its own: or else one process reads what another is replacing.
+        # A name for each version of numba, or one process would read a file that another is replacing.
         function.__qualname__ += f"-{numba.__version__}"
         compiled: Any = njit(nogil=True)(function)
         keep_compiled(compiled, function)
@@ -96,7 +93,7 @@ def machine_code(function: Callable[..., Any], takes: tuple[Any, ...], gives: An
     """Declare machine code of a plain function for numba types."""
 
     def result(*given: Any) -> Any:
-        return gives if all(map(isinstance, given, takes)) else None  # `+` and `*` are there for other types too
+        return gives if all(map(isinstance, given, takes)) else None  # `+` and `*` also exist for other types
 
     result.pysig = inspect.signature(function)  # type: ignore[attr-defined]  # numba binds arguments by it
     type_callable(function)(lambda _context: result)
@@ -145,7 +142,7 @@ def _broadcast(builder: Any, value: Any, count: int) -> Any:
 
 
 def append_bits(words: np.ndarray, at: int, bits: int) -> None:
-    """Shift each of IN_WORD uint32 up and append one of `bits`."""
+    """Shift each of IN_WORD uint32 from `at` on up, and append a bit."""
     for k in range(IN_WORD):
         words[at + k] = words[at + k] << np.uint32(1) | np.uint32(bits >> k & 1)
 
@@ -160,7 +157,10 @@ def _append_bits(context: Any, builder: Any, signature: Any, values: Any) -> Any
 
 
 def compare(numbers: np.ndarray, at: int, byte: int) -> tuple[int, int]:
-    """Return words of which IN_BITS uint8 exceed, and equal, a byte, highest bit first."""
+    """Return words that mark uint8 above, and equal to, a byte.
+
+    They cover IN_BITS numbers from `at` on, the first in the highest bit.
+    """
     above, equal = 0, 0
     for number in numbers[at : at + IN_BITS]:
         above, equal = 2 * above + int(number > byte), 2 * equal + int(number == byte)
@@ -222,7 +222,7 @@ def _output(state: Pair64) -> np.uint64:
 
 @jit("uint64[:, ::1](UniTuple(uint64, 2), UniTuple(uint64, 2))")
 def _make_streams(state: Pair64, increment: Pair64) -> np.ndarray:
-    """Return the states of a generator's next numbers as rows, the last the increment past all."""
+    """Return a generator's next states as rows, then the increment past all."""
     streams = np.empty((STATES + 1, 2), np.uint64)
     added = (np.uint64(0), np.uint64(0))
     for k in range(STATES):
@@ -269,7 +269,7 @@ def _draw(streams: np.ndarray, words: np.ndarray, operation: int) -> None:
 
 @jit("void(uint64[::1], uint64[::1], int64)")
 def _fill_by_digits(origin: np.ndarray, words: np.ndarray, share: int) -> None:
-    """Fill words as `random_numbers.draw_packed_bits` does."""
+    """Fill words as `masks.draw_packed_bits` does."""
     streams = _make_streams((origin[0], origin[1]), (origin[2], origin[3]))
     is_first_drawn = False
     for k in range(8):
@@ -281,7 +281,10 @@ def _fill_by_digits(origin: np.ndarray, words: np.ndarray, share: int) -> None:
 
 @jit("void(uint64[::1], uint64[::1], int64, uint8, uint64)")
 def _fill_by_bytes(origin: np.ndarray, words: np.ndarray, size: int, byte: int, height: int) -> None:
-    """Set bits of bytes above a threshold; draw 32 more bits for bytes at it."""
+    """Set bits of bytes above a threshold; at it, 32 more bits decide.
+
+    They are drawn after all bytes.
+    """
     state, increment = (origin[0], origin[1]), (origin[2], origin[3])
     streams, count = _make_streams(state, increment), -(-size // 8)
     behind, other_half, halves = _advance(state, increment, count), np.uint64(0), 0
@@ -316,9 +319,9 @@ def _fill_bools(words: np.ndarray, bools: np.ndarray) -> None:
 
 
 def draw_packed_bernoulli(generator: np.random.Generator, size: int, rate: float) -> np.ndarray:
-    """Draw the bools of `random_numbers.bernoulli`, packed: the first is the highest bit.
+    """Draw the bools of `masks.bernoulli`, packed, the first in the highest bit.
 
-    The generator stays where it is.
+    The generator does not move.
 
     Returns:
         (size / 64, rounded up, and one more) uint64.
@@ -336,7 +339,7 @@ def draw_packed_bernoulli(generator: np.random.Generator, size: int, rate: float
 
 
 def bernoulli(generator: np.random.Generator, size: int, rate: float, out: np.ndarray | None = None) -> np.ndarray:
-    """Draw like `random_numbers.bernoulli`, without moving the generator."""
+    """Draw like `masks.bernoulli`, without moving the generator."""
     result = np.empty(size, np.bool_) if out is None else out
     _fill_bools(draw_packed_bernoulli(generator, size, rate), result)
     return result
@@ -347,7 +350,7 @@ def sum_kept_rows(kernel: np.ndarray, activations: np.ndarray, masks: np.ndarray
 
     Args:
         kernel: (n, units) float32.
-        activations: (n,) float32; those that are zero take no part.
+        activations: (n,) float32; zeros take no part.
         masks: (passes, n) bool, the masks.
 
     Returns:
@@ -382,7 +385,7 @@ class SubsetSums:
     def multiply_per_pass(
         self, products: np.ndarray, example: int, passes: range, activations: np.ndarray, masks: Sequence[np.ndarray]
     ) -> None:
-        """Add sums by each block's mask."""
+        """Add the sums that each block's mask selects."""
         active = np.flatnonzero(activations != 0)
         rows, words = self._rows(active), self._words(products, len(active))
         for block, columns in enumerate(masks):
@@ -398,7 +401,7 @@ class SubsetSums:
         generators: Sequence[np.random.Generator],
         rate: float,
     ) -> None:
-        """Add sums by masks drawn for each block."""
+        """Add the sums that masks select, drawn for each block."""
         active = np.flatnonzero(activations != 0)
         words, count = self._words(products, len(active)), products.shape[2]
         for block, generator in enumerate(generators):
@@ -446,7 +449,10 @@ class SubsetSums:
 def _fill_tables(
     tables: np.ndarray, first: int, factors: np.ndarray, rows: np.ndarray, kernel: np.ndarray, left: int
 ) -> None:
-    """Sum subsets of each four rows from row `first` and unit `left` on; the highest bit is the first."""
+    """Sum subsets of each four rows, from row `first` and unit `left` on.
+
+    A subset is four bits, the highest for the first row.
+    """
     width = kernel.shape[1]
     for group in range(GROUPS_PER_WORD):
         for unit in range(0, min(TILE, width - left), LANES):
@@ -468,7 +474,10 @@ def _table_position(word: np.uint32, group: int) -> int:
 
 @inline
 def _add_word(sums: np.ndarray, at: int, tables: np.ndarray, word: np.uint32, units: int) -> None:
-    """Add a mask word's eight sums to a pass, for the first `units`; a constant `units` halves the time."""
+    """Add a mask word's eight sums to a pass, for the first `units`.
+
+    If `units` is constant, LLVM makes no loop, which halves the time.
+    """
     a, b, c, d = _table_position(word, 0), _table_position(word, 1), _table_position(word, 2), _table_position(word, 3)
     e, f, g, h = _table_position(word, 4), _table_position(word, 5), _table_position(word, 6), _table_position(word, 7)
     for unit in range(0, units, LANES):
@@ -492,14 +501,16 @@ def _fill_sums(
     mask: np.ndarray,
     tables: np.ndarray,
 ) -> None:
-    """Fill an example's sums of passes `first` to `stop - 1`, counted through all blocks, and leave the others.
+    """Fill an example's sums of passes `first` to `stop - 1`.
+
+    Passes count through all blocks; others stay unchanged.
 
     Args:
         sums: (blocks, examples, passes, units) float32, units a multiple of `LANES`.
         example: its index in `sums`.
         first: the first wanted pass.
         stop: the pass after the last.
-        factors: (words × `IN_WORD`,) float32, the activations that are not zero, and zeros behind them.
+        factors: (words × `IN_WORD`,) float32, the nonzero activations, then zeros.
         rows: (words × `IN_WORD`,) int64, the kernel's rows that they scale.
         kernel: (n, units) float32.
         mask: (words, blocks, passes or more) uint32: bit 31 - k of word w is of factor 32 w + k.
@@ -529,12 +540,12 @@ def _fill_sums(
 
 @jit("void(uint64[::1], int64, int64, uint32[:, :])")
 def _gather_example_mask(bits: np.ndarray, active: int, passes: int, mask: np.ndarray) -> None:
-    """Bring an example's own mask into the form for `_fill_sums`.
+    """Convert an example's own mask for `_fill_sums`.
 
     Args:
-        bits: uint64, the mask's bits from the highest of each word on: pass by pass one for each activation that is not
-            zero; and one word more.
-        active: the number of activations that are not zero.
+        bits: uint64, the mask's bits from the highest of each word on: pass by pass one for each nonzero activation;
+            and one word more.
+        active: the number of nonzero activations.
         passes: of the mask.
         mask: (words, passes or more) uint32, to be filled for `passes`. Bits behind the last activation do not matter.
     """

@@ -36,7 +36,7 @@ class CheckedFile(IndexDataCacheFile):
         content = dumps(data)
         try:
             super().save(key, (_digest(content), content))
-        except OSError:  # a damaged index names a file that cannot be
+        except OSError:  # a damaged index names an impossible file
             self.flush()
             super().save(key, (_digest(content), content))
 

@@ -1,8 +1,8 @@
 """Random numbers of stochastic layers, and products of masks with scaled weights.
 
-Row by row multiplies masked activations by the kernel. Factored scales the kernel once an example and multiplies masks
-by it, using nonzero activations only. Both are exact, but last bits differ, so a run names its product. Sums of subsets
-need numba.
+Row by row, a dense layer behind dropout multiplies masked activations by the kernel. Factored, the nonzero activations
+scale the kernel once an example, and masks multiply the scaled kernel. Both are exact, but last bits differ, so a run
+names its product. Sums of subsets need numba.
 """
 
 import math
@@ -19,7 +19,7 @@ DrawBernoulli = Callable[[np.random.Generator, int, float, np.ndarray | None], n
 MATMUL, SUBSET_SUMS, CHANNEL_SUMS = "matmul", "subset_sums", "channel_sums"
 PRODUCTS = MATMUL, SUBSET_SUMS  # of a dense layer
 ALL_PRODUCTS = (*PRODUCTS, CHANNEL_SUMS)  # with that of a convolution
-ALIGNMENT = 64  # frameworks take memory over without a copy from here on
+ALIGNMENT = 64  # bytes; frameworks use such memory without a copy
 Multiply = Callable[[np.ndarray, np.ndarray, bool], np.ndarray]  # see `mcviz.sampling.base.MaskedDense`
 _thread = threading.local()
 
@@ -33,7 +33,7 @@ class RandomRequest:
         distribution: `bernoulli` (True with probability 1 - rate), `uniform` on [0, 1) or standard `normal`.
         rate: the probability of a dropped element; 0 for the other distributions.
         shape: of the numbers of one example in one pass.
-        shared: the layer takes them once for its whole batch (a leading 1 in `noise_shape`), whatever the mask mode.
+        shared: whether the layer takes them once for its whole batch (a leading 1 in `noise_shape`) in any mask mode.
     """
 
     number: int
@@ -44,9 +44,10 @@ class RandomRequest:
 
 
 def bernoulli(generator: np.random.Generator, size: int, rate: float, out: np.ndarray | None = None) -> np.ndarray:
-    """Draw `size` bools, False with probability `rate` to within 2**-41, into `out` if given.
+    """Draw `size` bools, False with probability `rate`, into `out` if given.
 
-    Multiples of 1/256 are exact. Otherwise a byte decides, and 32 more bits at the threshold.
+    Rates that are multiples of 1/256 are exact. Otherwise a byte decides, or 32 more bits if it equals the threshold:
+    the probability is met to within 2**-41.
     """
     threshold, height = rate_threshold(rate)
     if not height:
@@ -71,10 +72,10 @@ def draw_random_numbers(
     out: np.ndarray | None = None,
     draw: DrawBernoulli = bernoulli,
 ) -> np.ndarray:
-    """Draw a request for a block of passes, shared or for one example.
+    """Draw a request for a block of passes, for one example unless shared.
 
     Returns:
-        (passes, *request.shape): bool for `bernoulli`, float32 for the other distributions; `out`, where it is given.
+        (passes, *request.shape): bool for `bernoulli`, float32 for the other distributions; `out` if given.
     """
     return draw_from(make_generator(request, seed, pass_block, example), request, passes, out, draw)
 
@@ -126,13 +127,19 @@ def make_generator(request: RandomRequest, seed: int, pass_block: int, example: 
 
 
 def rate_threshold(rate: float) -> tuple[int, int]:
-    """Return the threshold byte of a rate and the rest in 2**-40; 0 for multiples of 1/256."""
+    """Return a rate's threshold byte, and its height there, in 2**-40.
+
+    The height is 0 for multiples of 1/256.
+    """
     threshold, rest = divmod(rate * 256, 1)
     return int(threshold), round(rest * 2**32) if rest else 0
 
 
 def draw_packed_bits(generator: np.random.Generator, size: int, share: int) -> np.ndarray:
-    """Draw `size` packed bits with chance `share` / 256: fair bits map p to (1 + p) / 2 or p / 2."""
+    """Draw `size` bits, set with probability `share` / 256, packed into bytes.
+
+    From the last binary digit to the first, `or` with fair bits maps a probability p to (1 + p) / 2, `and` to p / 2.
+    """
     packed = np.zeros(-(-size // 8), np.uint8)
     for digit in f"{share:08b}".rstrip("0")[::-1]:
         fair = draw_bytes(generator, len(packed))
@@ -173,7 +180,7 @@ class Product(Protocol):
         generators: Sequence[np.random.Generator],
         rate: float,
     ) -> None:
-        """Compute the product of an example with own masks of nonzero activations.
+        """Compute the product of an example with its own masks of nonzero activations.
 
         Args:
             products: as for `multiply_per_pass`.
@@ -192,7 +199,7 @@ class MatrixProduct:
         self._kernel, self._multiply = kernel, multiply
 
     def prepare_pass_mask(self, mask: np.ndarray) -> np.ndarray:
-        """(n, passes) bool."""
+        """Return (n, passes) bool."""
         return np.ascontiguousarray(mask.T)
 
     def multiply_per_pass(

@@ -46,17 +46,17 @@ MOST_FEATURES = 16_384
 EXAMPLES_AT_ONCE = 500
 MOST_NEIGHBOURS = 10_000
 STORED_FEATURES = Derived("model-features", 1, {"features": "float16"})
-MOST_COMPARED = 512  # features of an example; more are projected onto as many
+MOST_COMPARED = 512  # features of an example; more are projected
 
-MOST_EXAMPLES = 5000  # to fit the subspaces on, and again to calibrate on
+MOST_EXAMPLES = 5000  # to fit the subspaces, and again to calibrate
 FIT = Derived("ood-detector", 2, {"unexplained": "float64"})
 
 MOST_HELD_OUT, MOST_OF_A_SET = 1000, 500  # examples
-MOST_REFERENCE_EXAMPLES = 1000  # examples for neighbours and for the detector of the inputs alone
+MOST_REFERENCE_EXAMPLES = 1000  # for neighbours and for the detector of inputs
 SEED = 0
 LEAST = 3 * LEAST_OOD_EXAMPLES
 KEPT_EXAMPLES = 4
-BLOCK_VALUES = 2**25  # of passes that are in memory at a time
+BLOCK_VALUES = 2**25  # of passes in memory at a time
 Stage = Callable[[str, float], None]
 Values = dict[str, np.ndarray]
 
@@ -64,17 +64,18 @@ Values = dict[str, np.ndarray]
 def activations_before_dropout(sampler: Sampler, examples: np.ndarray) -> np.ndarray:
     """Return inputs of the first stochastic layers, equal in every pass.
 
-    Above 16,384 numbers, feature maps are averaged over blocks. A model that cannot be split gives its input.
+    Above 16,384 numbers an example, feature maps are averaged over blocks of pixels. A model that cannot be split gives
+    its input.
 
     Args:
         sampler: the prepared model.
-        examples: (N, ...) as the model takes them, or N texts.
+        examples: (N, ...) model inputs, or N texts.
 
     Returns:
         (N, D) float32.
 
     Raises:
-        InvalidInputError: examples that do not fit the model.
+        InvalidInputError: examples do not fit the model.
     """
     prepared, plan = sampler.plan_for(examples)
     activations = []
@@ -92,13 +93,13 @@ def unit_features(sampler: Sampler, examples: np.ndarray) -> np.ndarray:
 
     Args:
         sampler: the prepared model.
-        examples: (N, ...) as the model takes them, or N texts.
+        examples: (N, ...) model inputs, or N texts.
 
     Returns:
-        (N, D) float32 of unit length; 0 where nothing is active.
+        (N, D) float32 of unit length; 0 without active features.
 
     Raises:
-        InvalidInputError: examples that do not fit the model.
+        InvalidInputError: examples do not fit the model.
     """
     try:
         features = sampler.network.compute_features(examples)
@@ -126,11 +127,11 @@ class Neighbours:
 
         Args:
             features: (D,) float32 of the input.
-            count: how many, at most.
+            count: the most to return.
             without: the number of an example to leave out, or None.
 
         Returns:
-            (n,) int64 numbers of examples, the nearest first, and (n,) the cosines, 1 where they are the same.
+            (n,) int64 numbers of examples, the nearest first, and (n,) the cosines, 1 for equal directions.
         """
         cosines = self.features @ features
         order = np.argsort(-cosines, kind="stable")
@@ -139,7 +140,7 @@ class Neighbours:
 
 
 def find_neighbours(sampler: Sampler, run: Run, progress: Progress | None = None) -> Neighbours:
-    """Return a run's features, stored or computed.
+    """Load the features of a run's examples, or compute and store them.
 
     Args:
         sampler: of the run's model.
@@ -147,7 +148,7 @@ def find_neighbours(sampler: Sampler, run: Run, progress: Progress | None = None
         progress: called with (done, total) examples; an error that it raises ends the work.
 
     Raises:
-        McvizError: a run without its examples, or whose examples the model does not take.
+        McvizError: the run has no examples, or the model does not take them.
     """
     stride = -(-len(run) // MOST_NEIGHBOURS)
     numbers = np.arange(0, len(run), stride)
@@ -189,17 +190,18 @@ def _pool_features(array: np.ndarray) -> np.ndarray:
 
 
 def fit_ood_detector(sampler: Sampler, run: Run) -> OODDetector:
-    """Fit the detector on one random half of a classification and calibrate it on the other.
+    """Fit the detector on one random half of a classification.
 
-    At most 10,000 examples are used. It takes seconds, so keep it; its calibration is stored with the run.
+    The other half calibrates it. At most 10,000 examples are used. Fitting takes seconds, so keep the detector. The
+    calibration is stored with the run.
 
     Args:
         sampler: of the run's model.
         run: a run that keeps its examples.
 
     Raises:
-        InvalidInputError: a run of fewer than 20 examples.
-        McvizError: a run of a regression, or without its examples.
+        InvalidInputError: the run has fewer than 20 examples.
+        McvizError: the run is of a regression, or without its examples.
     """
     _check_enough(len(run), LEAST_OOD_EXAMPLES)
     fitted, calibrating = split_halves(np.arange(len(run)))
@@ -234,7 +236,7 @@ def split_halves(examples: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.nd
         seed: of the split.
 
     Returns:
-        At most 5,000 each; half of the examples, and at least 19, are to calibrate on.
+        At most 5,000 each; half of the examples, and at least 19, are for calibration.
     """
     order = np.random.default_rng(seed).permutation(examples)[: 2 * MOST_EXAMPLES]
     fitted, calibrating = np.split(order, [len(order) - max(LEAST_CALIBRATING, -(-len(order) // 2))])
@@ -260,12 +262,12 @@ def model_inputs(sampler: Sampler, run: Run, examples: np.ndarray) -> np.ndarray
 
 
 def ood_verdict(detector: OODDetector, sampler: Sampler, images: np.ndarray, probs: np.ndarray) -> OODPrediction:
-    """Decide with a fitted detector about images.
+    """Decide with a fitted detector which images are out of distribution.
 
     Args:
         detector: from `fit_ood_detector`.
         sampler: of the same model.
-        images: (N, ...) float32 as the model takes them.
+        images: (N, ...) float32 model inputs.
         probs: (T, N, C) the passes over them.
 
     Returns:
@@ -277,21 +279,22 @@ def ood_verdict(detector: OODDetector, sampler: Sampler, images: np.ndarray, pro
 def ood_shift(sampler: Sampler, old: Run, new: Run, seed: int = 0) -> tuple[Shift, float, float]:
     """Compare examples of two runs by the OOD score.
 
-    The detector is fitted on half of the old examples; new ones are compared with the other half.
+    The detector is fitted on half of the old examples. The other half calibrates it and is compared with the new
+    examples: fitted examples would look too usual.
 
     Args:
         sampler: of the model of both.
-        old: a classification that keeps its examples; of more than 10,000 that many are taken at random.
+        old: a classification that keeps its examples; at most 10,000 are taken at random.
         new: a classification that keeps its examples, which are others; at most 5,000 are taken, evenly spread.
         seed: of the halves.
 
     Returns:
-        The shift between the OOD scores of old and new examples, and the shares of the old and of the new examples
-        that are out of distribution, of the old ones at most 5%.
+        The shift between the OOD scores of old and new examples, and the shares of old and new examples that are out
+        of distribution, at most 5% of the old ones.
 
     Raises:
         InvalidInputError: `old` has fewer than 40 examples.
-        McvizError: a run without its examples, or with others than the model takes.
+        McvizError: a run has no examples, or the model does not take them.
     """
     _check_enough(len(old), 2 * LEAST_OOD_EXAMPLES)
     fitted, others = split_halves(np.arange(len(old)), seed)
@@ -318,8 +321,8 @@ class ExampleSet:
     Attributes:
         key: its name in files and addresses.
         label: its name for people.
-        contents: (N, …) in the form in which pages show them.
-        source: its path, or "" where it was made of the run's own examples.
+        contents: (N, …) in displayed form.
+        source: its path, or "" if derived from the run's examples.
     """
 
     key: str
@@ -335,21 +338,24 @@ def ood(
     modules: tuple[str, ...] = (),
     stage: Stage | None = None,
 ) -> OODScores:
-    """Measure how well a run's model detects sets made of its examples, and yours. Results are stored.
+    """Measure how well a run's model detects out-of-distribution sets.
+
+    The sets are made of the run's examples, or are yours. Results are stored with the run, and loaded later without the
+    model.
 
     Args:
-        run: a classification that was kept with its examples and its model.
-        against: the path of a further set, or of several: folders, files or other runs of such examples. Of each at
-            most 500 are drawn.
-        modules: of the user's own, imported before the run's model is loaded.
-        stage: called with the name of a stage and the share of all that is done, 0 to 1; an error that it raises ends
-            the work.
+        run: a classification with its examples and its model.
+        against: the path of a further set, or several: folders, files or other runs of such examples. At most 500 of
+            each are drawn.
+        modules: of the user, imported before the run's model is loaded.
+        stage: called with the name of a stage and the finished share of all, 0 to 1; an error that it raises ends the
+            work.
 
     Raises:
         DataNotFoundError: nothing is at a path.
         InvalidInputError: fewer than 60 examples, a regression, a run without its model, or examples of another kind.
-        MissingPackageError: the model's framework or a module is not there.
-        McvizError: another run that cannot be opened, or sets that the model does not take.
+        MissingPackageError: the model's framework or a module is missing.
+        McvizError: another run cannot be opened, or the model does not take a set.
     """
     stored, paths = load_ood_scores(run), [against] if isinstance(against, str | Path) else against
     if stored is not None and not paths:
@@ -368,11 +374,11 @@ def ood(
 
 
 def make_sets(run: Run, examples: np.ndarray) -> list[ExampleSet]:
-    """Make the sets of the run's kind of examples.
+    """Make the sets that the run's kind derives from its examples.
 
     Args:
-        run: that keeps its examples.
-        examples: (N,) their numbers. Of more than 500 that many are drawn at random: neighbours may be of one class.
+        run: with its examples.
+        examples: (N,) their numbers. At most 500 are drawn at random: neighbours may be of one class.
     """
     examples = examples[_draw(len(examples))]
     contents = load_shown(run, examples)
@@ -390,12 +396,12 @@ def read_set(sampler: Sampler, run: Run, path: str | Path) -> ExampleSet:
     Args:
         sampler: of the run's model.
         run: of the same kind of examples.
-        path: of a folder or a file. Of more than 500 examples that many are drawn.
+        path: of a folder or a file. At most 500 examples are drawn.
 
     Raises:
         DataNotFoundError: nothing is at that path.
-        InvalidInputError: examples of another kind, or that cannot be brought into the form of the run's.
-        McvizError: another run that cannot be opened, or was kept without its examples.
+        InvalidInputError: examples are of another kind, or cannot be converted into the run's form.
+        McvizError: another run cannot be opened, or has no examples.
     """
     path = Path(path)
     is_run = (path / "manifest.json").exists()
@@ -421,19 +427,19 @@ def compute_ood_scores(
 ) -> OODScores:
     """Compute OOD scores of a run's examples, derived sets and other sets.
 
-    Up to 1,000 examples are held out from fitting and calibration.
+    Up to 1,000 examples are held out from fitting and calibration. Sets are derived from them and compared with them.
 
     Args:
         sampler: of the run's model.
         run: a classification that keeps its examples.
         given: other sets.
-        kept: scores from before; then the given sets alone are computed.
-        stage: called with the name of a stage and the share of all that is done, 0 to 1; an error that it raises ends
-            the work.
+        kept: earlier scores; then only the given sets are computed.
+        stage: called with the name of a stage and the finished share of all, 0 to 1; an error that it raises ends the
+            work.
 
     Raises:
-        InvalidInputError: a run of fewer than 60 examples.
-        McvizError: a run of a regression, or without its examples; sets that the model does not take.
+        InvalidInputError: the run has fewer than 60 examples.
+        McvizError: the run is of a regression, or without its examples; or the model does not take a set.
     """
     report = stage or (lambda *_: None)
     if not run.task.has_one_class:
@@ -471,7 +477,7 @@ def split_held_out(count: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray
         seed: of the split.
 
     Returns:
-        Up to 1,000 and at most a third; and all others.
+        The held-out examples, up to 1,000 and at most a third; and all others.
     """
     order = np.random.default_rng(seed).permutation(count)
     own = min(MOST_HELD_OUT, count // 3)
@@ -487,10 +493,10 @@ class _Detectors:
         run: of the examples.
         verdict: the detector of the verdict.
         front: (M, D) activations before dropout of the neighbours, each of length 1.
-        last: (M, D) inputs of the last layer, each of length 1; None where the model does not end in a dense layer.
+        last: (M, D) inputs of the last layer, each of length 1; None if the model does not end in a dense layer.
         span: of the neighbours without any network.
-        contents: (M, …) the neighbours in the form in which pages show them.
-        fitted: the number of examples that the detectors were fitted on.
+        contents: (M, …) the neighbours in displayed form.
+        fitted: the number of fitted examples.
     """
 
     sampler: Sampler
@@ -519,14 +525,12 @@ class _Detectors:
 
     @property
     def labels(self) -> dict[str, str]:
-        """The labels of the detectors, by name."""
         labels = {name: detector.label for name, detector in DETECTORS.items()} | {NO_NETWORK: self.run.kind.alone}
         if self.last is None:
             del labels[NEIGHBOURS_OF_LAST]
         return labels
 
     def score_own(self, examples: np.ndarray) -> OODSet:
-        """Score held-out examples by the run's predictions."""
         run = self.run
         deterministic, scores = run.deterministic_probs, run.scores()
         inputs = model_inputs(self.sampler, run, examples)
@@ -539,7 +543,6 @@ class _Detectors:
         )
 
     def predict(self, given: ExampleSet, report: Stage) -> OODSet:
-        """Sample a set's examples and score them."""
         examples = adapter_for_run(self.sampler, self.run).from_inputs(given.contents)
         means, blocks = [], []
         for probs in self._sample(examples, partial(report, given.label)):
@@ -576,7 +579,7 @@ class _Detectors:
         return _summarize(self.run, given, {name: scores[name] for name in self.labels}, verdict, mean_probs)
 
     def _sample(self, examples: np.ndarray, report: Callable[[float], None]) -> Iterator[np.ndarray]:
-        """Sample passes (T, n, C) of one part after another, with the run's masks and packing."""
+        """Sample passes (T, n, C) part by part, as a run stores them."""
         run, at_once = self.run, max(1, BLOCK_VALUES // (self.run.passes * len(self.run.class_names)))
         for start in range(0, len(examples), at_once):
             block = examples[start : start + at_once]

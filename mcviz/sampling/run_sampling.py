@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     import torch
     from distributed import Client
 
-DRAW_SCHEME = 2  # goes up whenever the sampler gives other numbers for the same seed
+DRAW_SCHEME = 2  # rises whenever the same seed gives other numbers
 STAGES_GROW = 4  # times as many passes from one stage to the next
 
 
@@ -90,68 +90,65 @@ def sample_run(
     """Sample a model over examples into a run on disk, in constant memory.
 
     An existing run is opened, resumed, or extended, bit for bit as if never stopped, with its own product, compiler and
-    device unless the `Sampler` sets others. Any other run is refused.
+    device unless the `Sampler` sets others. Any other run is refused and left unchanged.
 
     Args:
-        model: a model of Keras or PyTorch with dropout; the path of one of Keras, or `package.module:function`, which
-            builds one of PyTorch; what `load_torch` returns; or a `Sampler` of one, which is taken as it is.
-        data: images, texts or rows of numbers, alone or with labels: a `DataSet`, arrays, a path, or what else
-            `as_data_set` takes; or a run, or its path, whose examples are sampled again. Pictures from files are
-            brought to the model's size. The shape of images may do without the axis of one channel, or be flat.
-            Pictures in files or inside Parquet, images in an `.npy` and those of a run stay there, and are read block
-            by block.
+        model: a model of Keras or PyTorch with dropout; the path of a Keras model, or `package.module:function`, which
+            builds a PyTorch model; the result of `load_torch`; or a `Sampler`, which is used unchanged.
+        data: images, texts or rows of numbers, alone or with labels: a `DataSet`, arrays, a path, or anything else for
+            `as_data_set`; or a run, or its path, whose examples are sampled again. Pictures from files get the model's
+            size. Images may be flat, or lack the axis of one channel. Pictures in files or inside Parquet, images in an
+            `.npy` and those of a run stay there, and are read block by block.
         out: the run's folder, or an fsspec address.
         passes: the number of passes, T.
         seed: of the masks.
         masks: `per_pass` or `per_example`.
         class_names: C names, in the order of the model's outputs, which labels follow by name; or new names by those
-            that the data have; those of the model (`config.id2label`) or the data without it, or else numbers.
-        task: "classification", which it is without it, "regression", "multilabel" or "segmentation"; a `Sampler` has
-            its own.
-        predicts: what the output's columns are in a regression, as `Sampler` takes it; a `Sampler` has its own.
-        target_names: D names of what a regression predicts; those of the data without it.
+            of the data. None takes those of the model (`config.id2label`) or the data, or else numbers.
+        task: "classification" (default), "regression", "multilabel" or "segmentation"; a `Sampler` has its own.
+        predicts: the meaning of a regression's columns, as for `Sampler`; a `Sampler` has its own.
+        target_names: D names of a regression's targets; None takes those of the data.
         unit: of all targets of a regression, such as "mg/dl".
-        preprocessing: how the model takes images or rows; found out without it: floating point reaches the model as it
-            is, uint8 is divided by 255, unless the model begins with a layer that scales, or takes whole numbers.
-        target_scaler: how the targets of a regression were scaled in training. Labels are given in their own unit, and
-            so are all numbers of the run: outputs are brought back to it, and variances to its square.
-        transform: of a model of PyTorch: makes its inputs of an example, as `Sampler` takes it, which has its own.
-        resume: whether to go on with a partial run; False begins it anew.
-        keep_images: whether the run holds images, to be looked at; texts and rows are always kept.
-        keep_model: whether the run holds the model, without its optimizer, to be asked about new examples.
-        about: free: where the data came from, their licence.
+        preprocessing: of images or rows for the model. None derives it: floating point is left unchanged, and uint8 is
+            divided by 255, unless the model begins with a layer that scales, or takes whole numbers.
+        target_scaler: the scaling of a regression's targets in training. Labels are given in their own unit, and so are
+            all numbers of the run: outputs are converted back to it, and variances to its square.
+        transform: for a PyTorch model: makes its inputs of an example, as for `Sampler`; a `Sampler` has its own.
+        resume: whether to continue a partial run; False begins it anew.
+        keep_images: whether the run keeps images for display; texts and rows are always kept.
+        keep_model: whether the run keeps the model, without its optimizer, to predict new examples.
+        about: free notes, such as the source of the data and their licence.
         output: the name of the output to sample, for models with several; a `Sampler` has its own.
-        from_logits: whether the output is logits; None finds out from the model; a `Sampler` has its own.
-        rate: of the dropout in the passes, as `Sampler` takes it, which has its own.
-        device: that computes the passes, as `Sampler` takes it, which has its own. Without it, a run that is there goes
-            on where it was begun.
-        background: of a segmentation, the class that Dice leaves out, or None where there is none.
-        ignore: of a segmentation, what stands in masks for a pixel that counts nowhere, or None. "auto" is what the
-            data say, or else 255; but if there are two classes, and the masks hold only 0 and one number of 2 or more,
-            that number is the second class.
-        tried: called with a trial of the model on some examples, before anything is sampled. Without it, Python warns
-            where the model is hardly better than guessing, or the examples, masks or outputs may not be what they are
-            taken for (`ModelWarning`).
-        progress: called with (done, total) predictions; what it raises stops the sampling, and what is done stays.
-        in_stages: whether to finish a run of few passes first, which then grows to all of them: there is something to
-            be seen early, and a stop loses less. The numbers are the same.
-        seen: called with the run's manifest, the first example of a shard, and what the shard's passes come to.
+        from_logits: whether the output is logits; None derives it from the model; a `Sampler` has its own.
+        rate: of the dropout in the passes, as for `Sampler`; a `Sampler` has its own.
+        device: of the passes, as for `Sampler`; a `Sampler` has its own. None continues an existing run on its device.
+        background: for a segmentation, the class that Dice leaves out, or None.
+        ignore: for a segmentation, the value of mask pixels that count nowhere, or None. "auto" takes that of the
+            data, or else 255; but if there are two classes, and the masks hold only 0 and one number of 2 or more, that
+            number is the second class.
+        tried: called with a trial of the model on some examples, before sampling. Without it, Python warns if the model
+            is hardly better than guessing, or if examples, masks or outputs may be misread (`ModelWarning`).
+        progress: called with (done, total) predictions; an error that it raises stops the sampling, and keeps finished
+            work.
+        in_stages: whether to finish a run of few passes first, which then grows to all: results appear early, and a
+            stop loses less. The numbers are the same.
+        seen: called with the run's manifest, the first example of a shard, and the result of its passes.
         scheduler: the address of a Dask scheduler, whose workers then make the shards of the run, or a client of it; or
-            `local:N` for N processes of this machine. The numbers are the same. The model is then given by its path,
-            and the model, the run and images in files or in another run are at paths or addresses that all machines
-            share.
+            `local:N` for N processes of this machine. The numbers are the same. The model must then be given by its
+            path, and all machines must share the paths or addresses of the model, the run, and images in files or in
+            another run.
 
     Returns:
         The finished run.
 
     Raises:
-        InvalidInputError: an argument that cannot be used.
-        DataNotFoundError: no model or data at that path.
-        MissingPackageError: the run that is there was made by a product or a compiler that this machine has not got.
-        UnsuitableModelError: a model whose passes would not differ, or that does not predict that.
+        InvalidInputError: an argument is invalid.
+        DataNotFoundError: no model or data is at that path.
+        MissingPackageError: this machine lacks the product or the compiler of the existing run.
+        UnsuitableModelError: passes of the model would not differ, or it does not predict that.
         RunExistsError: another run is there.
         StorageError: the run cannot be written.
-        ClusterError: no scheduler answers, a worker cannot take part, or all are lost. What is finished is kept.
+        ClusterError: no scheduler answers, a worker cannot take part, or all are lost. Finished work is kept.
     """
     choice("masks", masks, MASKS)
     passes, seed = whole_number("passes", passes, 1), whole_number("seed", seed)
@@ -223,16 +220,16 @@ class _Prepared:
     """A sampler with examples in its and the run's form.
 
     Attributes:
-        sampler: with the product and the compiler of the run that is there.
+        sampler: with the product and the compiler of an existing run.
         adapter: between the examples and the model.
-        examples: with labels as they are stored, which also workers of a cluster are given.
-        labels: as they are stored, with a report on them.
-        content: what the adapter takes.
+        examples: with stored labels, also for workers of a cluster.
+        labels: as stored, with a report on them.
+        content: the input of the adapter.
         source: of the passes.
         plan: of the model for such examples.
         sha256: of the model.
         names: of the classes; empty for a regression.
-        targets: names of what a regression predicts.
+        targets: names of a regression's targets.
         maps: of a segmentation.
     """
 
@@ -261,7 +258,6 @@ class _Prepared:
         return self.content if self.inputs is None else self.examples.images
 
     def trial(self) -> Trial:
-        """Try the model on some examples."""
         return try_model(self.adapter, self.content, self.examples, self.labels, self.maps)
 
 
@@ -295,9 +291,9 @@ def _prepare(
     source = SamplerSource(adapter, content, seed, masks)
     plan, sha256 = source.plan, sampler.network.compute_digest()
     known = {"task": sampler.task, "passes": passes, "seed": seed, "masks": masks, "model": sha256}
-    check_known(folder_at(out), known, TASKS[sampler.task])  # now, since it can take minutes to describe the examples
+    check_known(folder_at(out), known, TASKS[sampler.task])  # early, since describing the examples can take minutes
     if plan.deterministic is not None:
-        source.deterministic(0, 1)  # numbers that are not finite are refused before anything is written
+        source.deterministic(0, 1)  # refuse numbers that are not finite before writing
     of_task, last = TASKS[sampler.task], sampler.count_last(plan.width)
     names, targets = of_task.names(examples, last, sampler.predicts)
     existing_names = existing.class_names if existing and existing.classes == last else ()
@@ -375,7 +371,7 @@ def _describe(
         created={"versions": versions(network.backend)},
     )
     wanted = with_scores(wanted)
-    check_manifest(wanted)  # before the model is tried, which takes long for large images
+    check_manifest(wanted)  # before the trial of the model, which is slow for large images
     model = network.save() if keep_model else None
     return wanted, Contents(source, images, labels, examples.ids, table, model=model)
 
@@ -420,7 +416,6 @@ def _write(
 
 
 def _hash_prepared(source: SamplerSource, places: np.ndarray) -> str:
-    """Return the SHA-256 of prepared inputs, by name."""
     prepared = source.prepare(places)
     return hashlib.sha256(
         json.dumps({name: hash_array(rows[:]) for name, rows in prepared.items()}).encode()
@@ -442,8 +437,8 @@ def _executor(scheduler: "str | Client | None", sampler: Sampler, examples: Data
 
 
 def _stages(source: SamplerSource, wanted: Manifest, existing: Manifest | None) -> list[tuple[Manifest, int]]:
-    """Return the runs that a run grows through, with finished passes; itself last."""
-    at_least = existing.passes if existing else 0  # of a partial one, which is to be finished first
+    """Return the stages of a run, each with its finished passes; itself last."""
+    at_least = existing.passes if existing else 0  # a partial run is finished first
     finished = existing.passes if existing and existing.state == "finished" else 0
     passes, rounds, before = source.passes_at_once, [], finished
     while passes * 2 <= wanted.passes:
@@ -469,7 +464,6 @@ def _read_existing(out: str | os.PathLike[str]) -> Manifest | None:
 
 
 def _match_existing(sampler: Sampler, existing: Manifest | None, passes: int, *, resume: bool) -> Sampler:
-    """Return the sampler with the existing run's product and compiler."""
     if existing is None or existing.origin.kind == "imported" or (existing.state == "partial" and not resume):
         return sampler
     return sampler.match_run(existing, computes=existing.state == "partial" or existing.passes != passes)

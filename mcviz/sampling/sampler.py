@@ -54,14 +54,14 @@ if TYPE_CHECKING:
 TORCH_MODULE = "torch.nn.modules.module", "Module"
 
 PASSES_TRIED = (8, 1000)  # passes; a rate of a thousandth seldom shows in eight
-VALUES_TRIED = 1 << 24  # of a prediction of them
+VALUES_TRIED = 1 << 24  # numbers of their predictions
 
 
 def find_backend(path: str) -> type[Network]:
     """Return the network class of a model's file or function; Keras is the default.
 
     Raises:
-        MissingPackageError: the framework is not there.
+        MissingPackageError: the framework is missing.
     """
     return _torch_network() if needs_torch(path) else _keras_network()
 
@@ -76,14 +76,14 @@ def as_network(
 
     Args:
         model: a network, a Keras model or a torch.nn.Module.
-        settings: what is said of the model.
-        stochastic: as `Sampler` takes it.
-        transform: as `Sampler` takes it.
+        settings: of the model.
+        stochastic: as for `Sampler`.
+        transform: as for `Sampler`.
 
     Raises:
-        InvalidInputError: an option that cannot be used, or one beside a network, which has its own.
-        MissingPackageError: the framework is not there.
-        UnsuitableModelError: a model that cannot be sampled.
+        InvalidInputError: an option is invalid, or is given beside a network, which has its own.
+        MissingPackageError: the framework is missing.
+        UnsuitableModelError: the model cannot be sampled.
     """
     if not isinstance(model, Network):
         if not _is_torch_module(model):
@@ -147,27 +147,27 @@ def sample(
     model once for several calls.
 
     Args:
-        model: a classifier of Keras or PyTorch, or a regression, with stochastic layers; it is left as it was.
-        examples: (N, ...) in the shape that the model takes: an array, alone or in a pair with labels, or anything else
-            for `as_examples`. Floating point reaches the model as it is. uint8, and images with channels of whole
-            numbers from 0 to 255, are divided by 255, unless the model begins with a layer that scales, or takes whole
-            numbers. For a model that begins with a text layer, N texts: a list or an array of str.
+        model: a classifier of Keras or PyTorch, or a regression, with stochastic layers; it stays unchanged.
+        examples: (N, ...) in the model's shape: an array, alone or in a pair with labels, or anything else for
+            `as_examples`. Floating point reaches the model unchanged. uint8, and images with channels of whole numbers
+            from 0 to 255, are divided by 255, unless the model begins with a layer that scales, or takes whole numbers.
+            For a model that begins with a text layer, N texts: a list or an array of str.
         passes: the number of passes, T.
         seed: of the masks. The same seed gives the same bits, on one machine with one set of versions.
         masks: `per_pass`, one draw of masks for all examples of a pass, or `per_example`, a draw for each example.
         output: the name of the output, for models with several.
-        from_logits: whether the output is logits; None finds out from the model.
+        from_logits: whether the output is logits; None derives it from the model.
         task: "classification" or "regression".
         predicts: the meaning of the output's columns in a regression; see `Sampler`.
-        stochastic: classes of layers of your own that are switched on like dropout; see `Sampler`.
+        stochastic: classes of your own layers to switch on like dropout; see `Sampler`.
         progress: called with (done, total) predictions; an error that it raises ends the sampling.
 
     Returns:
         (passes, N, C) float32 probabilities; for a regression as `Sampler.sample`.
 
     Raises:
-        InvalidInputError: an argument that cannot be used.
-        UnsuitableModelError: a model whose passes would not differ, or that does not predict that.
+        InvalidInputError: an argument is invalid.
+        UnsuitableModelError: passes of the model would not differ, or it does not predict that.
     """
     sampler = Sampler(
         model, output=output, from_logits=from_logits, task=task, predicts=predicts, stochastic=stochastic
@@ -183,29 +183,29 @@ class Sampler:
 
         class ConcreteDropout(keras.layers.Layer):
             def call(self, inputs, training=False):
-                ...  # with keras.random.uniform(keras.ops.shape(inputs)), where training is True
+                ...  # with keras.random.uniform(keras.ops.shape(inputs)) if training is True
 
         Sampler(model, stochastic=(ConcreteDropout,))
 
-    It is called with `training=True` in passes, else `False`. It draws from `keras.random.dropout`, `uniform` or
-    `normal`, with the batch as first axis. A first axis of 1 is shared by a pass's examples, and arrives with one row
-    for each row.
+    It is called with `training=True` in passes, else `False`. It must draw from `keras.random.dropout`, `uniform` or
+    `normal`, with the batch as first axis. With a first axis of 1, the examples of a pass share the numbers, which
+    arrive with one row for each row of the batch.
 
     A model that begins with TextVectorization or StringLookup takes texts; that layer runs once a text. In a
-    `torch.nn.Module`, everything random in training is found.
+    `torch.nn.Module`, everything that draws random numbers in training is found.
 
     Attributes:
-        model: the model, as it was given.
+        model: the given model.
         output: the name of the sampled output, or None.
-        from_logits: whether that output is taken for logits, or None.
+        from_logits: whether that output counts as logits, or None.
         task: "classification" or "regression".
         predicts: the meaning of the output's columns in a regression.
         rate: of the dropout, or None for the layers' own rates.
-        device: the kind of device that computes the passes: "cpu", "cuda", "mps".
-        wanted_product: the product that was asked for, or None; see `product`.
-        wanted_compiler: the compiler that was asked for, or None; see `compiler`.
-        source: of a model that was prepared from its file, or None.
-        target_scaler: how the targets of a regression were scaled in training, or None; see `with_target_scaler`.
+        device: the kind of device of the passes: "cpu", "cuda", "mps".
+        wanted_product: the given product, or None; see `product`.
+        wanted_compiler: the given compiler, or None; see `compiler`.
+        source: of a model that was loaded from its file, or None.
+        target_scaler: the scaling of a regression's targets in training, or None; see `with_target_scaler`.
         takes_texts: whether examples are texts.
         input_shape: of one example, None for any size; None altogether if the model does not say.
         input_dtype: of the examples, "string" for texts; None if the model does not say.
@@ -230,36 +230,35 @@ class Sampler:
         """Prepare a model.
 
         Args:
-            model: a classifier of Keras or PyTorch, or a regression, with stochastic layers; it is left as it was.
+            model: a classifier of Keras or PyTorch, or a regression, with stochastic layers; it stays unchanged.
             output: the name of the output, for models with several.
-            from_logits: whether the output is logits; None finds out from the model.
+            from_logits: whether the output is logits; None derives it from the model.
             task: "classification" or "regression".
             predicts: the columns of the output in a regression: "mean", a value for each target; or D means and then
                 D spreads, "mean,variance", "mean,log_variance" or "mean,std".
-            stochastic: classes of layers of your own that are switched on like dropout.
-            product: how the layer right behind dropout is computed. A dense layer: by "subset_sums", which needs
-                numba, or "matmul"; None takes sums of subsets, but where numba is missing or on a GPU the matrix
-                product. A convolution behind dropout of whole channels: by "channel_sums", which None takes as
-                well, or in every pass by itself for any other. Their last bits differ.
-            compiler: of the part that is repeated in every pass: "xla" or "none", whose last bits differ. None takes
-                XLA for a part without a convolution and without a dense layer right behind dropout, on a CPU.
+            stochastic: classes of your own layers to switch on like dropout.
+            product: the computation of the layer right behind dropout. For a dense layer "subset_sums", which needs
+                numba, or "matmul"; None takes sums of subsets, but the matrix product without numba or on a GPU. For a
+                convolution behind dropout of whole channels "channel_sums", also by None; with any other value, every
+                pass computes it. Their last bits differ.
+            compiler: of the part that every pass repeats: "xla" or "none", whose last bits differ. None takes XLA for a
+                part without a convolution and without a dense layer right behind dropout, on a CPU.
             rate: above 0 and below 1, of every dropout of the model in the passes, in place of the rate in training.
                 `AlphaDropout`, `GaussianNoise` and layers of your own keep their rates.
-            device: that computes the passes: "cpu", "cuda", "cuda:1" or "mps". "auto" takes that of the model, else
-                CUDA where there is one, else the processor. The model stays where it is.
-            transform: of a model of PyTorch: a function of one example, which is a PIL image, a text, or a row (D,)
-                float32, that returns what the model takes of it, without the axis of the batch: a tensor or an array,
-                or a dict of these by the names of the model's inputs. It must draw no random numbers.
+            device: of the passes: "cpu", "cuda", "cuda:1" or "mps". "auto" takes that of the model, else CUDA if
+                present, else the processor. The model is not moved.
+            transform: for a PyTorch model: a function from one example, which is a PIL image, a text, or a row (D,)
+                float32, to the model's input, without the axis of the batch: a tensor or an array, or a dict of these
+                by the names of the model's inputs. It must draw no random numbers.
 
         Raises:
-            InvalidInputError: `output` names no output of the model, or is missing where there are several; there is
-                no such `device`;
-                `stochastic` is not of classes of the model's layers; `from_logits` for a regression, or `predicts` for
-                a classification; a `rate` out of range.
+            InvalidInputError: `output` names no output of the model, or is missing although there are several;
+                `device` does not exist; `stochastic` is not of classes of the model's layers; `from_logits` is given
+                for a regression, or `predicts` for a classification; `rate` is out of range.
             MissingPackageError: `product` is "subset_sums", and numba cannot be imported; or `compiler` is "xla", and
                 TensorFlow was built without.
-            UnsuitableModelError: a model whose passes would not differ, that does not predict that, that has no dropout
-                for `rate`, or that XLA cannot compile.
+            UnsuitableModelError: passes of the model would not differ, it does not predict that, it has no dropout for
+                `rate`, or XLA cannot compile it.
         """
         if product is not None:
             choice("product", product, ALL_PRODUCTS)
@@ -285,14 +284,17 @@ class Sampler:
 
     @classmethod
     def for_run(cls, model: "keras.Model | torch.nn.Module | Network", run: Run) -> "Sampler":
-        """Prepare a run's model as the run used it, with its product and compiler if available.
+        """Prepare a run's model as the run used it.
+
+        That is its output, task, rate and custom stochastic layers; and its product and compiler if this machine has
+        them.
 
         Args:
             model: the run's model.
             run: a run that was sampled from it.
 
         Raises:
-            UnsuitableModelError: another model, which cannot be sampled.
+            UnsuitableModelError: the model is another one, which cannot be sampled.
         """
         network = network_for_run(model, run)
         origin = run.manifest.origin
@@ -330,7 +332,10 @@ class Sampler:
 
     @property
     def width(self) -> int:
-        """The numbers of a prediction: C, D, or 2 D with variances; needs examples if the input size is free."""
+        """The numbers of a prediction: C, D, or 2 D with variances.
+
+        A model of free input size must see examples first.
+        """
         if not self._plans:
             raise UnsuitableModelError(
                 "The number of outputs is known once the model has seen examples: call `deterministic`."
@@ -338,7 +343,7 @@ class Sampler:
         return next(iter(self._plans.values())).width
 
     def count_last(self, width: int) -> int:
-        """Return the number of classes or outputs of `width` numbers."""
+        """Return the number of classes or outputs of `width` numbers, after examples."""
         size = self.meaning.size
         return width // (size[0] * size[1]) if size else width
 
@@ -347,7 +352,7 @@ class Sampler:
 
         Args:
             background: the class that Dice leaves out, or None.
-            ignore: what stands in masks for a pixel that counts nowhere, or None.
+            ignore: the value of mask pixels that count nowhere, or None.
         """
         return LabelMaps(*self.meaning.size, background, ignore) if self.meaning.size else None
 
@@ -363,7 +368,7 @@ class Sampler:
 
     @property
     def product(self) -> str:
-        """The product behind dropout; "matmul" for models without."""
+        """The product of the layer behind dropout; "matmul" without such a layer."""
         products = map(self._product_for, self._plans.values())
         return next((product for product in products if product != MATMUL), MATMUL)
 
@@ -377,20 +382,22 @@ class Sampler:
 
     @property
     def compiler(self) -> str:
-        """The compiler of the repeated part: "xla" or "none"."""
+        """The compiler of the part that every pass repeats: "xla" or "none"."""
         compilers = {plan.compiler for plan in self._plans.values()}
         return self.wanted_compiler or (XLA if XLA in compilers else NO_COMPILER)
 
     def match_run(self, manifest: Manifest, *, computes: bool = True) -> "Sampler":
-        """Use a run's product, compiler and device unless others are given.
+        """Return a sampler with a run's product, compiler and device.
+
+        Those that the user gave stay.
 
         Args:
             manifest: of the run.
-            computes: whether anything will be sampled, which takes a machine that has all three.
+            computes: whether anything will be sampled, which needs all three on this machine.
 
         Raises:
-            InvalidInputError: this machine does not have the device.
-            MissingPackageError: this machine does not have the product or the compiler.
+            InvalidInputError: this machine lacks the device.
+            MissingPackageError: this machine lacks the product or the compiler.
             UnsuitableModelError: the run's passes were compiled, and XLA cannot compile the model here.
         """
         product = self.wanted_product or manifest.origin.product
@@ -404,7 +411,7 @@ class Sampler:
         return other
 
     def compute_on(self, device: str, *, prepare: bool) -> None:
-        """Use another device; before preparation, only its name changes."""
+        """Compute on another device; without `prepare`, only its name changes."""
         self.device = device
         if prepare:
             planned = list(self._plans)
@@ -413,12 +420,12 @@ class Sampler:
                 self._prepare(inputs)
 
     def compute_with(self, product: str | None, compiler: str, *, prepare: bool) -> None:
-        """Use another product and compiler.
+        """Compute with another product and compiler from now on.
 
         Args:
             product: as for a new sampler.
             compiler: as for a new sampler.
-            prepare: whether to prepare the model for them at once, where its plans differ by them.
+            prepare: whether to prepare the model for them at once, if its plans depend on them.
 
         Raises:
             UnsuitableModelError: XLA cannot compile the model.
@@ -464,15 +471,15 @@ class Sampler:
         """Run the deterministic model: all randomness off.
 
         Args:
-            examples: as `sample` takes them.
+            examples: as for `sample`.
 
         Returns:
             (N, C) float32 probabilities; for a regression as `sample`.
 
         Raises:
-            InvalidInputError: examples that do not fit the model.
+            InvalidInputError: examples do not fit the model.
             UnsuitableModelError: the model returned numbers that are not finite, or variances that are not above 0; or
-                it draws in inference mode, too, what cannot be switched off.
+                its randomness in inference mode cannot be switched off.
         """
         inputs, plan = self.plan_for(examples)
         if plan.deterministic is None:
@@ -495,10 +502,12 @@ class Sampler:
         first_example: int = 0,
         progress: Progress | None = None,
     ) -> np.ndarray:
-        """Run passes from `first_pass` over examples from `first_example`, with equal bits however a job is split.
+        """Run passes from `first_pass` over examples numbered from `first_example`.
+
+        A job gives the same bits however it is split into calls.
 
         Args:
-            examples: as `sample` takes them.
+            examples: as for the function `sample`.
             passes: the number of passes, T.
             seed: of the masks.
             masks: `per_pass` or `per_example`.
@@ -507,11 +516,11 @@ class Sampler:
             progress: called with (done, total) predictions; an error that it raises ends the sampling.
 
         Returns:
-            (passes, N, C) float32 probabilities. For a regression (passes, N, D) float32 values; where a spread is
-            predicted, (passes, N, 2 · D): D means, then D variances, whichever spread the model predicts.
+            (passes, N, C) float32 probabilities. For a regression (passes, N, D) float32 values; with a predicted
+            spread, (passes, N, 2 · D): D means, then D variances, whichever spread the model predicts.
 
         Raises:
-            InvalidInputError: an argument that cannot be used.
+            InvalidInputError: an argument is invalid.
             UnsuitableModelError: the model returned numbers that are not finite, or variances that are not above 0.
         """
         passes, seed = whole_number("passes", passes, 1), whole_number("seed", seed)
@@ -529,14 +538,14 @@ class Sampler:
         """Check examples and return the plan for their shape, made once.
 
         Args:
-            examples: as `sample` takes them.
+            examples: as for `sample`.
 
         Returns:
             The examples as `Network.prepare` returns them; and the plan for examples of their form.
 
         Raises:
-            InvalidInputError: examples that do not fit the model.
-            UnsuitableModelError: a model whose passes would not differ for such examples.
+            InvalidInputError: examples do not fit the model.
+            UnsuitableModelError: passes of the model would not differ for such examples.
         """
         inputs = self.network.prepare(examples)
         return inputs, self._prepare(find_specs(inputs))
@@ -552,7 +561,7 @@ class Sampler:
         try:
             channel_sums = self.wanted_product in (None, CHANNEL_SUMS)
             plan = self.network.make_plan(inputs, channel_sums=channel_sums, compiler=self.wanted_compiler)
-            some = max(1, VALUES_TRIED // plan.width)  # of the eight, where their predictions take little memory
+            some = max(1, VALUES_TRIED // plan.width)  # fewer than eight if predictions are large
             examples = {spec.name: make_random_examples(spec.shape, spec.dtype)[:some] for spec in inputs}
             for passes in PASSES_TRIED:
                 result = np.empty((passes, count_examples(examples), plan.width), np.float32)
@@ -576,8 +585,8 @@ def as_sampler(model: "keras.Model | torch.nn.Module | Network | Sampler", **opt
         **options: those of `Sampler`; None is its default.
 
     Raises:
-        InvalidInputError: an option beside a sampler, which has its own.
-        UnsuitableModelError: a model whose passes would not differ, or that does not predict that.
+        InvalidInputError: an option is given beside a sampler, which has its own.
+        UnsuitableModelError: passes of the model would not differ, or it does not predict that.
     """
     given = {name: value for name, value in options.items() if value is not None}
     if not isinstance(model, Sampler):

@@ -77,10 +77,16 @@ def scores_page() -> str:
         parts.append(f"## {title}")
         for score in TASKS[task].scores.values():
             unit = score.unit.replace("target", "unit of the target") or "no unit"
-            definition = as_text(cleandoc(score.function.__doc__ or "").partition("\n")[0])
+            definition = as_text(describe_result(cleandoc(score.function.__doc__ or "")))
             parts.append(f"**{score.label}** ({unit}, uncertain if {score.uncertain_when})\n:   {definition}")
             parts.append(f"    {as_text(score.meaning)}")
     return "\n\n".join(parts) + "\n"
+
+
+def describe_result(docstring: str) -> str:
+    """Return the first line of a docstring from its noun on."""
+    line = docstring.partition("\n")[0].removeprefix("Return ")
+    return line[:1].upper() + line[1:]
 
 
 def as_text(words: str) -> str:

@@ -6,7 +6,15 @@ from markdown_it import MarkdownIt
 
 from mcviz.cli import commands
 from mcviz.tasks import TASKS
-from tests.docs.site import TITLES, as_text, describe_command, named_commands, notebook_page, scores_page
+from tests.docs.site import (
+    TITLES,
+    as_text,
+    describe_command,
+    describe_result,
+    named_commands,
+    notebook_page,
+    scores_page,
+)
 
 
 @pytest.mark.parametrize(("name", "command"), list(named_commands()))
@@ -29,7 +37,11 @@ def test_the_page_of_scores_has_each_with_its_definition_and_its_uncertain_end()
         _, _, after = page.partition(f"**{score.label}** (")
         assert f"uncertain if {score.uncertain_when})" in after.partition("\n")[0]
         assert as_text(score.meaning) in page
-        assert as_text(score.function.__doc__.partition("\n")[0]) in page
+        assert as_text(describe_result(score.function.__doc__)) in page
+
+
+def test_a_definition_begins_with_its_noun() -> None:
+    assert describe_result("Return the mean entropy.\n\nArgs:") == "The mean entropy."
 
 
 def test_words_that_look_like_markup_are_shown_as_they_are() -> None:

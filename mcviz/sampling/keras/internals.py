@@ -18,7 +18,7 @@ SET_BACKEND = "Set KERAS_BACKEND=tensorflow before Python starts, or `backend` i
 
 try:
     import keras
-except (ImportError, ValueError) as error:  # another backend is chosen, and not installed or not known
+except (ImportError, ValueError) as error:  # a chosen backend is missing or unknown
     raise UnsupportedKerasError(
         f"mcviz samples with Keras's TensorFlow backend. Received: {error}. {SET_BACKEND}"
     ) from error
@@ -31,7 +31,7 @@ def check_keras(version: str, backend: str) -> None:
     """Refuse an untested version of Keras.
 
     Raises:
-        UnsupportedKerasError: another version than `VERSIONS`, or another backend than TensorFlow.
+        UnsupportedKerasError: the version is not in `VERSIONS`, or the backend is not TensorFlow.
     """
     if not OLDEST <= tuple(int(number) for number in version.split(".")[:2]) < TOO_NEW:
         raise UnsupportedKerasError(
@@ -48,14 +48,14 @@ check_keras(keras.__version__, keras.config.backend())
 _backend_random = keras.src.backend.random
 DropoutRNNCell = keras.src.layers.rnn.dropout_rnn_cell.DropoutRNNCell  # the base class of all cells with dropout
 
-shared_objects = keras.src.saving.serialization_lib.ObjectSharingScope  # within it, an object of a file is built once
+shared_objects = keras.src.saving.serialization_lib.ObjectSharingScope  # builds each object of a file once
 
 
 def load_assets(model: keras.Model, folder: Path) -> list[str]:
     """Load the files of layers from an unpacked `.keras` file.
 
     Returns:
-        The names of layers that failed, without some whose folder is missing, which Keras passes over.
+        The names of failed layers, except some with a missing folder, which Keras ignores.
     """
     library = keras.src.saving.saving_lib
     store = library.DiskIOStore(str(folder), mode="r")
@@ -91,7 +91,7 @@ def nest_input(model: keras.Model, array: Any) -> Any:
 
 
 def forget_dropout_masks(layer: keras.Layer) -> None:
-    """Drop a recurrent cell's cached masks after each call."""
+    """Drop a recurrent cell's masks, so that none outlives its call."""
     if isinstance(layer, DropoutRNNCell):
         layer.reset_dropout_mask()
         layer.reset_recurrent_dropout_mask()
@@ -133,10 +133,10 @@ def replace_calls(layers: list[keras.Layer], replace: Callable[[keras.Layer], Ca
 
 @contextmanager
 def limit_variables(most: int) -> Iterator[None]:
-    """Limit the numbers in new variables of this thread before allocation.
+    """Limit the numbers in this thread's new variables, before allocation.
 
     Raises:
-        TooManyNumbersError: they would exceed `most`, whichever error Keras made of that on the way.
+        TooManyNumbersError: they would exceed `most`, in place of any error that Keras raises for it.
     """
     kind, thread, left = keras.src.backend.Variable, threading.get_ident(), most
     initialize = kind._initialize_with_initializer

@@ -39,7 +39,7 @@ LONGEST_NAME = 200
 NAME_OF_LAYER = re.compile(r"[A-Za-z0-9_.\\/>-]*")
 NAME_OF_MODEL = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
 MOST_WORDS = 1_000_000  # of a vocabulary
-MOST_CHARACTERS = 64_000_000  # of a vocabulary, each word as long as the longest, as numpy holds them
+MOST_CHARACTERS = 64_000_000  # of a vocabulary, each word padded to the longest, as in numpy
 MOST_NGRAM = 100  # words
 STANDARDIZE = (None, "lower_and_strip_punctuation", "lower", "strip_punctuation")
 SPLIT = (None, "whitespace", "character")
@@ -75,7 +75,7 @@ INITIALIZERS = """
     Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity IdentityInitializer LecunNormal LecunUniform Ones
     Orthogonal OrthogonalInitializer RandomNormal RandomUniform STFT STFTInitializer TruncatedNormal VarianceScaling
     Zeros
-"""  # those that end in Initializer are in files of an older Keras
+"""  # older versions of Keras write names that end in Initializer
 OPERATIONS_OF_ARRAYS = """
     Abs Absolute Add All Amax Amin Any Append Arccos Arccosh Arcsin Arcsinh Arctan Arctan2 Arctanh Argmax Argmin
     Argsort Average BroadcastTo Ceil Clip Concatenate Cos Cosh CountNonzero Cross Cumprod Cumsum Diagonal Diff Divide
@@ -123,36 +123,36 @@ KNOWN_ACTIVATIONS = frozenset(ACTIVATIONS.split())
 KNOWN_DTYPES = frozenset(DTYPES.split())
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-ASSETS = "assets"  # the folder of the files that layers bring
-VOCABULARY_FILE = re.compile(r"assets(/\w+)+/vocabulary\.txt", re.ASCII)  # which names no place outside
+ASSETS = "assets"  # the folder of layers' files
+VOCABULARY_FILE = re.compile(r"assets(/\w+)+/vocabulary\.txt", re.ASCII)  # never a path outside of the folder
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MOST_CONFIG_BYTES = 16 << 20
 MOST_UNPACKING = 20  # times the packed size; Keras packs nothing
 MOST_WEIGHT_ARRAYS = 20_000
 MOST_VOCABULARIES = 100
 MOST_VOCABULARY_BYTES = 64 << 20  # of all together
-SPARE_NUMBERS = 1_000_000  # that a layer may hold beyond those in the file
-FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # the first that a zip can hold
+SPARE_NUMBERS = 1_000_000  # of layers beyond those in the file
+FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest time in a zip
 FROM_SAVED_MODEL = (
     "Convert one that you trust: pip install tf_keras; tf_keras.models.load_model('NAME').save('NAME.h5'); "
     "keras.saving.load_model('NAME.h5', compile=False).save('NAME.keras')"
 )
 SAVE_IT = "Save it with model.save('NAME.keras')."
-_loading = threading.RLock()  # the path of imports is the process's; a class of one's own may load a model itself
+_loading = threading.RLock()  # imports have one path for all threads; a user's class may load a model itself
 
 
 def check_architecture(config: Any) -> None:
     """Check an architecture and remove its training settings.
 
     Raises:
-        UnsuitableModelError: it names an unknown class or function, or has more layers than an ordinary model.
+        UnsuitableModelError: it names an unknown class or function, or has too many layers.
     """
     if not isinstance(config, dict) or "class_name" not in config:
         raise UnsuitableModelError("That file holds no Keras model. Received: a config.json without a class.")
     counts = _Counts()
     _count_calls(config, counts)
     counts.layers = 0
-    calls = _count_calls(config, counts)  # now that the calls of shared layers are known
+    calls = _count_calls(config, counts)  # again, with known calls of shared layers
     for count, most, noun in ((counts.layers, MOST_LAYERS, "layers"), (calls, MOST_LAYER_CALLS, "calls of layers")):
         if count > most:
             raise UnsuitableModelError(f"A model may have {most:,} {noun}. Received: {count:,}. {IF_TRUSTED}")
@@ -162,7 +162,7 @@ def check_name(name: str, pattern: re.Pattern[str] = NAME_OF_LAYER) -> None:
     """Refuse names that TensorFlow rejects: Keras would keep them in later names.
 
     Raises:
-        UnsuitableModelError: it has other characters than a graph takes.
+        UnsuitableModelError: it has characters that no graph takes.
     """
     if not pattern.fullmatch(name):
         raise UnsuitableModelError(
@@ -224,7 +224,10 @@ def _count_calls(config: Any, counts: _Counts, *, inside_shared: bool = False) -
 
 
 def _check_object(config: dict[str, Any]) -> int:
-    """Check one object; return 1 for a layer or operation, 0 for a part."""
+    """Check one object; return 1, or 0 for a part.
+
+    Layers, operations and registered classes count.
+    """
     name, module, registered = (config.get(key) for key in ("class_name", "module", "registered_name"))
     inner = config.get("config")
     if not isinstance(name, str) or not isinstance(module, str | None) or not isinstance(registered, str | None):
@@ -232,7 +235,7 @@ def _check_object(config: dict[str, Any]) -> int:
     if name.startswith("__"):
         _check_notation(name, inner)
         return 0
-    if "module" not in config:  # Keras would look it up as in files of an older kind
+    if "module" not in config:  # Keras would search for it, as in older files
         raise forbidden(f"the class {name!r:.100} without its module")
     if name == "function":
         _check_function(inner, module, registered)
@@ -271,7 +274,6 @@ def _check_function(name: Any, module: str | None, registered: str | None) -> No
 
 
 def _check_notation(name: str, inner: Any) -> None:
-    """Check Keras's notation for tensors and slices."""
     plain = name in ("__slice__", "__ellipsis__", "__bytes__")
     tensor = name in ("__tensor__", "__numpy__", "__keras_tensor__")
     dtype = inner.get("dtype") if isinstance(inner, dict) else None
@@ -343,24 +345,24 @@ def _is_size(value: Any, most: int) -> bool:
 def load_model(path: str | os.PathLike[str], *, trust: bool = False) -> keras.Model:
     """Load a Keras model from a `.keras` file without running its code.
 
-    It may name layers of Keras and classes that your program has registered. All is checked before building, and memory
-    is proportional to the file.
+    The file may name layers of Keras and classes that your program has registered. All is checked before building, and
+    memory is proportional to the file.
 
     Args:
         path: of the file.
-        trust: whether to load the file in Keras's own way, without these checks and without Keras's safe mode. It may
-            then run any code, be of HDF5, and hold `Lambda` layers.
+        trust: whether to load the file without these checks and without Keras's safe mode. It may then run any code, be
+            HDF5, and contain `Lambda` layers.
 
     Raises:
         DataNotFoundError: nothing is at `path`.
-        UnsuitableModelError: it is not a Keras model, could run code, or needs code that is missing.
+        UnsuitableModelError: it is not a Keras model, could run code, or needs missing code.
     """
     with _loading, _hide_working_directory(), open_regular_file(path) as file:
         try:
             model = keras.saving.load_model(path, compile=False, safe_mode=False) if trust else _load_checked(file)
         except UnsuitableModelError as error:
             raise UnsuitableModelError(f"{error} The file is {path}.") from error
-        except Exception as error:  # Keras raises what its readers raise: ValueError, TypeError, OSError, KeyError, …
+        except Exception as error:  # Keras passes on errors of its readers: ValueError, TypeError, OSError, KeyError, …
             raise UnsuitableModelError(
                 f"Keras cannot load that model. Received: {path}: {reason(error)}. {SAVE_IT}"
             ) from error
@@ -370,7 +372,7 @@ def load_model(path: str | os.PathLike[str], *, trust: bool = False) -> keras.Mo
 
 
 def open_regular_file(path: str | os.PathLike[str]) -> IO[bytes]:
-    """Open a model's file: no folder and no pipe.
+    """Open a model's file: no folder, and nothing that blocks, like a pipe.
 
     Raises:
         DataNotFoundError: nothing is at `path`.
@@ -404,15 +406,15 @@ def read_model_file(file: IO[bytes], folder: Path) -> tuple[dict[str, Any], Path
 
     Args:
         file: an open `.keras` file.
-        folder: where the weights and the vocabularies are unpacked to.
+        folder: for the unpacked weights and vocabularies.
 
     Returns:
-        The architecture, in Keras's notation and without the settings of training; the file of its weights; and the
-        count of numbers in that file.
+        The architecture, in Keras's notation and without training settings; the file of its weights; and the count of
+        numbers in that file.
 
     Raises:
-        UnsuitableModelError: it could run code, read other files, or take more memory or time than an ordinary model.
-        Exception: from zipfile, json or h5py, for a file of another kind or a damaged one.
+        UnsuitableModelError: it could run code, read other files, or take too much memory or time.
+        Exception: from zipfile, json or h5py, for another kind of file or a damaged one.
     """
     if file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE:
         raise UnsuitableModelError(
@@ -435,7 +437,7 @@ def write_model_file(model: keras.Model, folder: Path) -> bytes:
     """Write a reproducible `.keras` file without optimizer.
 
     Args:
-        model: it is left as it was.
+        model: it stays unchanged.
         folder: for temporary files.
 
     Returns:
@@ -582,7 +584,6 @@ def _check_words(model: keras.Model) -> None:
 
 
 def _save_weights(model: keras.Model, folder: Path) -> bytes:
-    """Save weights as HDF5, without optimizer, loss and metrics."""
     path = folder / WEIGHTS
     parts = [getattr(model, name, None) for name in ("optimizer", "_loss_tracker", "_compile_loss", "_compile_metrics")]
     keras.saving.save_weights(model, path, objects_to_skip=[part for part in parts if part is not None])

@@ -43,7 +43,7 @@ from mcviz.text import reason
 from mcviz.validate import invalid
 
 SMALLEST_DIVISOR = 127
-UNCHANGING = (  # layers that keep the range of the images
+UNCHANGING = (  # layers that keep the range of images
     keras.layers.InputLayer,
     keras.layers.Resizing,
     keras.layers.CenterCrop,
@@ -52,13 +52,15 @@ UNCHANGING = (  # layers that keep the range of the images
 )
 
 FEATURES_AT_ONCE = 500  # examples
-GRADIENTS_AT_ONCE = 100  # the same
+GRADIENTS_AT_ONCE = 100  # examples
 
 INPUT = "examples"  # the name of the only input
 
 
 def choose_device(wanted: str) -> tuple[str, str, str]:
-    """Return the kind of device, TensorFlow's scope if unusual, and the reason.
+    """Return the kind of device, its TensorFlow scope or "", and the reason.
+
+    The scope is "" for TensorFlow's default.
 
     Args:
         wanted: the name, such as "cuda" or "cuda:1"; "auto" takes a GPU, else the processor.
@@ -100,7 +102,7 @@ def find_scaling_layer(model: keras.Model) -> keras.Layer | None:
     first = next(_range_changing_layers(model), None) if getattr(model, "inputs", None) else None
     if isinstance(first, keras.layers.Rescaling) and 0 < np.max(first.scale) <= 1 / SMALLEST_DIVISOR:
         return first
-    if isinstance(first, keras.layers.Normalization) and _spread(first) > 1:  # adapted to 0..1, it would be below
+    if isinstance(first, keras.layers.Normalization) and _spread(first) > 1:  # below 1 if adapted to 0..1
         return first
     return first if isinstance(first, keras.layers.Embedding) else None
 
@@ -118,15 +120,17 @@ def _range_changing_layers(model: keras.Model) -> Iterator[keras.Layer]:
 
 
 def penultimate_model(model: keras.Model) -> keras.Model:
-    """Return the model in front of its last layer, with shared weights.
+    """Return the model in front of its last layer, dropout layers included.
+
+    The weights are shared.
 
     Args:
         model: a Sequential or functional model with one output that ends in a dense layer.
 
     Raises:
-        UnsuitableModelError: any other model.
+        UnsuitableModelError: the model is another kind.
     """
-    one_output = getattr(model, "inputs", None) and len(model.outputs) == 1  # or the last layer need not be its own
+    one_output = getattr(model, "inputs", None) and len(model.outputs) == 1  # else the last layer may be of another
     last = model.layers[-1] if one_output else None
     if not isinstance(last, keras.layers.Dense) or len(last.input.shape) != 2:
         raise UnsuitableModelError(
@@ -141,7 +145,7 @@ def penultimate_activations(model: keras.Model, examples: np.ndarray) -> np.ndar
 
     Args:
         model: as for `penultimate_model`.
-        examples: (N, ...) as the model takes them.
+        examples: (N, ...) model inputs.
 
     Returns:
         (N, D) float32.
@@ -161,19 +165,21 @@ def gradient_sign(
     labels: np.ndarray | None = None,
     settings: ModelSettings = DEFAULT_SETTINGS,
 ) -> np.ndarray:
-    """Return signs of changes that lower a class's probability (fast gradient sign, Goodfellow et al. 2015).
+    """Return the signs of changes that lower a class's probability, dropout off.
+
+    This is the fast gradient sign method (Goodfellow et al. 2015).
 
     Args:
         model: a Keras classifier.
-        examples: (N, ...) float32 as the model takes them.
-        labels: (N,) the classes to move away from; the model's predictions without it.
-        settings: what is said of the model.
+        examples: (N, ...) float32 model inputs.
+        labels: (N,) the classes to move away from; None takes the model's predictions.
+        settings: of the model.
 
     Returns:
         (N, ...) float32 of -1, 0 and 1.
 
     Raises:
-        UnsuitableModelError: the model takes whole numbers, which cannot change a little.
+        UnsuitableModelError: the model takes whole numbers, which have no small changes.
     """
     signs = []
     for start in range(0, len(examples), GRADIENTS_AT_ONCE):
@@ -253,7 +259,7 @@ class KerasNetwork(Network):
 
     @classmethod
     def limit_threads(cls, most: int) -> None:
-        with suppress(RuntimeError):  # TensorFlow is at work already, for somebody else
+        with suppress(RuntimeError):  # TensorFlow already runs
             tf.config.threading.set_intra_op_parallelism_threads(most)
             tf.config.threading.set_inter_op_parallelism_threads(most)
 
@@ -343,7 +349,10 @@ class KerasNetwork(Network):
 
 @hold_interrupts()
 def model_digest(model: keras.Model) -> str:
-    """Return the SHA-256 of architecture, weights and vocabularies, in memory or loaded."""
+    """Return the SHA-256 of architecture, weights and vocabularies.
+
+    It is the same in memory, saved and loaded.
+    """
     digest = hashlib.sha256()
     architecture = keras.saving.serialize_keras_object(model)
     digest.update(json.dumps([architecture["class_name"], architecture["config"]], sort_keys=True).encode())

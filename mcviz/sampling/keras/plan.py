@@ -1,8 +1,8 @@
 """The plan of a Keras model: shared part, random part and blocks.
 
 A dense layer behind a dropout, with at most reshaping between, is a `Product` of masks with the scaled kernel. A
-convolution behind a spatial dropout is a sum over channels: each channel is convolved once, and masks weigh the
-results. A 3 × 3 kernel takes a ninth of the multiplications. Both are exact.
+convolution behind a spatial dropout is a sum over channels: each is convolved once, and masks weigh the results. A 3 ×
+3 kernel takes a ninth of the multiplications. Both are exact.
 """
 
 import math
@@ -70,7 +70,7 @@ from mcviz.text import reason
 
 UNCHANGING_OPERATIONS = ("Cast", "Identity", "Reshape", "StopGradient")
 
-LEAST_POSITIONS = 3  # of a kernel, each of which is spared in every pass
+LEAST_POSITIONS = 3  # of a kernel; every pass spares each
 MOST_BYTES = 16 << 20  # of the convolved channels of one example
 
 MOST_BYTES_OF_EXAMPLE = 1 << 30
@@ -80,9 +80,9 @@ NO_GRAPH = (UntraceableError, AttributeError, NotImplementedError, tf.errors.Ope
 def pick_output(
     model: keras.Model, returned: Any, name: str | None, predicts: Predicts, of_pixels: bool = False
 ) -> tuple[tf.Tensor, str]:
-    """Return a named or the only output as (rows, C), or `of_pixels` (rows, H, W, C), and its name in words.
+    """Return the named or only output, and its name in words.
 
-    A mean and spread in two outputs are concatenated.
+    It is (rows, C), or `of_pixels` (rows, H, W, C). A mean and spread in two outputs are concatenated.
 
     Raises:
         InvalidInputError: several outputs and no name, or an unknown name.
@@ -108,12 +108,12 @@ def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: C
 
     Args:
         output: (rows, C) or (rows, 1).
-        from_logits: whether `output` is logits; None finds out from the operation that made it.
-        some_scores: computes (rows, C) of it, for when that operation says nothing.
+        from_logits: whether `output` is logits; None derives it from its operation.
+        some_scores: computes (rows, C) of it, if the operation is unknown.
 
     Raises:
         InvalidInputError: `from_logits` for probabilities.
-        UnsuitableModelError: a sigmoid over several outputs; one or two numbers of unknown meaning.
+        UnsuitableModelError: a sigmoid over several outputs, or one or two numbers of unknown meaning.
     """
     logits = are_logits(output.shape[1], find_activation(output, some_scores), from_logits)
     values = tf.cast(output, tf.float32)
@@ -158,7 +158,10 @@ def _interpret_pixels(
 
 
 def _to_pixel_probabilities(output: tf.Tensor, logits: bool, size: tuple[int, int]) -> tf.Tensor:
-    """Turn (rows, h, w, C) scores into (rows, H · W · C) float32 probabilities."""
+    """Turn (rows, h, w, C) scores into (rows, H · W · C) float32 probabilities.
+
+    One score becomes two classes.
+    """
     values = tf.cast(output, tf.float32)
     if tuple(values.shape[1:3]) != size:
         values = tf.image.resize(values, size, "bilinear")
@@ -176,10 +179,10 @@ def to_outputs(output: tf.Tensor, predicts: Predicts, some_outputs: Callable[[],
     Args:
         output: (rows, D) or (rows, 2 · D): D means, then D spreads.
         predicts: the meaning of the columns.
-        some_outputs: computes (rows, ...) of it, for when the operation that made it says nothing.
+        some_outputs: computes (rows, ...) of it, if the operation is unknown.
 
     Raises:
-        UnsuitableModelError: a softmax over several classes; no spread for each mean.
+        UnsuitableModelError: a softmax over several classes, or no spread for each mean.
     """
     check_regression(output.shape[1], predicts, lambda: find_activation(output, some_outputs))
     values = tf.cast(output, tf.float32)
@@ -191,7 +194,7 @@ def to_outputs(output: tf.Tensor, predicts: Predicts, some_outputs: Callable[[],
 
 
 def find_activation(output: tf.Tensor, some_scores: Callable[[], np.ndarray]) -> str:
-    """Return the activation of (rows, C) outputs, for `are_logits`."""
+    """Return the activation of (rows, C) outputs, from their operation or values."""
     if not tf.executing_eagerly():
         operation = output.op
         while operation.type in UNCHANGING_OPERATIONS:
@@ -231,9 +234,9 @@ class MaskedConvolution:
 
     Attributes:
         request: for the masks of the dropout.
-        tensor_number: of the boundary tensor that is masked, (rows, ..., channels).
+        tensor_number: of the masked boundary tensor, (rows, ..., channels).
         kernel: () to [(height, width, channels, filters) float32].
-        operation: the convolution in the graph, whose output it replaces.
+        operation: the convolution in the graph, with the replaced output.
     """
 
     request: RandomRequest
@@ -276,7 +279,7 @@ class MaskedConvolution:
 
 
 def find_masked_convolutions(trace: Trace) -> tuple[MaskedConvolution, ...]:
-    """Find convolutions behind channel dropout with constant inputs."""
+    """Find convolutions behind channel dropout, with inputs that passes share."""
     convolutions = (_find_convolution(trace, request) for request in trace.requests if not request.shared)
     return tuple(convolution for convolution in convolutions if convolution)
 
@@ -321,8 +324,11 @@ def multiply(masks: np.ndarray, scaled: np.ndarray, transposed: bool) -> np.ndar
 
 
 def as_tensor(array: np.ndarray) -> tf.Tensor:
-    """Return an aligned array as a tensor without a copy; do not change it meanwhile."""
-    aligned = array.ctypes.data % ALIGNMENT == 0  # TensorFlow ends the process at memory that is not
+    """Return an array as a tensor, without a copy if it is aligned.
+
+    Do not change the array while the tensor is in use.
+    """
+    aligned = array.ctypes.data % ALIGNMENT == 0  # TensorFlow crashes at other memory
     if not array.size or not aligned or array.dtype.kind not in "biuf":
         return tf.constant(array)
     return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
@@ -344,16 +350,16 @@ def make_plan(
         layers: of a built Keras model of one input.
         shape: of one example; with `texts`, of the numbers of one text.
         dtype: of the examples.
-        settings: what is said of the model.
-        texts: the model's text layer, if it has one; it is left out of the graph.
-        channel_sums: False leaves `MaskedConvolution` out, which gives the same numbers up to rounding.
+        settings: of the model.
+        texts: the model's text layer, if any, which the graph leaves out.
+        channel_sums: whether to use `MaskedConvolution`; the numbers are the same up to rounding.
         compiler: of the random part, "xla" or "none", whose last bits differ; None follows `default_compiler`.
 
     Raises:
         InvalidInputError: `settings.output` names none of the outputs.
         NoRandomnessReachesOutputError: no random number reaches the output.
-        UnsuitableModelError: no output of that task, randomness that cannot be supplied, a model that fails, or one
-            that XLA was asked to compile and cannot.
+        UnsuitableModelError: no output fits the task, randomness cannot be supplied, the model fails, or XLA cannot
+            compile it as asked.
     """
     model, meaning, task = layers.model, OutputMeaning(), TASKS[settings.task]
 
@@ -384,7 +390,7 @@ def make_plan(
             _check_works_eagerly(error, texts, compiler)
             plan = _make_eager_plan(layers, predictions, shape, dtype)
         except UnsuitableModelError as error:
-            if isinstance(error.__context__, UnsuitableModelError):  # Keras wraps what a layer raises in its own words
+            if isinstance(error.__context__, UnsuitableModelError):  # Keras wraps errors of layers in its own words
                 raise error.__context__ from None
             raise
     return replace(plan.guard(wrap_model_errors()), meaning=meaning)
@@ -459,7 +465,6 @@ def _choose_block(trace: Trace) -> tuple[int, int]:
 
 
 def _check_same_graph(small: Trace, large: Trace) -> None:
-    """Compare traces of two batch sizes."""
     boundaries = [[(tuple(tensor.shape[1:]), tensor.dtype) for tensor in plan.boundary] for plan in (small, large)]
     if boundaries[0] != boundaries[1] or len(small.requests) != len(large.requests):
         raise UntraceableError("a graph that changes with the size of the batch")
@@ -535,7 +540,7 @@ def _build_random_part(
     inputs = [((trace.rows // repeats, *tensor.shape[1:]), tensor.dtype) for tensor in start]
     inputs += [(tensor.shape, tensor.dtype) for tensor in numbers]
     run = compile_function(compute, inputs, xla=xla)
-    if xla:  # it is compiled in the first call, which fails where XLA lacks an operation
+    if xla:  # the first call compiles, and fails if XLA lacks an operation
         run(*(tf.zeros(shape, dtype) for shape, dtype in inputs))
     return lambda shared, numbers: run(*map(as_tensor, [*shared, *numbers])).numpy()
 

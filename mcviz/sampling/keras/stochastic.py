@@ -23,7 +23,7 @@ from mcviz.sampling.keras.internals import (
 )
 from mcviz.validate import invalid
 
-# Every class of stochastic layers, subclasses included, with the attributes that hold its rates.
+# Each class of stochastic layers, also for subclasses, with its attributes of rates.
 STOCHASTIC_LAYERS: dict[type, tuple[str, ...]] = {
     keras.layers.Dropout: ("rate",),
     keras.layers.AlphaDropout: ("rate",),
@@ -34,8 +34,8 @@ STOCHASTIC_LAYERS: dict[type, tuple[str, ...]] = {
     keras.layers.Attention: ("dropout",),
     DropoutRNNCell: ("dropout", "recurrent_dropout"),
 }
-OWN_RATE = keras.layers.AlphaDropout, keras.layers.GaussianNoise  # their arithmetic is their own, or they drop nothing
-THE_RATE = ("rate", "stddev")  # attributes of the layer's purpose, which no name of a kind repeats
+OWN_RATE = keras.layers.AlphaDropout, keras.layers.GaussianNoise  # with special arithmetic, or without dropping
+THE_RATE = ("rate", "stddev")  # main rates, which names of kinds leave out
 
 _switching = threading.RLock()
 _this_thread = threading.local()
@@ -92,17 +92,20 @@ class StochasticLayers:
             model: a built Keras model.
             own_kinds: classes of the user's stochastic layers besides `STOCHASTIC_LAYERS`.
             rate: above 0 and below 1, of all dropout that is on, in place of the layers' own rates; `AlphaDropout`,
-                noise and layers of the user's own keep theirs. The layers themselves are left as they were.
+                noise and custom layers keep theirs. The layers themselves stay unchanged.
 
         Raises:
-            InvalidInputError: something other than classes of the model's layers.
+            InvalidInputError: `own_kinds` are not classes of the model's layers.
         """
         _check_own_kinds(model, own_kinds)
         self.model, self.rate = model, rate
         self._kinds = {kind: _rate_attributes(kind) for kind in own_kinds} | STOCHASTIC_LAYERS
 
     def report(self, random_layers: frozenset[keras.Layer] | None = None) -> LayerReport:
-        """Sort layers by effect when `random_layers` get numbers; by default all with a rate above 0."""
+        """Sort layers by their effect if `random_layers` get numbers.
+
+        By default, these are all layers with a rate above 0.
+        """
         stochastic: list[StochasticLayer] = []
         without_effect: list[StochasticLayer] = []
         always_random, inactive = [], []
@@ -121,8 +124,8 @@ class StochasticLayers:
     def switch(self, source: RandomSource, *, on: bool) -> Iterator[None]:
         """Switch stochastic layers within the block, with numbers from `source`.
 
-        Other layers are in inference mode. Only this thread's calls change; all is restored, and no generator of the
-        model or of Keras moves.
+        Other layers without a stochastic layer inside are in inference mode. Only this thread's calls change; all is
+        restored, also after an error, and no generator of the model or of Keras moves.
         """
         layers = every_layer(self.model)
         if on and self.rate is not None:
@@ -203,7 +206,7 @@ def find_own_kinds(model: keras.Model, names: Iterable[str]) -> tuple[type[keras
 
 
 def find_changed_rate(layers: StochasticLayers, used: Mapping[tuple[str, str], float | None]) -> float | None:
-    """Return the rate that replaced the layers' own, or None.
+    """Return the rate of passes that replaced the layers' own, or None.
 
     Args:
         layers: at their own rates.

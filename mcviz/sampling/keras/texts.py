@@ -27,12 +27,14 @@ IN_FRONT = (
 
 @dataclass(frozen=True)
 class TextLayer:
-    """The first layer that turns texts into numbers, computed once an example; model and layer stay unchanged.
+    """The first layer of a model, which turns texts into numbers.
+
+    It is computed once an example, outside of the sampled graph. Model and layer stay unchanged.
 
     Attributes:
         model: the whole model.
         layer: its text layer.
-        text_shape: of one text as the model takes it, () or (1,).
+        text_shape: of one text in the model, () or (1,).
         shape: of the numbers of one text.
         dtype: of these numbers.
         numbers: (N, *text_shape) texts to (N, *shape) numbers.
@@ -46,13 +48,13 @@ class TextLayer:
     numbers: Callable[[tf.Tensor], tf.Tensor]
 
     def call_network(self, numbers: tf.Tensor) -> Any:
-        """Call the model with numbers of texts, dropout off.
+        """Call the model with numbers in place of texts, as in inference.
 
         Args:
             numbers: (rows, *shape).
 
         Raises:
-            UnsuitableModelError: the network gets more from a text than these numbers.
+            UnsuitableModelError: the network uses more of a text than these numbers.
         """
         texts, received = tf.fill((numbers.shape[0], *self.text_shape), ""), []
         thread = threading.get_ident()
@@ -82,11 +84,10 @@ class TextLayer:
 
 
 def find_text_layer(model: keras.Model) -> TextLayer | None:
-    """Return the first layer if it takes texts, else None.
+    """Return the text layer at the front of a model, or None.
 
     Raises:
-        UnsuitableModelError: the model takes texts in another way, or its numbers of a text depend on the texts beside
-            it.
+        UnsuitableModelError: the model takes texts in another way, or a text's numbers depend on the texts beside it.
     """
     layers = [layer for layer in layers_with_vocabulary(model) if isinstance(layer, TEXT_LAYERS)]
     inputs = getattr(model, "inputs", None)
@@ -146,15 +147,15 @@ def with_vocabulary(model: keras.Model, words: Sequence[str]) -> keras.Model:
     0 is padding, 1 unknown.
 
     Args:
-        model: takes (N, L) whole numbers, which an Embedding gets; its weights are shared.
+        model: of (N, L) whole numbers for an Embedding; the result shares its weights.
         words: the vocabulary, in the order of its numbers; it may begin with "" and "[UNK]", for 0 and 1.
 
     Returns:
         A model of (N, 1) texts.
 
     Raises:
-        InvalidInputError: `words` are no vocabulary, or of another size than the model was made for.
-        UnsuitableModelError: the model does not take the numbers of words.
+        InvalidInputError: `words` are no vocabulary, or do not have the model's size.
+        UnsuitableModelError: the model does not take numbers of words.
     """
     words = _check_words(words)
     length, embedding = _find_embedding(model)
@@ -185,7 +186,7 @@ def vocabularies(model: keras.Model) -> Iterator[str]:
     """Yield each layer's vocabulary as text: its configuration may lack it."""
     for layer in layers_with_vocabulary(model):
         weights: dict[str, np.ndarray] = {}
-        layer.save_own_variables(weights)  # the weights of words, which are not among the model's
+        layer.save_own_variables(weights)  # weights of words, which the model does not list
         words = [str(word) for word in layer.get_vocabulary()]
         yield json.dumps([words, {name: values.tolist() for name, values in weights.items()}])
 
@@ -205,7 +206,7 @@ def _check_words(words: Any) -> list[str]:
 
 
 def _find_embedding(model: keras.Model) -> tuple[int, keras.layers.Embedding]:
-    """Return the vocabulary size and the embedding layer."""
+    """Return the number of words in an example, and the embedding layer."""
     inputs = getattr(model, "inputs", None) or []
     shape = tuple(inputs[0].shape[1:]) if len(inputs) == 1 else ()
     embeddings = [layer for layer in every_layer(model) if isinstance(layer, keras.layers.Embedding)]
@@ -226,7 +227,7 @@ def _find_embedding(model: keras.Model) -> tuple[int, keras.layers.Embedding]:
         original = layer.call
 
         def call(numbers: Any) -> Any:
-            if np.array_equal(numbers, words):  # those of positions are others
+            if np.array_equal(numbers, words):  # numbers of positions differ
                 receivers.append(layer)
             return original(numbers)
 

@@ -27,7 +27,7 @@ TENSORFLOW_RANDOM_OPERATIONS = (
     "StatelessParameterizedTruncatedNormal", "StatelessRandom", "StatelessTruncatedNormal", "TruncatedNormal",
 )  # fmt: skip
 
-CONVOLUTIONS = "Conv", "DepthwiseConv"  # beginnings of the names of the operations
+CONVOLUTIONS = "Conv", "DepthwiseConv"  # prefixes of operations
 
 Call = Callable[[tf.Tensor], tf.Tensor]
 
@@ -39,7 +39,7 @@ class SuppliedNumbers:
 
     Attributes:
         requests: the requests so far.
-        callers: for each request, the layers that were being called.
+        callers: for each request, the layers in call.
     """
 
     def __init__(self, rows: int, supply: Callable[[RandomRequest], Any]) -> None:
@@ -113,9 +113,9 @@ class Trace:
         requests: for random numbers, in order.
         numbers: the inputs for the random numbers, one a request, (rows, *request.shape).
         output: (rows, C).
-        boundary: the tensors that are the same in every pass and that the random part of the graph starts from.
+        boundary: the tensors that all passes share and the random part starts from.
         random: references of the tensors that depend on the random numbers.
-        random_layers: the layers whose random numbers the output depends on, and the layers that called them.
+        random_layers: the layers whose random numbers reach the output, and their callers.
     """
 
     rows: int
@@ -195,9 +195,9 @@ def compile_function(function: Callable[..., Any], inputs: Sequence[tuple[Any, A
     """Make a graph of a function of tensors.
 
     Args:
-        function: of tensors; its calls are not searched for matching signatures any more.
+        function: of tensors; its calls no longer look for matching signatures.
         inputs: the (shape, dtype) of each tensor.
-        xla: whether XLA makes machine code of it, in the first call.
+        xla: whether XLA compiles it, in the first call.
     """
     specifications = [tf.TensorSpec(shape, dtype) for shape, dtype in inputs]
     return tf.function(
@@ -206,14 +206,17 @@ def compile_function(function: Callable[..., Any], inputs: Sequence[tuple[Any, A
 
 
 def default_compiler(trace: Trace) -> str:
-    """Choose a random part's compiler: XLA, except for convolutions."""
+    """Choose a random part's compiler: XLA, except for convolutions.
+
+    The part has no masked dense layer.
+    """
     if _has_convolution(trace) or xla_error():
         return NO_COMPILER
     return XLA
 
 
 def _has_convolution(trace: Trace) -> bool:
-    """Return whether a convolution depends on random numbers; loops count as such."""
+    """Return whether a convolution depends on random numbers, or is within a loop."""
     graph = trace.function.graph
     repeated = [op.type for op in graph.get_operations() if any(out.ref() in trace.random for out in op.outputs)]
     inside_loops = (node.op for node in function_nodes(graph.as_graph_def()))
@@ -243,7 +246,7 @@ def largest_activation_bytes(trace: Trace, start: Sequence[tf.Tensor]) -> int:
 
 
 def find_masked_array(trace: Trace, request: RandomRequest) -> int | None:
-    """Return the boundary tensor that a mask multiplies, or None."""
+    """Return the index of the boundary tensor that a mask multiplies, or None."""
     for number, tensor in enumerate(trace.boundary):
         for operation in trace.numbers[request.number].consumers():
             if (

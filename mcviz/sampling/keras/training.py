@@ -15,7 +15,7 @@ from mcviz.interrupts import hold_interrupts
 from mcviz.validate import class_indices, invalid, whole_number
 
 BATCH_SIZE = 128
-LEAST_SIDE = 6  # pixels: two convolutions take two each, and pooling halves the rest
+LEAST_SIDE = 6  # pixels: two convolutions take two each, and pooling halves the others
 MOST_CLASSES = 1000
 LEARNING_RATE = 1.0  # Keras's default for Adadelta is 0.001, which does not train
 COLUMNS = {
@@ -66,13 +66,13 @@ def load_mnist(path: str | Path | None = None) -> tuple[DataSet, DataSet]:
     """Load MNIST from a file or by `keras.datasets.mnist`.
 
     Args:
-        path: an `.npz` laid out as `keras.datasets.mnist` packs it.
+        path: an `.npz` in the layout of `keras.datasets.mnist`.
 
     Returns:
         The training and the test images, each (N, height, width, 1) uint8, with their labels.
 
     Raises:
-        DataNotFoundError: no such file, or no network to download from.
+        DataNotFoundError: the file does not exist, or the download fails.
         InvalidInputError: the file is not MNIST-shaped.
     """
     if path is not None:
@@ -95,13 +95,13 @@ def train(
     activation: str = "relu",
     on_epoch: Callable[[int, dict[str, float]], None] | None = None,
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Train a reference network: cross-entropy, Adadelta at 1, batches of 128.
+    """Train a reference network: cross-entropy, Adadelta (rate 1), batches of 128.
 
     Args:
         train_images: at least 6 × 6 pixels, uint8 or float32 in 0..1. Their labels' range is the number of classes, 2
             to 1000.
-        test_images: for the test figures after each epoch. Nothing is chosen by them.
-        epochs: the number of times that it sees every training image.
+        test_images: for the test figures after each epoch, which choose nothing.
+        epochs: the number of passes over all training images.
         seed: of the initial weights, the dropout masks and the order of the images.
         activation: of every layer but the last, by its Keras name.
         on_epoch: called after each epoch with its number, from 1, and its row of the history.
@@ -113,7 +113,7 @@ def train(
 
     Raises:
         InvalidInputError: images or labels are not MNIST-shaped, a test label is not a training class, or `epochs`,
-            `seed` or `activation` cannot be used.
+            `seed` or `activation` is invalid.
         KeyboardInterrupt: Ctrl-C, between two batches.
     """
     for split in (train_images, test_images):

@@ -2,4 +2,4 @@
 
 from mcviz.extras import require_torch
 
-require_torch()  # before any module here imports it, for an error that says what to install
+require_torch()  # before any module here imports it, for an error with advice

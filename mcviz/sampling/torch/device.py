@@ -1,4 +1,4 @@
-"""The device that a PyTorch model computes on: what is brought there, and how much is computed at once."""
+"""The device of a PyTorch model: tensors there, and blocks within its memory."""
 
 import copy
 import math
@@ -23,11 +23,11 @@ from mcviz.sampling.torch.internals import exact_products, one_thread, version_o
 from mcviz.text import first_line, list_names
 
 Compute = Callable[..., Sequence[torch.Tensor]]
-Make = Callable[[int], Compute]  # a count of items to a function of tensors of so many
-Part = Callable[[Sequence[np.ndarray]], list[np.ndarray]]  # the arrays of a block to those that are computed of them
+Make = Callable[[int], Compute]  # from a count of items to a function of their tensors
+Part = Callable[[Sequence[np.ndarray]], list[np.ndarray]]  # from the arrays of a block to results
 Pairs = list[tuple[torch.Tensor, torch.Tensor]]  # the same numbers on two devices
 
-_computing = threading.Lock()  # one block at a time is on a device, while other threads draw numbers for the next
+_computing = threading.Lock()  # a device computes one block, while other threads draw numbers for the next
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Device:
     """A device for a model.
 
     Attributes:
-        place: the device, with its number where it is one of several.
-        reason: why it is this one.
+        place: the device, with its number if there are several.
+        reason: for the choice.
     """
 
     place: torch.device
@@ -44,7 +44,7 @@ class Device:
 
     @property
     def is_processor(self) -> bool:
-        """Whether it is the processor."""
+        """Whether this is the processor."""
         return self.place.type == "cpu"
 
     def put(self, array: np.ndarray) -> torch.Tensor:
@@ -56,7 +56,10 @@ class Device:
         return supply_nothing(number, asked).to(self.place)
 
     def unpack(self, numbers: torch.Tensor, request: RandomRequest) -> torch.Tensor:
-        """Unpack (..., bytes) uint8, as `Plan.packs_numbers` says, to (..., *request.shape) bool; others stay."""
+        """Unpack (..., bytes) uint8 to (..., *request.shape) bool; see `Plan.packs_numbers`.
+
+        Other numbers stay unchanged.
+        """
         if numbers.dtype != torch.uint8:
             return numbers
         bits = (numbers[..., None] & self._bits).ne(0).flatten(-2)[..., : math.prod(request.shape)]
@@ -97,7 +100,7 @@ def choose_device(wanted: str, model: torch.nn.Module) -> Device:
 
 
 def find_own_device(model: torch.nn.Module) -> torch.device:
-    """Return the device that a module's weights and buffers are on; the processor of one without any.
+    """Return the device of a module's weights and buffers, or the processor.
 
     Raises:
         UnsuitableModelError: there are several.
@@ -118,8 +121,8 @@ def copy_module(
 
     Args:
         model: the module.
-        place: the device, which also replaces those that the module has as attributes.
-        move: brings a tensor there; a copy without it.
+        place: the device, which also replaces devices in the module's attributes.
+        move: moves a tensor there; None copies it.
 
     Returns:
         The copy, and pairs of a tensor of the copy and that of the module.
@@ -141,7 +144,7 @@ def copy_module(
             pairs.append((moved, value))
     try:
         return copy.deepcopy(model, memo), pairs
-    except Exception as error:  # of the user's own classes
+    except Exception as error:  # from the user's classes
         raise UnsuitableModelError(
             f"The module cannot be copied to {place}, which sampling on another device takes. Received: "
             f"{type(model).__name__}, {type(error).__name__}: {first_line(error):.200}. "
@@ -153,13 +156,13 @@ class DeviceWeights:
     """A module's tensors on a device, shared by graphs."""
 
     def __init__(self, device: Device, present: Pairs) -> None:
-        """Take pairs of a tensor on the processor and the same on the device."""
+        """Take pairs of a tensor on the processor and on the device."""
         self.device, self.place = device, device.place
         self._present = {id(pair[0]): pair for pair in present}
         self._moved: dict[int, tuple[torch.Tensor, torch.Tensor, int]] = {}
 
     def move(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Return a tensor of the processor on the device."""
+        """Return a processor's tensor on the device."""
         if id(tensor) in self._present:
             return self._present[id(tensor)][1].detach()
         if id(tensor) not in self._moved:
@@ -167,20 +170,20 @@ class DeviceWeights:
         return self._moved[id(tensor)][1]
 
     def refresh(self) -> None:
-        """Bring the tensors to the device again that have changed since, as by training."""
+        """Move tensors again that have changed since, such as by training."""
         for key, (tensor, moved, version) in self._moved.items():
             if version_of(tensor) != version:
                 moved.copy_(tensor.detach())
                 self._moved[key] = tensor, moved, version_of(tensor)
 
     def place_graph(self, part: GraphModule) -> GraphModule:
-        """Let a graph that was traced on the processor run on the device, with its tensors there."""
+        """Place a graph that was traced on the processor on the device."""
         if self.device.is_processor:
             return part
         held = {node.target for node in part.graph.nodes if node.op == "get_attr"}
         moved = {name: self.move(each) for name in held if isinstance(each := getattr(part, name), torch.Tensor)}
         for name, tensor in moved.items():
-            delattr(part, name)  # or else only a parameter may take a parameter's place
+            delattr(part, name)  # else only a parameter may replace a parameter
             setattr(part, name, tensor)
         for node in part.graph.nodes:
             if "device" in node.kwargs:
@@ -190,7 +193,7 @@ class DeviceWeights:
 
 
 class DevicePart:
-    """A part of a model on a device, which computes a block of items: as many at once as the memory holds."""
+    """A part on a device, which computes as many items as memory holds."""
 
     def __init__(self, weights: DeviceWeights, make: Make, most: int, fewest: int = 1) -> None:
         """Take a part.
@@ -199,7 +202,7 @@ class DevicePart:
             weights: of the model, on the device.
             make: its function for a number of items.
             most: the items of a block.
-            fewest: that it can compute.
+            fewest: the fewest items that it can compute.
         """
         self.device, self._weights = weights.device, weights
         self._make, self.most, self._fewest = make, most, fewest
@@ -207,9 +210,9 @@ class DevicePart:
         self._functions: dict[int, Compute] = {}
 
     def compute(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Compute a block of arrays, each (items, ...), or (1, ...) for all items.
+        """Compute a block of arrays, (items, ...), or (1, ...) for all.
 
-        After an error of memory half as many items are computed at once from there on.
+        After an error of memory, half as many items are computed at once from there on.
 
         Raises:
             UnsuitableModelError: the memory is too small for the fewest items.
@@ -230,7 +233,7 @@ class DevicePart:
         return [np.concatenate(parts) for parts in zip(*results, strict=True)]
 
     def _try(self, count: int, arrays: Sequence[np.ndarray]) -> list[np.ndarray] | None:
-        """Compute some items; return None where memory ran out, and there are fewer to try."""
+        """Compute some items; return None if memory holds only fewer."""
         try:
             if count not in self._functions:
                 self._functions[count] = self._make(count)
@@ -264,7 +267,10 @@ def _is_memory_error(error: RuntimeError) -> bool:
 
 
 def prepare_part(weights: DeviceWeights, make: Make, most: int, fewest: int = 1) -> Part:
-    """Prepare a part of a plan, as `DevicePart` takes it; on the processor each thread computes whole blocks."""
+    """Prepare a part of a plan; see `DevicePart`.
+
+    On the processor, each thread computes whole blocks.
+    """
     if not weights.device.is_processor:
         return DevicePart(weights, make, most, fewest).compute
     function = make(most)
@@ -278,16 +284,17 @@ def run_alone(function: Callable[..., Any], tensors: Sequence[torch.Tensor]) -> 
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:
-    """Return an array in C order as a tensor whose memory lies as that of torch's own, since products round by it.
+    """Return an array in C order as a tensor laid out like torch's.
 
-    An axis of one element may have any stride in NumPy, which torch would take for another order of the axes.
+    Products round by it. An axis of one element may have any stride in NumPy, which torch would take for another order
+    of the axes.
     """
     flat, aligned = array.reshape(-1), array.ctypes.data % ALIGNMENT == 0
     return (torch.from_numpy(flat) if aligned and flat.flags.writeable else torch.tensor(flat)).view(array.shape)
 
 
 def find_draws_on(model: torch.nn.Module, copied: torch.nn.Module, draws: Sequence[Draw]) -> tuple[Draw, ...]:
-    """Return the draws of a module with the modules of its copy."""
+    """Return a module's draws with the modules of its copy."""
     twins = dict(zip(model.modules(), copied.modules(), strict=True))
     return tuple(
         replace(draw, module=twins[draw.module], training=frozenset(map(twins.__getitem__, draw.training)))

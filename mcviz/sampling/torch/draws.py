@@ -20,17 +20,17 @@ from mcviz.sampling.masks import Distribution, RandomRequest, draw_from
 from mcviz.sampling.torch.internals import BatchNormalization, InterceptRandomness, record_calls, unfused_attention
 
 Tensors = Mapping[str, torch.Tensor]
-Call = Callable[[Tensors], torch.Tensor]  # of a model: inputs by name, each (rows, ...), to its output, (rows, C)
-AGREE = 1e-4  # of predictions in one batch, and of the same ones beside other examples
+Call = Callable[[Tensors], torch.Tensor]  # a model: inputs by name, each (rows, ...), to its output, (rows, C)
+AGREE = 1e-4  # tolerance of predictions beside other examples
 
-TENSORS = torch.Tensor, torch.nn.Parameter  # and no subclasses, such as those without numbers
+TENSORS = torch.Tensor, torch.nn.Parameter  # without subclasses, which may have no numbers
 
 _borrowing = threading.RLock()
 
 
 @dataclass(frozen=True)
 class RandomCall:
-    """Numbers that an operation asks for.
+    """A request of an operation for numbers.
 
     Attributes:
         distribution: of the numbers.
@@ -46,11 +46,11 @@ class RandomCall:
 
     @property
     def module(self) -> torch.nn.Module:
-        """The one that draws."""
+        """The module that draws."""
         return self.calls[-1]
 
 
-Supply = Callable[[int, RandomCall], torch.Tensor]  # the number of the draw, and what is asked for, to the numbers
+Supply = Callable[[int, RandomCall], torch.Tensor]  # the number of the draw and its request to the numbers
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ class Draw:
     """A place in a model that draws random numbers.
 
     Attributes:
-        request: for the numbers of one example in one pass. Where an example has several along the axis of the batch,
-            its shape begins with their count.
-        axis: of the batch, in the shape that is asked for.
+        request: for the numbers of one example in one pass. If an example has several along the batch axis, its shape
+            begins with their count.
+        axis: of the batch, in the requested shape.
         is_split: whether an example has several along that axis.
-        module: that draws.
-        training: the modules that are in training mode for it.
+        module: of the draw.
+        training: the modules in training mode for it.
         layer: the module, for people.
     """
 
@@ -81,12 +81,12 @@ class Draw:
 
 
 class RandomSupplier:
-    """Carries out the operations that draw with supplied numbers.
+    """A supplier that runs random operations with given numbers.
 
     Attributes:
-        asked: what they asked for so far.
-        operations: all that were called so far.
-        taken: the `id` of all that they were given.
+        asked: the requests so far.
+        operations: those called so far.
+        taken: the `id` of all their arguments.
     """
 
     def __init__(self, supply: Supply, calls: Sequence[torch.nn.Module], names: Mapping[torch.nn.Module, str]) -> None:
@@ -96,16 +96,16 @@ class RandomSupplier:
         self.taken: set[int] = set()
 
     def draw(self, operation: Any, given: Mapping[str, Any]) -> Any:
-        """Carry out an operation, of arguments by name.
+        """Run an operation with supplied numbers.
 
         Raises:
-            UnsuitableModelError: one whose numbers cannot be supplied.
+            UnsuitableModelError: its numbers cannot be supplied.
         """
         name = operation.overloadpacket.__name__
         chances = given.get("dropout_p"), given.get("training"), given.get("train")
-        if name == "_fused_sdp_choice" or 0 in chances:  # nothing is drawn
+        if name == "_fused_sdp_choice" or 0 in chances:  # draws nothing
             return operation(**given)
-        if name == "native_dropout":  # by which a GPU computes all dropout
+        if name == "native_dropout":  # all dropout on a GPU
             return self._drop(given["input"], 1 - given["p"])
         make = DISTRIBUTIONS.get(name.rstrip("_").removesuffix("_like").removesuffix("_functional"))
         if make is None:
@@ -183,7 +183,10 @@ def supply_numbers(
 
 
 def supply_nothing(_: int, asked: RandomCall) -> torch.Tensor:
-    """Supply numbers that change nothing, also outside of training."""
+    """Supply numbers that change nothing, also outside of training.
+
+    Dropout then keeps all.
+    """
     value = {"bernoulli": 1 - asked.rate, "uniform": 1.0, "normal": 0.0}[asked.distribution]
     return torch.full(asked.shape, value)
 
@@ -216,13 +219,13 @@ def find_draws(
 
     Args:
         model: the model.
-        run: it, with all that it returns.
-        call: of it.
-        examples: some, of the form that it takes.
+        run: the model, with all that it returns.
+        call: of the model.
+        examples: some, in the model's form.
 
     Raises:
-        UnsuitableModelError: numbers that cannot be supplied, other numbers from call to call, or predictions that
-            depend on other examples of the batch or change the model.
+        UnsuitableModelError: numbers cannot be supplied or vary from call to call, or predictions depend on other
+            examples of the batch or change the model.
     """
 
     def ask(training: Collection[torch.nn.Module], rows: int, function: Callable[[Tensors], Any]) -> list[RandomCall]:
@@ -231,13 +234,13 @@ def find_draws(
         return source.asked
 
     with keep_state(model):
-        ask((), 2, call)  # an output that cannot be used is said before one that only training has
+        ask((), 2, call)  # first report an unusable output, then one that only training has
         everything = {module for module in model.modules() if not isinstance(module, BatchNormalization)}
         wanted = ask(everything, 2, run)
     drawing = frozenset(draw.module for draw in wanted)
     with keep_state(model) as changed:
         two = ask(drawing, 2, run)
-        if two != wanted:  # some are drawn where a module around them is in training mode
+        if two != wanted:  # some draw only if a module around them is in training mode
             drawing = frozenset(module for draw in wanted for module in draw.calls)
             two = ask(drawing, 2, run)
         try:
@@ -271,15 +274,15 @@ def find_training(draws: Sequence[Draw]) -> set[torch.nn.Module]:
 def find_unknown_draws(model: torch.nn.Module, call: Call, examples: Tensors) -> tuple[str, ...]:
     """Find modules that draw outside of training with no neutral numbers known.
 
-    Masks and noise have means, but a uniform number or True has the model's own meaning.
+    A mask as a factor, and noise, have means. The model alone gives a uniform number, or True, its meaning.
 
     Args:
         model: the model.
-        call: of it.
-        examples: some, of the form that it takes.
+        call: of the model.
+        examples: some, in the model's form.
 
     Returns:
-        Their names; none for a model whose randomness can be switched off.
+        Their names; none if the model's randomness can be switched off.
     """
 
     def predict(supply: Supply) -> tuple[torch.Tensor, list[RandomCall]]:
@@ -295,7 +298,7 @@ def find_unknown_draws(model: torch.nn.Module, call: Call, examples: Tensors) ->
     for number, request in enumerate(asked):
         if request.distribution == "uniform":
             reacts = not torch.equal(change(number, 0.0), usual)
-        elif request.distribution == "bernoulli":  # by its truth, not as a factor
+        elif request.distribution == "bernoulli":  # used as a condition, not as a factor
             reacts = torch.equal(change(number, 1.0), usual) and not torch.equal(change(number, 0.0), usual)
         else:
             reacts = False
@@ -341,7 +344,7 @@ def _check_calls(model: torch.nn.Module, call: Call, draws: Sequence[Draw], exam
         states.append(_read_global_generators())
         return predicted
 
-    # The last two are in the middle of the range, so that a batch has another largest and smallest number with others.
+    # The last two are in the middle of the range, so that other examples change the largest and smallest number.
     inputs = {name: torch.cat([tensor[:4], _narrow(tensor[4:6])]) for name, tensor in examples.items()}
     first, again, beside_others = predict([0, 1, 2]), predict([0, 1, 2]), predict([3, 1, 2])
     few, many = predict([4, 5]), predict([0, 4, 5, 1])
@@ -350,7 +353,7 @@ def _check_calls(model: torch.nn.Module, call: Call, draws: Sequence[Draw], exam
             "The same random numbers do not give the same prediction twice, so no seed can fix the passes. "
             f"Received: {type(model).__name__}. Does it draw numbers from NumPy or from Python? Draw them by torch."
         )
-    if all(one != other for one, other in pairwise(states)):  # once may have been another thread
+    if all(one != other for one, other in pairwise(states)):  # a single change may come from another thread
         raise UnsuitableModelError(
             "The model draws random numbers from Python or from NumPy, where no seed can fix the passes. "
             f"Received: {type(model).__name__}, which changes the state of `random` or `numpy.random` in every call. "
@@ -378,8 +381,8 @@ def _narrow(examples: torch.Tensor) -> torch.Tensor:
 def borrow(model: torch.nn.Module) -> Iterator[None]:
     """Borrow a model for this thread, and restore its modules' attributes.
 
-    Also entries of dicts and lists; `keep_state` restores tensors. Only one thread borrows at a time: torch has one
-    list of hooks and one tracing.
+    This includes entries of dicts and lists; `keep_state` restores tensors. Only one thread borrows at a time: torch
+    has one list of hooks and one tracing.
     """
     with _borrowing:
         values = [value for _, value in iterate_attributes(model)]

@@ -1,8 +1,7 @@
-"""All that mcviz uses of torch beyond its stable interface, and the versions that it was tried with.
+"""All private parts of torch that mcviz uses, and the versions it was tried with.
 
-torch has no public way to replace the random numbers that operations draw, wherever these are called from, and its
-tracing of operations is said to change. Nothing outside this file touches such parts, so that a new version is reviewed
-here. It was tried with torch 2.13 for the processor, and with 2.15 and its Triton.
+torch has no public way to replace random numbers of operations, and its tracing of operations may change. It was tried
+with torch 2.13 for the processor, and with 2.15 and its Triton.
 """
 
 import threading
@@ -25,24 +24,24 @@ import_without_second_llvm("torch._dynamo")  # or else torch does so within its 
 aten = torch.ops.aten
 to_copy, unsafe_view = aten._to_copy.default, aten._unsafe_view.default
 softmax, log_softmax = aten._softmax.default, aten._log_softmax.default
-BatchNormalization = torch.nn.modules.batchnorm._NormBase  # also InstanceNorm: in training mode, they change buffers
+BatchNormalization = torch.nn.modules.batchnorm._NormBase  # also InstanceNorm; in training mode both change buffers
 
 _lock = threading.Lock()
 _users = 0  # calls within `one_thread`
-_usual_threads = 1  # of an operation outside of them
+_usual_threads = 1  # outside of them
 
 
 def version_of(tensor: torch.Tensor) -> int:
-    """Return how often a tensor was changed in place; 0 for one of inference mode, which counts nothing."""
+    """Return the count of in-place changes of a tensor; 0 in inference mode."""
     return 0 if tensor.is_inference() else tensor._version
 
 
 class InterceptRandomness(TorchDispatchMode):
-    """Within it, `draw` is called for each operation of this thread that could draw random numbers.
+    """Call `draw` for each operation of this thread that could draw numbers.
 
     Attributes:
-        operations: all that were called, with their numbers, but for those of tensors.
-        taken: the `id` of all that they were given.
+        operations: all that were called, with their plain numbers.
+        taken: the `id` of all their arguments.
     """
 
     def __init__(self, draw: Callable[[Any, Mapping[str, Any]], Any]) -> None:
@@ -53,7 +52,7 @@ class InterceptRandomness(TorchDispatchMode):
         self.taken: set[int] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call `draw`, or for any other operation the operation itself."""
+        """Call `draw`, or any other operation."""
         kwargs = kwargs or {}
         self.taken.update(map(id, tree_leaves((args, kwargs))))
         self.operations.append(f"{func} {[arg for arg in args if isinstance(arg, int | float)]}")
@@ -67,12 +66,18 @@ class InterceptRandomness(TorchDispatchMode):
 
 
 def is_compiled(module: torch.nn.Module) -> bool:
-    """Return whether a module comes from torch.compile or torch.jit, which hide its operations."""
+    """Return whether a module is from torch.compile or torch.jit.
+
+    These hide its operations.
+    """
     return isinstance(module, torch.jit.ScriptModule) or hasattr(module, "_orig_mod")
 
 
 def ignore_other_threads(hook: Callable[..., object]) -> Callable[..., None]:
-    """Return a hook of modules, which torch calls in all threads, that acts in this thread alone."""
+    """Return a hook that acts in this thread alone.
+
+    torch calls the hooks of modules in all threads.
+    """
     own = threading.get_ident()
 
     def act(*given: object) -> None:
@@ -84,7 +89,7 @@ def ignore_other_threads(hook: Callable[..., object]) -> Callable[..., None]:
 
 @contextmanager
 def record_calls() -> Iterator[list[torch.nn.Module]]:
-    """Yield a list that holds the modules in call in this thread, the innermost last."""
+    """Yield a list of this thread's modules in call, the innermost last."""
     stack: list[torch.nn.Module] = []
     begin = ignore_other_threads(lambda module, _: stack.append(module))
     end = ignore_other_threads(lambda *_: stack.pop())
@@ -98,7 +103,7 @@ def record_calls() -> Iterator[list[torch.nn.Module]]:
 
 @contextmanager
 def unfused_attention() -> Iterator[None]:
-    """Switch off the fused path of transformer layers, which leaves their dropout out without a word."""
+    """Switch off the fused path of transformer layers, which skips their dropout."""
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -109,10 +114,10 @@ def unfused_attention() -> Iterator[None]:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch compute in the calling thread alone: the engine has threads of its own, and bits differ by their count.
+    """Let torch compute in the calling thread alone.
 
-    The number is one for each thread, but torch gives new threads the last one that was set anywhere. So the usual one
-    is noted while nobody is within.
+    The engine has threads of its own, and bits depend on their number. Each thread has its own setting in torch, but
+    new threads get the last one set anywhere, so the usual one is read while nobody is within.
     """
     global _users, _usual_threads
     with _lock:
@@ -130,9 +135,10 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def exact_products(place: torch.device) -> Iterator[None]:
-    """Compute products on another device than the processor in float32, and by operations that draw nothing.
+    """Compute products in float32, by operations that draw nothing.
 
-    Convolutions on CUDA take TF32 without being asked, and the dropout within fused scaled dot products is hidden.
+    This is for devices other than the processor: convolutions on CUDA take TF32 by default, and the dropout within
+    fused scaled dot products is hidden.
     """
     settings = torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn
     before = [each.fp32_precision for each in settings]
@@ -148,14 +154,14 @@ def exact_products(place: torch.device) -> Iterator[None]:
 
 
 def _one_layer_of_lstm(words: torch.Tensor, *given: Any) -> tuple[torch.Tensor, ...]:
-    """Compute `aten.mkldnn_rnn_layer`, which only the processor has, by operations that every device has."""
+    """Compute `aten.mkldnn_rnn_layer`, of the processor, with operations of any device."""
     *weights, state, cell, is_reverse = given[:7]
     hidden = state.squeeze(0), cell.squeeze(0)
     steps, (last, cells) = decompositions.one_layer_lstm(words, hidden, weights, has_biases=True, reverse=is_reverse)
     return steps, last.unsqueeze(0), cells.unsqueeze(0), words.new_empty(0)
 
 
-# Of operations that only the processor has, by others; the biases that a layer does without are zeros.
+# Replacements of operations that only the processor has; missing biases are zeros.
 ON_ANY_DEVICE = {
     **get_decompositions([aten._scaled_dot_product_flash_attention_for_cpu]),
     aten.mkldnn_rnn_layer.default: _one_layer_of_lstm,
@@ -165,17 +171,17 @@ ON_ANY_DEVICE = {
 def trace_operations(
     function: Callable[..., torch.Tensor], tensors: Sequence[torch.Tensor], on_any_device: bool = False
 ) -> torch.fx.GraphModule:
-    """Trace a function of tensors, whose numbers are not looked at, to a graph of operations that change no tensor.
+    """Trace a function of tensors to a graph without in-place changes.
 
-    The weights in it are those of the model, not copies. The operations are those of the processor, or `on_any_device`
-    such as other devices have, too.
+    The numbers in the tensors do not matter. The weights are those of the model, not copies. With `on_any_device`, the
+    operations exist on other devices than the processor, too.
     """
     options: dict[str, Any] = {"tracing_mode": "fake", "_allow_non_fake_inputs": True}
     options |= {"decomposition_table": ON_ANY_DEVICE} if on_any_device else {}
     module = make_fx(function, **options)(*tensors)
     module = make_fx(torch.func.functionalize(module, remove="mutations"), **options)(*tensors)
     for node in module.graph.nodes:
-        if node.target is aten.copy.default and _same_form(node, node.args[1]):  # into memory made for a mask
+        if node.target is aten.copy.default and _same_form(node, node.args[1]):  # into new memory for a mask
             node.replace_all_uses_with(node.args[1])
         if node.target is aten.copy_.default:  # back into an input
             node.replace_all_uses_with(node.args[0])

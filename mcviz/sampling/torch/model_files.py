@@ -1,7 +1,7 @@
 """PyTorch weights from and to files; functions build the modules.
 
-A name that the user types is imported. A run is a file that can be copied, so its names are imported only from packages
-that the operator names.
+Names that the user types are imported. A run can be copied, so its names are imported only from packages that the
+operator names.
 """
 
 import json
@@ -58,16 +58,16 @@ def read_arguments(options: ModelOptions, task: TaskOptions, run: Run | None) ->
 
 
 def arguments_for_run(run: Run, modules: Sequence[str], rate: float | None = None, device: str = AUTO) -> Arguments:
-    """Return arguments of a run's module.
+    """Return the arguments of a network of a run's module.
 
     Args:
-        run: that was sampled from it.
-        modules: from which its transform may be imported.
+        run: of the module.
+        modules: allowed sources of its transform.
         rate: of the dropout, or None for that of the run.
-        device: that it computes on, or "auto" for that of the run.
+        device: of the network, or "auto" for that of the run.
 
     Raises:
-        UnsuitableModelError: the run's transform is not of these modules, or its weights do not say what they should.
+        UnsuitableModelError: the run's transform is not of these modules, or its weights lack valid metadata.
     """
     model = run.manifest.model
     assert model is not None
@@ -85,8 +85,8 @@ def named_functions(function: str, transform: str | None, modules: Sequence[str]
     """Return arguments that name module and transform functions, with the transform.
 
     Args:
-        function: that builds the module.
-        transform: that makes its input of an example, or None.
+        function: to build the module.
+        transform: to make its input of an example, or None.
         modules: as for `import_function`.
     """
     transform_function = import_function(transform, modules) if transform else None
@@ -100,19 +100,19 @@ def build_module(
 
     Args:
         function: `package.module:function`, which is imported and called.
-        weights: a file of weights, or a state_dict; None for those that the function gives it.
+        weights: a file of weights, or a state_dict; None for those of the function.
         modules: as for `import_function`.
 
     Raises:
-        DataNotFoundError: there is no such file.
-        InvalidInputError: no such function, or one that fails.
-        MissingPackageError: its package is not there.
-        UnsuitableModelError: it returns no module; the weights are no state_dict, or not those of the module.
+        DataNotFoundError: the file does not exist.
+        InvalidInputError: the function does not exist or fails.
+        MissingPackageError: its package is missing.
+        UnsuitableModelError: it returns no module; or the weights are no state_dict, or do not fit the module.
     """
     build = import_function(function, modules)
     try:
         module = build()
-    except (Exception, SystemExit) as error:  # of the user's own code
+    except (Exception, SystemExit) as error:  # from the user's code
         raise InvalidInputError(
             f"{function}() fails, which is called without arguments: {type(error).__name__}: {reason(error)}."
         ) from error
@@ -124,7 +124,9 @@ def build_module(
 
 
 def write_weights(model: torch.nn.Module, network: Network) -> bytes:
-    """Write weights as safetensors, reproducibly, tied ones once; metadata name the builder and inputs.
+    """Write weights as safetensors, reproducibly, tied ones once.
+
+    The metadata name the functions of the module and its input, and give the inputs and the rate.
 
     Raises:
         UnsuitableModelError: safetensors cannot save it.
@@ -157,7 +159,7 @@ def _load_weights(module: torch.nn.Module, weights: Weights) -> None:
         else:
             module.load_state_dict(_find_state_dict(weights, "a mapping") if path is None else _read_state_dict(path))
     except (RuntimeError, safetensors.SafetensorError) as error:
-        reason = "; ".join(line.strip() for line in str(error).splitlines()[-3:])  # the first says nothing
+        reason = "; ".join(line.strip() for line in str(error).splitlines()[-3:])  # the first line says nothing
         raise UnsuitableModelError(
             f"These are no weights of the module, which is a {type(module).__name__}. "
             f"Received: {path or 'a state_dict'}: {reason:.300}"

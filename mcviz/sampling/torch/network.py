@@ -1,4 +1,4 @@
-"""A PyTorch model behind the engine's protocol: its inputs, its outputs and its plan."""
+"""A PyTorch model behind the engine's protocol: inputs, outputs and plan."""
 
 import hashlib
 import threading
@@ -85,9 +85,9 @@ from mcviz.text import first_line, reason
 from mcviz.validate import finite, invalid
 
 Transform = Callable[[Any], Any]
-_transforming = threading.Lock()  # tokenizers of Hugging Face refuse to be called by two threads at a time
+_transforming = threading.Lock()  # tokenizers of Hugging Face refuse calls by two threads at a time
 
-LOGITS = "logits"  # an output that the models of Hugging Face have
+LOGITS = "logits"  # an output of Hugging Face models
 ACTIVATIONS = {
     softmax: "softmax",
     aten.sigmoid.default: "sigmoid",
@@ -106,7 +106,7 @@ UNCHANGING = (
 )
 
 FEATURES_AT_ONCE = 100  # examples
-GRADIENTS_AT_ONCE = 100  # the same
+GRADIENTS_AT_ONCE = 100  # examples
 
 DTYPES = torch.float32, torch.float64, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool
 
@@ -115,18 +115,18 @@ def prepare_inputs(examples: Any, transform: Transform | None) -> Mapping[str, R
     """Bring examples into the form that a model takes.
 
     Args:
-        examples: as `as_examples` takes them, or a tensor. A tensor reaches the model as it is; images with channels
-            behind get them in front, and whole numbers of 0 to 255 that are images are divided by 255.
-        transform: see `Sampler`; it is given each example when its inputs are read.
+        examples: as for `as_examples`, or a tensor. A tensor reaches the model unchanged. Images with channels last get
+            them first, and those of whole numbers in 0 to 255 are divided by 255.
+        transform: see `Sampler`; it gets each example when its inputs are read.
 
     Returns:
         N examples by the names of the model's inputs, each (N, ...); `NAMELESS` is the first argument of a model.
 
     Raises:
-        InvalidInputError: the examples cannot be used, or the transform fails or draws random numbers.
+        InvalidInputError: the examples are invalid, or the transform fails or draws random numbers.
     """
     if isinstance(examples, tuple) and len(examples) == 2 and is_tensor(examples[0]):
-        examples = examples[0]  # of a pair with labels
+        examples = examples[0]  # from a pair with labels
     given = to_array("examples", examples) if is_tensor(examples) else as_examples(examples)
     if transform is not None:
         return _transform_examples(_shown(given), transform)
@@ -178,14 +178,14 @@ def _transform_examples(examples: Rows, transform: Transform) -> dict[str, Rows]
 
 @dataclass(frozen=True)
 class _Transformed:
-    """One of a model's inputs, which a transform makes of examples when they are read.
+    """An input of a model, which a transform makes when it is read.
 
     Attributes:
         examples: as a run stores them.
         transform: of the user.
         name: of the input.
-        form: the shape that it has of every example.
-        dtype: of the input of every example.
+        form: its shape for one example.
+        dtype: of the input.
     """
 
     examples: Rows
@@ -215,7 +215,7 @@ def _apply(transform: Transform, example: Any) -> dict[str, np.ndarray]:
             output = transform(example)
         named = output if isinstance(output, Mapping) else {NAMELESS: output}
         arrays = {name: to_array(name, each) for name, each in named.items()}
-    except Exception as error:  # of the user's own code
+    except Exception as error:  # from the user's code
         raise InvalidInputError(f"The transform fails: {type(error).__name__}: {first_line(error):.200}") from error
     if isinstance(output, Mapping) and all(each.ndim > 1 and len(each) == 1 for each in arrays.values()):
         arrays = {name: each[0] for name, each in arrays.items()}  # a batch of one, as of return_tensors="pt"
@@ -231,17 +231,17 @@ def _as_picture(image: np.ndarray) -> Image.Image:
 def pick_output(
     returned: Any, name: str | None, predicts: Predicts, of_pixels: bool = False
 ) -> tuple[torch.Tensor, tuple[str, ...], str]:
-    """Return the output of a name as (rows, C), or `of_pixels` as (rows, C, H, W); its name; and which it is, in words.
+    """Return the named output, its name, and its name in words.
 
-    Without a name it is `logits`, of pixels also `out`, or the only one. A mean and its spread in two outputs are
-    concatenated.
+    It is (rows, C), or `of_pixels` (rows, C, H, W). The default is `logits`, for pixels also `out`, or the only one. A
+    mean and spread in two outputs are concatenated.
 
     Raises:
         InvalidInputError: several outputs and no name, or an unknown name.
         UnsuitableModelError: the output is not one row of numbers for each example.
     """
     ordered = not is_dataclass(returned) and not isinstance(returned, Mapping)
-    if is_dataclass(returned):  # before a mapping: those of Hugging Face are both
+    if is_dataclass(returned):  # before a mapping: outputs of Hugging Face are both
         named = {each.name: getattr(returned, each.name) for each in fields(returned)}
     elif isinstance(returned, Mapping):
         named = {str(key): value for key, value in returned.items()}
@@ -259,11 +259,13 @@ def pick_output(
 
 
 def find_activation(output: torch.fx.Node | None, values: np.ndarray) -> str:
-    """Find the activation of (rows, C) outputs: "softmax", "sigmoid", "none", "unclear", or "logits" for sure.
+    """Return the activation of (rows, C) outputs.
+
+    It is "softmax", "sigmoid", "none", "unclear", or "logits" for sure.
 
     Args:
-        output: in a graph; None where there is no graph.
-        values: some, (n, C), for when the operation that made it says nothing.
+        output: in a graph; None without a graph.
+        values: some, (n, C), if its operation is unknown.
     """
     while output is not None and output.target in UNCHANGING:
         output = output.args[0]
@@ -273,14 +275,16 @@ def find_activation(output: torch.fx.Node | None, values: np.ndarray) -> str:
 def make_probabilities(
     columns: int, activation: str, from_logits: bool | None, which: str
 ) -> tuple[Callable[[torch.Tensor], torch.Tensor], OutputMeaning]:
-    """Make the function of (rows, C) class scores to float32 probabilities, of a single score to those of two classes.
+    """Return a function from (rows, C) scores to float32 probabilities.
+
+    A single score becomes two classes.
 
     Returns:
-        The function, and what the scores are taken for, after `which` outputs they are.
+        The function, and the interpretation of the scores, which begins with `which`.
 
     Raises:
         InvalidInputError: `from_logits` for probabilities.
-        UnsuitableModelError: several outputs in 0 to 1 that need not sum to 1; one or two numbers of unknown meaning.
+        UnsuitableModelError: several outputs in 0 to 1 need not sum to 1, or one or two numbers have no known meaning.
     """
     if activation == LOGITS:
         activation, from_logits = "none", True if from_logits is None else from_logits
@@ -297,7 +301,10 @@ def make_probabilities(
 
 
 def make_pixel_probabilities(logits: bool, size: tuple[int, int]) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Make the function of (rows, C, h, w) scores to (rows, H · W · C) float32 probabilities, of one score to two."""
+    """Return a function from scores of pixels to float32 probabilities.
+
+    It turns (rows, C, h, w) into (rows, H · W · C), and a single score into two classes.
+    """
 
     def finish(output: torch.Tensor) -> torch.Tensor:
         values = output.float()
@@ -320,10 +327,12 @@ def _last_axes(inputs: tuple[InputSpec, ...]) -> tuple[int, int]:
 
 
 def make_values(columns: int, activation: str, predicts: Predicts) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Make the function of (rows, D) outputs to float32 values; with a predicted spread to D means, then D variances.
+    """Return a function from (rows, D) outputs to float32 values.
+
+    With a predicted spread, they are D means, then D variances.
 
     Raises:
-        UnsuitableModelError: a softmax over several classes; no spread for each mean.
+        UnsuitableModelError: a softmax over several classes, or no spread for each mean.
     """
     check_regression(columns, predicts, lambda: activation)
 
@@ -340,7 +349,7 @@ def make_values(columns: int, activation: str, predicts: Predicts) -> Callable[[
 def compute_features(
     model: torch.nn.Module, call: Call, inputs: Mapping[str, Rows], weights: DeviceWeights
 ) -> np.ndarray:
-    """Compute the inputs of the last dense layer that is called, dropout off.
+    """Compute the inputs of the last dense layer in call, dropout off.
 
     Args:
         model: the model.
@@ -352,7 +361,7 @@ def compute_features(
         (N, D) float32.
 
     Raises:
-        UnsuitableModelError: a model without such a layer, or one whose input has other axes than the batch and one.
+        UnsuitableModelError: the model has no such layer, or the layer's input is not (N, D).
     """
     taken: list[torch.Tensor] = []
     take = ignore_other_threads(lambda _, given: taken.append(given[0]))
@@ -388,14 +397,14 @@ def compute_gradient_sign(
     labels: np.ndarray | None,
     weights: DeviceWeights,
 ) -> np.ndarray:
-    """Compute the sign of the change of each number that makes a class less probable (Goodfellow et al. 2015).
+    """Return the signs of changes that lower a class's probability, dropout off.
 
-    This is the direction of the fast gradient sign method; dropout is off.
+    This is the fast gradient sign method (Goodfellow et al. 2015).
 
     Args:
         model: a classifier.
         predict: (N, ...) examples to (N, C) probabilities.
-        examples: (N, ...) float32 as the model takes them.
+        examples: (N, ...) float32 model inputs.
         labels: (N,) the classes to move away from; the model's predictions without it.
         weights: of the model, where it computes.
 
@@ -426,9 +435,9 @@ class _TracedModel:
     """The traced model for examples of one form.
 
     Attributes:
-        operations: that it computes.
+        operations: of the model.
         constants: the tensors that they take and that are neither weights nor buffers.
-        finish: what its output means.
+        finish: from its output to predictions.
         always_random: names of the modules whose random numbers cannot be switched off.
     """
 
@@ -439,13 +448,13 @@ class _TracedModel:
 
 
 class TorchNetwork(Network):
-    """A PyTorch module, which is left as it was.
+    """A PyTorch module, left unchanged.
 
     Attributes:
-        transform: of examples to what the module takes, or None.
+        transform: from examples to the module's inputs, or None.
         function: "package.module:function" that built the module, or "".
-        transform_name: the same of the transform.
-        inputs: the form of the examples that the digest is for: as it was given, or that of the first ones.
+        transform_name: the same for the transform.
+        inputs: the form of the examples of the digest: as given, or that of the first examples.
     """
 
     backend = "torch"
@@ -469,7 +478,7 @@ class TorchNetwork(Network):
         with borrow(model):
             self._traceable, pairs = (model, []) if own == CPU else copy_module(model, CPU)
         self._weights = DeviceWeights(self._device, pairs if own == place else [])
-        self._source = model if own in (CPU, place) else self._traceable  # whose weights count, also those to come
+        self._source = model if own in (CPU, place) else self._traceable  # its weights count, also later ones
         self.transform, self.function, self.transform_name = transform, function, transform_name
         self.inputs = inputs
         if inputs and len(inputs) == 1 and transform is None:
@@ -508,7 +517,7 @@ class TorchNetwork(Network):
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
-        """Those of `config.id2label`, as models of Hugging Face have it, unless these are made up or not different."""
+        """The names in `config.id2label` of Hugging Face, unless made up or repeated."""
         named = getattr(getattr(self.model, "config", None), "id2label", None)
         if not isinstance(named, Mapping):
             return None
@@ -543,7 +552,7 @@ class TorchNetwork(Network):
                 f"All passes would be the same: the model draws no random numbers. Received: {self.name}. "
                 "Monte Carlo dropout needs a model that was trained with dropout, at a rate above 0."
             )
-        plain = find_plain_tensors(model)  # before a call that keeps what it computes
+        plain = find_plain_tensors(model)  # before a call, which may keep its results
         with torch.no_grad(), supply_numbers(model, (), supply_nothing) as source:
             returned = run({name: torch.from_numpy(array) for name, array in examples.items()})
         always_random = find_unknown_draws(model, call, tensors) if source.asked else ()
@@ -589,7 +598,7 @@ class TorchNetwork(Network):
 
     @cached_property
     def _placed(self) -> torch.nn.Module:
-        """The module on the device; a copy where it is elsewhere."""
+        """The module on the device; a copy if it is elsewhere."""
         if find_own_device(self.model) == self._device.place:
             return self.model
         return copy_module(self._traceable, self._device.place, self._weights.move)[0]
@@ -600,7 +609,6 @@ class TorchNetwork(Network):
         return self._traced[inputs]
 
     def _traced_switched_off(self, inputs: Mapping[str, Rows]) -> _TracedModel:
-        """Return the traced model if its randomness can be off."""
         known = self._traced_for(find_specs(inputs))
         if known.always_random:
             raise explain_always_random(known.always_random)
@@ -726,17 +734,17 @@ def load_torch(
 
     Args:
         function: `package.module:function`, which is called without arguments and returns a `torch.nn.Module`.
-        weights: a `.safetensors` file, a `.pt` or `.pth` file of a state_dict, or a state_dict; None takes the module
-            as it is built.
+        weights: a `.safetensors` file, a `.pt` or `.pth` file of a state_dict, or a state_dict; None leaves the built
+            module unchanged.
         transform: `package.module:function`, which makes the module's input of an example; see `Sampler`.
-        **options: what is said of the model, as `Sampler` takes it: `output`, `from_logits`, `task`, `predicts`,
-            `rate`, `device`.
+        **options: of the model, as for `Sampler`: `output`, `from_logits`, `task`, `predicts`, `rate`, `device`.
 
     Raises:
-        DataNotFoundError: there is no such file of weights.
-        InvalidInputError: no such function, or one that fails; an option that does not fit the model.
-        MissingPackageError: the package of a function is not there.
-        UnsuitableModelError: the function returns no module; the weights are no state_dict, or not those of the module.
+        DataNotFoundError: the file of weights does not exist.
+        InvalidInputError: a function does not exist or fails, or an option does not fit the model.
+        MissingPackageError: the package of a function is missing.
+        UnsuitableModelError: the function returns no module; or the weights are no state_dict, or do not fit the
+            module.
     """
     inputs, settings = options.pop("inputs", None), ModelSettings(**options)
     return TorchNetwork(

@@ -43,21 +43,21 @@ DIVISIONS = aten.div.Scalar, aten.div.Tensor
 NUMBERS = {"bernoulli": torch.bool, "uniform": torch.float32, "normal": torch.float32}
 Arrays = Sequence[np.ndarray]
 
-ToPredictions = Callable[[torch.Tensor], torch.Tensor]  # (rows, C) as the model returns them to (rows, width) float32
+ToPredictions = Callable[[torch.Tensor], torch.Tensor]  # (rows, C) of the model to (rows, width) float32
 
 
 @dataclass(frozen=True)
 class Trace:
-    """A model as a graph for a batch of a fixed number of rows.
+    """A model as a graph for a fixed number of rows.
 
     Attributes:
         rows: of the batch.
         module: of the graph.
         inputs: the examples, each (rows, ...).
         numbers: the random numbers, each (rows, *request.shape).
-        boundary: what is the same in every pass, and what the random part starts from.
-        random: what depends on the random numbers.
-        draws: those that the numbers are for.
+        boundary: the tensors that all passes share and the random part starts from.
+        random: the nodes that depend on the random numbers.
+        draws: of the numbers.
     """
 
     rows: int
@@ -76,7 +76,10 @@ class Trace:
     def extract(
         self, feeds: Sequence[Node], fetches: Sequence[Node], place: Callable[[GraphModule], GraphModule] | None = None
     ) -> Callable[..., list[torch.Tensor]]:
-        """Make a function of the part of the graph between some nodes and others, or of that part on a device."""
+        """Return a function from some nodes of the graph to others.
+
+        `place` moves it to a device.
+        """
         graph = Graph()
         copies = {feed: graph.placeholder(f"feed_{number}") for number, feed in enumerate(feeds)}
         needed = find_needed(fetches, _takes, feeds)
@@ -86,10 +89,10 @@ class Trace:
         graph.output([copies[fetch] for fetch in fetches])
         part = GraphModule(self.module, graph)
         part = place(part) if place else part
-        return part.forward  # its call would tell those who record the calls of a model
+        return part.forward  # its call would reach recorders of a model's calls
 
     def find_constants(self, model: torch.nn.Module) -> list[torch.Tensor]:
-        """Find the tensors in the graph that are neither weights nor buffers of the model."""
+        """Find tensors in the graph that are neither weights nor buffers."""
         held = {id(tensor) for tensor in [*model.parameters(), *model.buffers()]}
         found = [getattr(self.module, node.target) for node in self.module.graph.nodes if node.op == "get_attr"]
         return [each for each in found if isinstance(each, torch.Tensor) and id(each) not in held]
@@ -109,7 +112,9 @@ def trace(
     rate: float | None = None,
     on_any_device: bool = False,
 ) -> Trace:
-    """Trace a model on `rows` examples, in its passes or, without draws, with all randomness off.
+    """Trace a model on `rows` examples in its passes.
+
+    Without draws, all randomness is off.
 
     Args:
         model: the model.
@@ -177,8 +182,8 @@ class BatchAxis:
 
     Attributes:
         axis: its number.
-        count: how many an example has along it, one after another.
-        order: of the tensor's axes in memory, which the operations behind it were traced for.
+        count: of an example's entries along it, one after another.
+        order: of the tensor's axes in memory, for which the next operations were traced.
     """
 
     axis: int
@@ -229,12 +234,12 @@ def byte_size(node: Node) -> int:
 
 @dataclass(frozen=True)
 class Masking:
-    """Where a mask is applied to a tensor of the boundary element by element.
+    """The place of a mask: the boundary tensor that it multiplies.
 
     Attributes:
         array: the number of that tensor.
         masked: the node of the result.
-        scale: of what is kept.
+        scale: of kept elements.
     """
 
     array: int
@@ -263,7 +268,7 @@ def find_masking(trace: Trace, number: int) -> Masking | None:
 
 
 def find_masked_dense(trace: Trace) -> TracedDense | None:
-    """Find the dense layer that all of a model's randomness goes through first."""
+    """Find the dense layer that all randomness passes first."""
     if len(trace.boundary) != 1 or trace.boundary[0].meta["val"].dtype != torch.float32:
         return None
     maskings = [find_masking(trace, number) for number in range(len(trace.draws))]
@@ -327,17 +332,17 @@ def make_traced_plan(
     """Make the plan of a model that can be traced.
 
     Args:
-        retrace: traces the model on some rows: in its passes, or where its second argument is False with all randomness
-            off. It gives the same trace again for the same rows.
+        retrace: traces the model on some rows: in its passes, or with all randomness off if its second argument is
+            False. It gives the same trace again for the same rows.
         inputs: the form of the examples.
-        finish: what its output means.
+        finish: from the model's output to predictions.
         width: the numbers of a prediction.
-        weights: of the model, where it computes.
+        weights: of the model, on its device.
         usual: the plan of the processor, for another device. A block has as many passes there, since masks differ by
             their number, and more examples.
 
     Raises:
-        UntraceableError: it is another graph on other rows, or draws or masks otherwise by the operations of a device.
+        UntraceableError: the graph differs on other rows, or draws or masks differ by the operations of a device.
     """
     small, block = retrace(SHARED_BLOCK), choose_shared_block(width)
     passes, examples = _choose_block(small, usual)
@@ -348,7 +353,7 @@ def make_traced_plan(
     dense = dense if batch_axes else None
 
     def begin(rows: int) -> Trace:
-        """Trace with a random part that starts from the inputs where its boundary has a part without such an axis."""
+        """Trace, from the inputs unless the whole boundary has batch axes."""
         traced = retrace(rows)
         return traced if batch_axes else replace(traced, boundary=traced.inputs)
 
@@ -394,7 +399,7 @@ def make_traced_plan(
         return lambda *given: [finish(part(*given)[0])]
 
     def compute_random_part(shared: list[np.ndarray], numbers: list[np.ndarray]) -> np.ndarray:
-        by_example = (each.reshape(-1, passes, *each.shape[1:]) for each in numbers)  # or those of all examples once
+        by_example = (each.reshape(-1, passes, *each.shape[1:]) for each in numbers)  # or once for all examples
         return random_part([*shared, *by_example])[0]
 
     large, reached = begin(large.rows), large.reached_draws()
@@ -429,7 +434,10 @@ def find_maskings(trace: Trace) -> dict[int, int]:
 
 
 def _choose_block(small: Trace, usual: Plan | None) -> tuple[int, int]:
-    """Choose passes and examples of a block: other rows than those of the small trace tell the axis of the batch."""
+    """Choose passes and examples of a block.
+
+    Its rows differ from those of the small trace, which tells the batch axis.
+    """
     dense = None if usual else find_masked_dense(small)
     repeated = find_behind(_steps(small.module.graph.nodes), [dense.product] if dense else small.random)
     largest = max(map(byte_size, repeated)) // small.rows
@@ -451,17 +459,19 @@ def make_eager_plan(
     reason: str,
     weights: DeviceWeights,
 ) -> Plan:
-    """Make the plan of a model that cannot be traced: all of it is computed in each pass, one example at a time.
+    """Make the plan of a model that cannot be traced.
+
+    Each pass computes all of it, one example at a time.
 
     Args:
-        model: the model, where it computes.
-        call: of it.
-        inputs: their form.
+        model: on its device.
+        call: of the model.
+        inputs: the form of the examples.
         draws: of its passes.
-        finish: what its output means.
+        finish: from its output to predictions.
         width: the numbers of a prediction.
         reason: why it cannot be traced.
-        weights: of the model, where it computes.
+        weights: of the model, on its device.
 
     Raises:
         UnsuitableModelError: a recurrent layer draws, which a GPU does within one operation.
