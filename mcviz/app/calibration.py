@@ -72,6 +72,7 @@ ANSWERS: dict[Verdict, str] = {
 }
 UNKNOWN = "Without labels nobody can tell whether the probabilities can be trusted"
 MOST_GROUPS, MOST_NAMED = 50, 5
+NO_LARGE_GROUP = f"No group has {FEWEST_IN_GROUP} examples, so no difference can be told from chance."
 GROUP_MEASURES = "rmse", "coverage", "width", "within_tolerance"  # of numbers
 WORSE = {"mistakes": "less accurate", "overconfidence": "over-confident"}  # measures of slices
 cached_estimate = cached_for_run(names_key, max_entries=4, show_spinner="Comparing the runs …")(estimate_without_labels)
@@ -192,10 +193,7 @@ def render_groups(run: Run, state: PageState) -> None:
     largest = np.argsort(-counts, kind="stable")[:MOST_GROUPS]
     large_groups = [int(group) for group in largest if counts[group] >= FEWEST_IN_GROUP]
     if not large_groups:
-        st.info(
-            f"No group has {FEWEST_IN_GROUP} examples, so no difference can be told from chance.",
-            icon=":material/inbox:",
-        )
+        st.info(NO_LARGE_GROUP, icon=":material/inbox:")
         return
     beyond: dict[int, list[str]] = {}
     group_of_examples = chosen_group(run, state)
@@ -243,6 +241,9 @@ def _render_group_qualities(run: Run, column: str, group: str | None) -> None:
     """Render the measures of each group, where an example has no one class, the worst group first."""
     trust, worse = _group_qualities(run, column, group), find_slices(run, group).of_column(column)
     large = {name: found for name, found in trust.by_group.items() if found.examples >= FEWEST_IN_GROUP}
+    if not large:
+        st.info(NO_LARGE_GROUP, icon=":material/inbox:")
+        return
     st.markdown(f"**{_name_worse(list(dict.fromkeys(one.conditions[0].name for one in worse)))}**")
     st.caption(
         "Of the ensemble, the worst group first, with 95% intervals where examples are enough. Groups of fewer than "

@@ -28,6 +28,7 @@ from mcviz.measures import significant
 from mcviz.measures.registry import fixed
 from mcviz.measures.regression import FEWEST_UNBOUNDED
 from mcviz.tasks import regression
+from tests.analysis.test_intervals import make as make_regions
 from tests.app.kinds import EXAMPLES, REGRESSIONS
 from tests.app.opening import opened_page
 from tests.app.probing import table, widget, words
@@ -383,3 +384,25 @@ def test_a_tolerance_is_set_on_trust_and_errors_are_mistakes_from_then_on(
     assert widget(coloured.selectbox, "colour").value == "correct"
     press("clear")
     assert not mcviz.open_run(copy).decisions.tolerances
+
+
+def test_groups_on_trust_have_their_rmse_and_what_intervals_hold_the_worst_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    run = make_regions(tmp_path / "regions")
+    app = opened_page("trust", {"run": "regions", "details": "groups"})
+    assert "**Worse than chance explains: north.**" in words(app)
+    assert "First to look at" in words(app)
+    shown = table(app, "RMSE")
+    outputs, _, labels = arrays(run)
+    ends = np.quantile(outputs, [0.05, 0.95], axis=0, method="weibull")
+    held, error = (ends[0] <= labels) & (labels <= ends[1]), outputs.mean(axis=0) - labels
+    rmse = {}
+    for name in ("north", "south"):
+        within = (run.table()["region"] == name).to_numpy()
+        rmse[name] = float(np.sqrt(np.mean(error[within] ** 2)))
+        row = shown.loc[name]
+        assert numbers(plain(row["RMSE"]))[0] == pytest.approx(rmse[name], rel=1e-3)
+        assert numbers(plain(row["coverage of 90% intervals"]))[0] == pytest.approx(100 * held[within].mean(), abs=0.01)
+    assert shown.index.tolist() == sorted(rmse, key=lambda name: -rmse[name])
