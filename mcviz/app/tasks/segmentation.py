@@ -410,7 +410,7 @@ class SegmentationRenderer(TaskRenderer):
         rows = [
             (as_markdown(name), measure.format_interval(interval, sign="+")) for name, interval in trust.excess.items()
         ]
-        text_table(("pixels", "confidence − accuracy"), rows)
+        text_table(("pixels", "confidence − accuracy"), rows, key="pixels")
         st.caption(
             "The 95% intervals hold for all rows together, and count images, never pixels. "
             f"{as_markdown(group_sentence(run, group))} The expected "
