@@ -1,4 +1,4 @@
-"""Do higher moments of the passes find out-of-distribution images? The table of docs/higher-moments.md, in Markdown.
+"""Do higher moments find out-of-distribution images? Print the table of docs/appendix/higher-moments.md in Markdown.
 
     python benchmarks/higher_moments.py [MODEL.keras ...] [--passes 500] [--images 1000]
 

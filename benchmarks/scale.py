@@ -44,15 +44,12 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.g
 
 from benchmarks.memory import own_memory  # noqa: E402 (mcviz need not be installed)
 from mcviz import plot, write_run  # noqa: E402
+from mcviz.analysis.calibration_sentences import calibration_sentences  # noqa: E402
 from mcviz.analysis.predictors import main_predictors, other_predictors  # noqa: E402
 from mcviz.app.filters import ColumnFilter, Filters  # noqa: E402
 from mcviz.data import DataSet  # noqa: E402
 from mcviz.measures import most_uncertain_first  # noqa: E402
-from mcviz.measures.calibration import (  # noqa: E402
-    add_predictors,
-    calibration,
-    calibration_sentences,
-)
+from mcviz.measures.calibration import add_predictors, calibration  # noqa: E402
 from mcviz.options import ModelOptions  # noqa: E402
 from mcviz.runs import Run, open_run  # noqa: E402
 from mcviz.runs.data_set import data_set_of  # noqa: E402

@@ -19,10 +19,10 @@ from mcviz.runs import Run
 from tests.browsing import ROOT, SWITCHES, find_chromium
 
 OPENED = 5  # times
-RANKED = """(address) => {
+RANKED = """async (address) => {
   const began = performance.now();
   history.pushState(null, "", address);
-  show(address.includes("example="));
+  await show(address.includes("example="));
   document.body.getBoundingClientRect();
   return performance.now() - began;
 }"""

@@ -215,6 +215,29 @@ def no_errors(random: Random, examples: int) -> ScanResult:
     return scan_errors(draw_columns(random, examples), draw_errors(random, examples))
 
 
+def scan_numbers(columns: Columns, errors: Array, outside: Array) -> dict[str, ScanResult]:
+    """Scan absolute errors and the labels outside of intervals, as `mcviz slices` does of a regression."""
+    z = error_z(float(errors.var() / errors.mean() ** 2))
+    scans = {
+        "errors": Scan(lambda inside, whole: z(inside[:2], whole[:2]), LEVEL / 2),
+        "coverage": Scan(lambda inside, whole: mistakes_z(inside[::2], whole[::2]), LEVEL / 2),
+    }
+    return scan(columns, np.stack([errors, outside]), scans)
+
+
+def honest_intervals(random: Random, examples: int) -> ScanResult:
+    """Errors that are independent of all columns, and 90% intervals that hold 90% everywhere."""
+    errors, columns = draw_errors(random, examples), draw_columns(random, examples)
+    return both(scan_numbers(columns, errors, random.random(examples) < 0.1))
+
+
+def planted_misses(random: Random, examples: int) -> ScanResult:
+    """A slice whose 90% intervals hold 70%, where those of the rest hold 90%."""
+    columns = draw_columns(random, examples)
+    outside = random.random(examples) < np.where(within(columns, SITE), 0.3, 0.1)
+    return scan_numbers(columns, draw_errors(random, examples), outside)["coverage"]
+
+
 def draw_shares(random: Random, examples: int, mean: float | Array = 0.1) -> Array:
     """Shares of wrong labels: of most examples none is wrong, and of some most are."""
     return random.binomial(LABELS, random.beta(5 * mean, 5 - 5 * mean, examples)) / LABELS
@@ -330,6 +353,10 @@ NOTHING: list[tuple[str, int, Once]] = [
     ("1% of several labels wrong", 2_000, no_shares(0.01)),
     ("10% of several labels wrong", 100, no_shares(0.1)),
 ]
+INTERVALS: list[tuple[str, int, Once]] = [
+    ("absolute errors of a regression, and its intervals", 2_000, honest_intervals),
+    ("absolute errors of a regression, and its intervals", 200, honest_intervals),
+]
 BETWEEN: list[tuple[str, int, Once]] = [
     ("two models that are alike", 2_000, exchangeable),
     ("a second model that is worse everywhere alike", 2_000, uniform_loss),
@@ -349,6 +376,7 @@ PLANTED: list[tuple[str, Once, Key]] = [
     ("25% of mistakes in a slice of two columns, 10% in the rest", planted_mistakes(PAIR, 0.1, 0.25), PAIR),
     ("8% of mistakes in a slice of 3% with a confidence of 99%", planted_confidence, SITE),
     ("absolute errors in a slice of 3% that are twice as large", planted_errors, SITE),
+    ("labels in a slice of 3% of which intervals hold 70%, of the rest 90%", planted_misses, SITE),
     ("20% of several labels wrong in a slice of 3%, 10% in the rest", planted_shares(SITE), SITE),
     ("20% of several labels wrong where one class is given, 10% in the rest", planted_shares(CLASS), CLASS),
     ("12% of mistakes in a slice of 3%, where an older model made 1%", planted_change(0.12, 0.01), SITE),
@@ -361,6 +389,7 @@ PLANTED: list[tuple[str, Once, Key]] = [
 
 PARTS: dict[str, Callable[[argparse.Namespace], bool]] = {
     "nothing": lambda options: print_false("there is nothing to find in", NOTHING, options.draws),
+    "intervals": lambda options: print_false("there is nothing to find in", INTERVALS, options.draws),
     "between": lambda options: print_false("between two runs there is nothing to find in", BETWEEN, options.draws),
     "groups": lambda options: print_false("nothing to find in groups of ten", IN_GROUPS, options.draws),
     "behind": lambda options: print_false("another slice behind", BEHIND, options.draws),

@@ -21,14 +21,9 @@ from scipy import special, stats
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from mcviz.analysis.calibration_sentences import calibration_sentences
 from mcviz.measures import Predictions, RegressionPredictions
-from mcviz.measures.calibration import (
-    LARGEST_LOSSES,
-    SMALLEST_PROBABILITY,
-    apply_temperature,
-    calibration_sentences,
-    calibration_terms,
-)
+from mcviz.measures.calibration import LARGEST_LOSSES, SMALLEST_PROBABILITY, apply_temperature, calibration_terms
 from mcviz.measures.calibration import calibration as calibrated
 from mcviz.measures.conformal import pass_intervals, share_by_chance
 from mcviz.measures.intervals import Interval, accuracy_difference, bounded_interval, resample, share_interval

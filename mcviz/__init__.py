@@ -1,7 +1,6 @@
-"""Show which inputs a model is uncertain about, and how far that can be trusted.
+"""Show which examples a model is uncertain about, and how far to trust that.
 
-The public names stand in `__init__.pyi`. Each is imported when it is first asked for: a look at a run needs no
-TensorFlow, which takes seconds, and `mcviz --help` not even numpy.
+`__init__.pyi` lists the public names. Each is imported at its first use.
 """
 
 from mcviz import interrupts

@@ -1,5 +1,6 @@
 from . import plot as plot
 from .analysis.comparison import compare as compare
+from .analysis.intervals import prediction_intervals as prediction_intervals
 from .analysis.labelling import count_label_errors as count_label_errors
 from .analysis.labelling import label_issues as label_issues
 from .analysis.referral import refer as refer

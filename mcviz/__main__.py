@@ -1,4 +1,4 @@
-"""`python -m mcviz` does what `mcviz` does."""
+"""Run `mcviz` as `python -m mcviz`."""
 
 from mcviz.cli import run
 

@@ -1,4 +1,4 @@
-"""The script that `mcviz dashboard` serves; `streamlit run dashboard.py` serves its twin at the top of a checkout."""
+"""The script that `mcviz dashboard` serves, as `dashboard.py` of a checkout."""
 
 import streamlit as st
 

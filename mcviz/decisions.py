@@ -1,4 +1,4 @@
-"""The decisions of a user about a run: the thresholds of its classes, and the tolerances of its targets."""
+"""A user's decisions about a run: thresholds of classes, tolerances of targets."""
 
 import base64
 from typing import Annotated
@@ -22,7 +22,7 @@ class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tolerance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The largest error of a target that still counts as right.
+    """The largest error that counts as right.
 
     Attributes:
         value: above 0, in the unit of the target, or as a share of the label.
@@ -37,7 +37,7 @@ class Tolerance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Decisions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a user has decided; a class without a threshold is predicted above 0.5.
+    """A user's decisions; a class without threshold uses 0.5.
 
     Attributes:
         thresholds: by the names of classes.
@@ -50,7 +50,7 @@ class Decisions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chosen_on: str = ""
 
     def find_choosing(self, count: int) -> np.ndarray:
-        """Return (N,) bool: which of `count` examples chose thresholds.
+        """Return (N,) bool of `count` examples that chose thresholds.
 
         Raises:
             ValueError: they are of another number of examples.

@@ -1,4 +1,4 @@
-"""Devices that models compute on, by name, as far as they are known without any framework."""
+"""Names of devices, as far as they need no framework."""
 
 import platform
 import re
@@ -11,7 +11,7 @@ CUDA_NODES = "nvidia0", "dxg", "kfd"  # in /dev: of NVIDIA, of Windows in its su
 
 
 def parse_device(text: str) -> str:
-    """Return the name of a device as it was typed.
+    """Return the normalised name of a device.
 
     Raises:
         ValueError: it cannot be one.
@@ -22,7 +22,7 @@ def parse_device(text: str) -> str:
 
 
 def find_devices() -> tuple[str, ...]:
-    """Find the devices beside the processor that this machine seems to have; frameworks need not see them."""
+    """Find devices beside the processor; frameworks may not see them."""
     if sys.platform == "darwin":
         return ("mps",) if platform.machine() == "arm64" else ()
     return ("cuda",) if any(Path("/dev", node).exists() for node in CUDA_NODES) else ()

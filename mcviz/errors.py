@@ -2,27 +2,27 @@
 
 
 class McvizError(Exception):
-    """The base of all errors. A message says what was wrong, what was received and what to do."""
+    """The base of all errors: problem, received value, advice."""
 
 
 class InvalidInputError(McvizError, ValueError):
-    """An argument, an image array or a data file that cannot be used as it is."""
+    """An argument, image array or data file that is unusable."""
 
 
 class DataNotFoundError(McvizError, FileNotFoundError):
-    """A data or model file that is missing, or cannot be fetched."""
+    """A missing data or model file."""
 
 
 class UnsuitableModelError(McvizError, ValueError):
-    """A model from which Monte Carlo dropout passes cannot be sampled."""
+    """A model without usable Monte Carlo dropout."""
 
 
 class MissingPackageError(McvizError, ImportError):
-    """An optional package that is not installed. The message has the line to type."""
+    """A missing optional package; the message has the command to install it."""
 
 
 class UnsupportedKerasError(McvizError, ImportError):
-    """A Keras of a version or backend that mcviz does not sample with."""
+    """An unsupported version or backend of Keras."""
 
 
 class RunNotFoundError(McvizError, FileNotFoundError):
@@ -34,15 +34,15 @@ class RunExistsError(McvizError, FileExistsError):
 
 
 class CorruptRunError(McvizError, ValueError):
-    """A run whose files differ from what was written. The message names the file."""
+    """A run with changed files; the message names the file."""
 
 
 class CorruptReviewsError(McvizError, ValueError):
-    """A file of reviews that differs from what was written. The message names the file."""
+    """A changed file of reviews; the message names it."""
 
 
 class PartialRunError(McvizError, ValueError):
-    """A run whose sampling was stopped before the last pass; it can be resumed."""
+    """A stopped run that can be resumed."""
 
 
 class NotPermittedError(McvizError, PermissionError):
@@ -50,16 +50,16 @@ class NotPermittedError(McvizError, PermissionError):
 
 
 class ClusterError(McvizError, ConnectionError):
-    """A Dask cluster that does not answer, or a worker that cannot take part. The message names it."""
+    """A silent Dask cluster or unfit worker; the message names it."""
 
 
 class StorageError(McvizError, OSError):
-    """A disk that is full, a folder that may not be written, a store that does not answer."""
+    """A full disk, a read-only folder, or a silent store."""
 
 
 class DeviceWarning(UserWarning):
-    """A device whose memory ran out, so that less is computed there at once."""
+    """A device out of memory, so that batches are smaller."""
 
 
 class ModelWarning(UserWarning):
-    """A model that is hardly better than guessing, or whose examples or outputs may not be what they are taken for."""
+    """A model that hardly beats guessing, or doubtful examples or outputs."""

@@ -25,7 +25,7 @@ FUNCTION = re.compile(r"(?!.*__)[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.
 
 
 def require_keras() -> None:
-    """Check that Keras and TensorFlow are installed, without importing them, which would take seconds.
+    """Check that Keras and TensorFlow are installed, without importing them.
 
     Raises:
         MissingPackageError: one of them is not; the message has the line to type.
@@ -45,12 +45,12 @@ def require_torch() -> None:
 
 
 def needs_torch(model: str) -> bool:
-    """Whether a model is of PyTorch, by the ending of its file or as the name of a function that builds it."""
+    """Return whether a model is of PyTorch, by file ending or function name."""
     return is_function_name(model) or Path(model).suffix in TORCH_FILES
 
 
 def require_framework(model: str) -> None:
-    """Check that the framework of a model is installed, without importing it.
+    """Check that a model's framework is installed, without importing it.
 
     Args:
         model: a file, or the name of a function.
@@ -80,9 +80,9 @@ def _require(need: str, names: Sequence[str], line: str) -> None:
 
 
 def import_without_second_llvm(name: str) -> None:
-    """Import a module that loads Triton where it finds it; while TensorFlow is loaded, it finds none.
+    """Import a module that loads Triton, hidden while TensorFlow is loaded.
 
-    Either brings an LLVM of its own, and Triton's ends the process where TensorFlow's has begun to work before it.
+    Both contain LLVM, and the second one aborts the process.
     """
     hides = "tensorflow" in sys.modules and "triton" not in sys.modules
     if hides:
@@ -95,7 +95,7 @@ def import_without_second_llvm(name: str) -> None:
 
 
 def find_modules(names: Sequence[str]) -> None:
-    """Check that the modules named by the operator exist, also in the working directory, without importing them.
+    """Check that the operator's modules exist, without importing them.
 
     Raises:
         MissingPackageError: one is not.
@@ -116,7 +116,7 @@ def named_modules() -> tuple[str, ...]:
 
 
 def import_modules(names: Sequence[str]) -> None:
-    """Import modules named by the operator, which register the user's own layers with Keras.
+    """Import the operator's modules, which register layers with Keras.
 
     Raises:
         MissingPackageError: one is not there, or needs what is not installed.
@@ -133,13 +133,13 @@ def is_function_name(text: str) -> bool:
 
 
 def is_in_modules(function: str, modules: Sequence[str]) -> bool:
-    """Whether one of some modules is that of a function `package.module:function`, or a package around it."""
+    """Return whether a function `package.module:function` is in some modules or packages."""
     module = function.partition(":")[0]
     return any(f"{module}.".startswith(f"{name}.") for name in modules)
 
 
 def import_function(name: str, modules: Sequence[str] | None = None) -> Callable[..., Any]:
-    """Import a function of the user's own, from what is installed or the working directory.
+    """Import a user's function from installed packages or the working directory.
 
     Args:
         name: as `package.module:function`. The module's code runs.
@@ -166,10 +166,9 @@ def import_function(name: str, modules: Sequence[str] | None = None) -> Callable
 
 
 def keep_runs_from_import(runs: Path) -> None:
-    """Take a folder of runs out of where Python looks for code; others may have written what is in it.
+    """Remove a folder of runs from the import path, and a working directory within it.
 
-    A run with the name of a package and an `__init__.py` would be that package. The working directory goes, too, where
-    it is within that folder.
+    A run named like a package, with `__init__.py`, would be imported.
     """
     here, runs = Path.cwd(), runs.resolve()
     closed = {runs, here} if here.is_relative_to(runs) else {runs}
@@ -177,7 +176,7 @@ def keep_runs_from_import(runs: Path) -> None:
 
 
 def _look_in_working_directory() -> None:
-    """Let Python find code in the working directory, behind all else, unless it is where runs are."""
+    """Append the working directory to the import path, unless it holds runs."""
     here, runs = Path.cwd(), Path(os.environ.get(CACHE_VARIABLE) or "cache").resolve()
     if str(here) not in sys.path and not here.is_relative_to(runs):
         sys.path.append(str(here))

@@ -1,4 +1,4 @@
-"""A run of passes that were made elsewhere: by another framework, an ensemble, test-time augmentation."""
+"""A run of passes from another framework, an ensemble or test-time augmentation."""
 
 import errno
 import hashlib
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImportTrial:
-    """A look at passes and labels before a run of them is written.
+    """A check of passes and labels before writing a run.
 
     Attributes:
         passes: a description of how passes are taken whose axes could be others; or "".
@@ -90,9 +90,9 @@ def write_run(
     progress: Progress | None = None,
     tried: Callable[[ImportTrial], None] | None = None,
 ) -> Run:
-    """Write a run of passes that were made elsewhere; memory stays flat, however many there are.
+    """Write a run of given passes in constant memory.
 
-    Everything is checked before anything is written. The same call again opens the run, or goes on with it.
+    All is checked before writing. Repeating the call opens or continues the run.
 
     Args:
         out: the run's folder, or an fsspec address.
@@ -222,7 +222,7 @@ def write_run(
 
 
 class _Passes:
-    """Passes as a run keeps them, (T, N, K), a block of examples at a time."""
+    """Passes in a run's form, (T, N, K), by blocks of examples."""
 
     def __init__(self, array: np.ndarray, order: tuple[int, ...], form: PassFormat) -> None:
         self._array, self._order, self.form = array, order, form
@@ -256,7 +256,7 @@ class _Passes:
         return self.form.convert(block)
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """All of them, (T, n, K) float32 of some examples after the other."""
+        """Yield all blocks, (T, n, K) float32."""
         rows = max(1, BLOCK_VALUES // (self.passes * self.width))
         for start in range(0, self.count, rows):
             yield self.block(start, min(start + rows, self.count), 0, self.passes)
@@ -308,7 +308,7 @@ class _Source:
 
 @contextmanager
 def _open_passes(given: Any) -> Iterator[np.ndarray]:
-    """Open passes as a numpy array; lazy ones are copied chunk by chunk into a temporary file, which is mapped."""
+    """Open passes as a NumPy array; copy lazy ones into a mapped temporary file."""
     whole = isinstance(given, np.memmap) and given.filename and not isinstance(given.base, np.ndarray)
     if whole and given.mode != "c":
         yield given
@@ -330,11 +330,6 @@ def _open_passes(given: Any) -> Iterator[np.ndarray]:
 
 @contextmanager
 def _explain_full_disk() -> Iterator[None]:
-    """Name the folder of temporary files where it has no room.
-
-    Raises:
-        StorageError: the disk is full, or no folder can be written.
-    """
     try:
         yield
     except OSError as error:
@@ -348,7 +343,7 @@ def _explain_full_disk() -> Iterator[None]:
 
 
 def _has_dtype(given: Any) -> bool:
-    """Whether it has a dtype of numpy's; tensors of PyTorch and TensorFlow, which are in memory, have their own."""
+    """Return whether it has a NumPy dtype; tensors have their own."""
     try:
         np.dtype(given.dtype)
     except TypeError:
@@ -367,7 +362,7 @@ def _copy_to_file(lazy: Any, file: Any) -> np.memmap:
 
 
 def _reserve(file: Any, size: int) -> None:
-    """Take the bytes of a file from the disk: where that is full, writing to a map would end the process."""
+    """Reserve disk space: a full disk would end a process that writes to a map."""
     if shutil.disk_usage(file.name).free < size:
         raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: they take {size:,} bytes")
     if hasattr(os, "posix_fallocate"):
@@ -395,14 +390,14 @@ def _stack_to_file(passes: Iterable[Any], file: Any) -> np.memmap:
 
 
 def _map_again(array: np.memmap, mode: Literal["r", "r+"] = "r") -> np.memmap:
-    """Map the file of an array anew, since pages that were touched count as memory until their map is closed."""
+    """Map the file again: touched pages count as memory until then."""
     order: Literal["C", "F"] = "C" if array.flags.c_contiguous else "F"
     assert array.filename is not None
     return np.memmap(array.filename, array.dtype, mode, array.offset, array.shape, order)
 
 
 def _chunk_slices(shape: tuple[int, ...], chunks: Any) -> Iterator[tuple[slice, ...]]:
-    """The parts of an array as it is stored: Zarr's and HDF5's sizes of a chunk, or Dask's of each."""
+    """Return stored parts: chunks of Zarr, HDF5 or Dask."""
     if chunks is None:
         chunks = (max(1, BLOCK_VALUES // int(np.prod(shape[1:]))), *shape[1:])
     edges = []
@@ -445,7 +440,7 @@ def _build_data_set(data: Any, labels: Any, ids: Any, columns: Any, task: str) -
 
 
 def _tell(trial: ImportTrial, tried: Callable[[ImportTrial], None] | None, *, known: bool) -> None:
-    """Hand a trial to whoever asks for it, or else warn where it is not known."""
+    """Pass a trial to the caller, or warn."""
     if tried is not None:
         tried(trial)
     elif trial.labels.advice and not known:
@@ -455,7 +450,7 @@ def _tell(trial: ImportTrial, tried: Callable[[ImportTrial], None] | None, *, kn
 def _crop_images(
     images: Images | None, preprocessing: Preprocessing | None, maps: LabelMaps | None
 ) -> tuple[Images | None, Size | None]:
-    """Return images as they are shown, pictures of at most 512 pixels a side; and the proportions of their crop."""
+    """Return displayed images, of at most 512 pixels a side, and their crop."""
     crop = None if preprocessing is None or not preprocessing.crop or maps is None else (maps.height, maps.width)
     if not isinstance(images, Pictures):
         return images, crop

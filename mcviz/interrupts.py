@@ -1,4 +1,4 @@
-"""Ctrl-C where `KeyboardInterrupt`, raised at any moment, would do harm."""
+"""Ctrl-C at moments when `KeyboardInterrupt` would do harm."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ Handler = Callable[[int, FrameType | None], object]
 
 
 class HeldInterrupt:
-    """A Ctrl-C that is held back, with the handler that it would have called."""
+    """A held Ctrl-C, with its handler."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
@@ -29,7 +29,7 @@ class HeldInterrupt:
         self._pressed = True
 
     def check(self) -> None:
-        """Let a held Ctrl-C through, if there was one.
+        """Raise a held Ctrl-C, if any.
 
         Raises:
             KeyboardInterrupt: there was.
@@ -41,10 +41,7 @@ class HeldInterrupt:
 
 @contextmanager
 def hold_interrupts() -> Iterator[HeldInterrupt]:
-    """Raise `KeyboardInterrupt` only at a `check` and at the end: within TensorFlow it can crash the process.
-
-    In other threads than the main one it is never raised.
-    """
+    """Raise `KeyboardInterrupt` only at a `check` and at the end: it can crash TensorFlow. Only in the main thread."""
     handler = signal.getsignal(signal.SIGINT)
     held = HeldInterrupt(handler if callable(handler) else signal.default_int_handler)
     with _install_handler(held.hold, callable(handler)):
@@ -54,9 +51,9 @@ def hold_interrupts() -> Iterator[HeldInterrupt]:
 
 @contextmanager
 def raise_interrupts() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` at Ctrl-C, where `install_exit_handler` was called before.
+    """Raise `KeyboardInterrupt` at Ctrl-C after `install_exit_handler`.
 
-    In a destructor or a callback Python passes over any exception. It is raised again then, a moment later.
+    Python swallows exceptions in destructors and callbacks, so it is raised again.
     """
     applies, usual = isinstance(signal.getsignal(signal.SIGINT), _EndProcess), sys.unraisablehook
 
@@ -76,13 +73,13 @@ def raise_interrupts() -> Iterator[None]:
 
 @contextmanager
 def end_at_interrupt(message: str, stream: int) -> Iterator[None]:
-    """End the process at Ctrl-C, as `install_exit_handler` does, instead of raising `KeyboardInterrupt`."""
+    """End the process at Ctrl-C instead of raising `KeyboardInterrupt`."""
     with _install_handler(_EndProcess(message, stream), signal.getsignal(signal.SIGINT) is signal.default_int_handler):
         yield
 
 
 def install_exit_handler(message: str) -> None:
-    """From now on end the process at Ctrl-C with one line, as long as there is nothing to clean up.
+    """End the process at Ctrl-C with one line while there is nothing to clean up.
 
     Args:
         message: the line, after `mcviz: `.
@@ -92,7 +89,7 @@ def install_exit_handler(message: str) -> None:
 
 
 def is_command() -> bool:
-    """Whether this process was started as `mcviz` or `python -m mcviz`, and begins to import mcviz."""
+    """Return whether this process is `mcviz` or `python -m mcviz`, before the import."""
     if sys.argv[0] == "-m":
         return ("-m", "mcviz") in pairwise(sys.orig_argv)
     return os.path.basename(sys.argv[0]) in ("mcviz", "mcviz.exe")  # noqa: PTH119 (pathlib takes longer to load)

@@ -1,4 +1,4 @@
-"""The types of a run's manifest: its examples, its model, how its numbers were made, and its files."""
+"""The types of a manifest: examples, model, origin of numbers, files."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ ChunkSize = Annotated[int, msgspec.Meta(ge=1, le=MOST_IMAGES)]
 
 @dataclass(frozen=True)
 class Identity:
-    """Marks a field of `Manifest` as part of the identity of a run: it determines the numbers.
+    """Marks a field of `Manifest` that determines the numbers.
 
     Attributes:
         name: what people call it, in errors and descriptions.
@@ -54,7 +54,7 @@ class Identity:
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of a manifest: immutable, every field checked against its type when it is read."""
+    """An immutable part of a manifest, checked by type when read."""
 
 
 class Examples(Part, frozen=True):
@@ -95,7 +95,7 @@ class Images(Part, frozen=True):
 
 
 class Preprocessing(Part, frozen=True):
-    """How the model takes an image or a row: `(values / divide_by - mean) / std`, computed in float32.
+    """Input scaling, `(values / divide_by - mean) / std` in float32.
 
     Attributes:
         divide_by: of every value; 1 leaves it.
@@ -117,7 +117,7 @@ class Preprocessing(Part, frozen=True):
 
     @property
     def steps(self) -> list[str]:
-        """The steps in words; empty where images are taken as they are."""
+        """Return the steps in words; empty for none."""
         return [
             *([f"divided by {self.divide_by:g}"] if self.divide_by != 1 else []),
             *([f"less the mean {_join(self.mean)}"] if self.mean else []),
@@ -132,7 +132,7 @@ class Preprocessing(Part, frozen=True):
         return f"{done}, before they were stored" if self.applied else done
 
     def check(self, channels: int | None = None) -> None:
-        """Check the numbers, and whether there are as many as channels or columns, where that is known.
+        """Check the numbers and their count of channels or columns.
 
         Raises:
             InvalidInputError: they are not finite, not above 0 where they divide, or for others.
@@ -176,7 +176,7 @@ class Model(Part, frozen=True):
 
     @property
     def has_transform(self) -> bool:
-        """Whether a transform made the model's input of an example."""
+        """Whether a transform made the model's inputs."""
         return bool(self.transform or self.transform_sha256)
 
     @property
@@ -186,7 +186,7 @@ class Model(Part, frozen=True):
 
 
 class TargetScaler(Part, frozen=True):
-    """How the targets of a regression were scaled in training: `(value - mean) / std`.
+    """Scaling of targets in training: `(value - mean) / std`.
 
     Attributes:
         mean: (D,) of each target; an array is taken, too, such as `mean_` of scikit-learn's StandardScaler.
@@ -208,7 +208,7 @@ class TargetScaler(Part, frozen=True):
         return "scaled in training, each by a mean and a std of its own"
 
     def restore(self, predictions: np.ndarray) -> np.ndarray:
-        """Bring (…, D) predicted values, or these and then D variances, to the unit of the targets, as float32."""
+        """Return (…, D) predictions, or these and D variances, in target units, float32."""
         mean, std = np.array(self.mean), np.array(self.std)
         values = predictions[..., : len(mean)] * std + mean
         variances = predictions[..., len(mean) :]
@@ -229,7 +229,7 @@ class TargetScaler(Part, frozen=True):
 
 
 class Layer(Part, frozen=True):
-    """A layer that was stochastic in every pass: its name, its class and its rate."""
+    """A stochastic layer: name, class and rate."""
 
     name: str
     kind: str
@@ -269,7 +269,7 @@ class Origin(Part, frozen=True):
 
 
 class LabelMaps(Part, frozen=True):
-    """The label maps of a segmentation: a class for each pixel of an image.
+    """Label maps of a segmentation: a class a pixel.
 
     Attributes:
         height: of every label map, in pixels.
@@ -292,7 +292,7 @@ class LabelMaps(Part, frozen=True):
 
 
 class Layout(Part, frozen=True):
-    """How many examples go into one compressed chunk and into one file (shard) of an array."""
+    """Examples of a compressed chunk, and of a file (shard)."""
 
     examples_per_chunk: ChunkSize
     examples_per_shard: ChunkSize
@@ -301,14 +301,14 @@ class Layout(Part, frozen=True):
 
 
 class StoredFile(Part, frozen=True):
-    """A file's size in bytes and its SHA-256."""
+    """A file's size in bytes and SHA-256."""
 
     bytes: int
     sha256: str
 
 
 class Manifest(Part, frozen=True, kw_only=True):
-    """Everything that a run says about itself. A field that is marked `Identity` determines its numbers.
+    """All facts of a run; fields marked `Identity` determine its numbers.
 
     Attributes:
         task: what the model predicts, a name of `mcviz.tasks.TASKS`.
@@ -388,18 +388,18 @@ class Manifest(Part, frozen=True, kw_only=True):
 
     @property
     def revision(self) -> int:
-        """The lowest revision of this format that has all fields of the manifest."""
+        """The lowest revision of the format with all used fields."""
         fields = self.origin.device, self.examples_with_labels, self.target_scaler
         return 0 if fields == (None, None, None) else REVISION
 
     @property
     def digest(self) -> str:
-        """The identity of the run: a SHA-256 of all that determines its numbers."""
+        """The identity: a SHA-256 of all that determines the numbers."""
         return hashlib.sha256(canonical(self.identity)).hexdigest()
 
     @property
     def identity(self) -> dict[str, Any]:
-        """All that determines the numbers of the run, by the names that people know."""
+        """All that determines the numbers, by the names that users know."""
         examples, model, origin = self.examples, self.model, self.origin
         return {
             **{
@@ -423,25 +423,25 @@ class Manifest(Part, frozen=True, kw_only=True):
 
     @property
     def labelled(self) -> int:
-        """The number of examples that measures take: all, or those of which a label is known."""
+        """The number of examples with known labels, or all without labels."""
         if self.labels_sha256 is None:
             return 0
         return self.examples.count if self.examples_with_labels is None else self.examples_with_labels
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings of the sampling by name; empty for passes that were imported."""
+        """The settings of sampling by name; empty for imported passes."""
         settings = {mark.name: getattr(self, field) for field, mark in IDENTITY.items() if mark.setting}
         return {name: value for name, value in sorted(settings.items()) if value is not None}
 
     @property
     def rates(self) -> str:
-        """The different rates of the dropout in the passes, such as "0.25, 0.5"; empty where there is none."""
+        """The dropout rates, such as "0.25, 0.5", or ""."""
         rates = {layer.rate for layer in self.origin.stochastic_layers if layer.rate is not None}
         return ", ".join(f"{rate:g}" for rate in sorted(rates))
 
     def time(self, event: Literal["started", "finished"]) -> datetime | None:
-        """When the run was started or finished, in UTC; None where that is not known."""
+        """The UTC time of start or end, or None."""
         try:
             time = datetime.fromisoformat(str(self.created.get(event)))
         except ValueError:
@@ -455,7 +455,7 @@ class Manifest(Part, frozen=True, kw_only=True):
 
     @property
     def has_examples(self) -> bool:
-        """Whether the examples are in the run, of whatever kind."""
+        """Whether the run holds its examples."""
         return self.has_images or bool(self.examples.content)
 
     @property
@@ -465,15 +465,12 @@ class Manifest(Part, frozen=True, kw_only=True):
 
     @property
     def model_file(self) -> str | None:
-        """The name of the model's file, or None where the model is not in the run."""
+        """The name of the model's file, or None."""
         return self.model.file if self.model is not None and self.model.stored else None
 
     @property
     def width(self) -> int:
-        """How many numbers a pass gives for an example, K: C, or D, or 2 D where variances are predicted.
-
-        Of a segmentation H · W · C, or H · W where the passes are known as label maps alone.
-        """
+        """The numbers of a pass for an example, K: C, D, or 2 D with variances; for segmentation H · W · C or H · W."""
         if self.label_maps:
             return self.label_maps.pixels * (1 if self.label_maps.alone else self.classes)
         return self.outputs * (2 if self.targets and self.predicts != "mean" else 1)
@@ -485,21 +482,21 @@ class Manifest(Part, frozen=True, kw_only=True):
 
     @property
     def chunk_bytes(self) -> int:
-        """The bytes of memory that the passes of a chunk take as they are stored; of label maps it has one image."""
+        """The bytes of a stored chunk in memory; label maps have one image."""
         if self.label_maps:
             return self.passes * self.label_maps.pixels
         return 4 * self.layout.examples_per_chunk * self.width * self.passes
 
     @property
     def output_summary(self) -> str:
-        """The number of classes or targets, in a few words."""
+        """The number of classes or targets in words."""
         if self.classes:
             return f"{self.classes:,} classes"
         return f"1 target, {self.targets[0]}" if len(self.targets) == 1 else f"{len(self.targets):,} targets"
 
     @property
     def shards(self) -> int:
-        """The number of files of an array that holds passes."""
+        """The number of files of an array of passes."""
         return -(-self.examples.count // self.layout.examples_per_shard)
 
     @property
@@ -509,7 +506,7 @@ class Manifest(Part, frozen=True, kw_only=True):
         return "imported" if self.origin.kind == "imported" else settings
 
     def shard_range(self, shard: int) -> tuple[int, int]:
-        """The first example of a shard of the passes, and the first one after it."""
+        """Return start and stop of a shard's examples."""
         start = shard * self.layout.examples_per_shard
         return start, min(start + self.layout.examples_per_shard, self.examples.count)
 
@@ -523,7 +520,7 @@ IDENTITY = {
 
 
 def layout_for(passes: int, width: int, images: Images | None) -> Layout:
-    """The layout of every run of these sizes, however many examples it has: powers of two.
+    """Return the layout for these sizes, in powers of two, for any number of examples.
 
     Args:
         passes: T.
@@ -543,7 +540,7 @@ def layout_for(passes: int, width: int, images: Images | None) -> Layout:
 
 
 def check_claims(manifest: Manifest) -> None:
-    """Check the claims of a manifest, before anything is read or any memory taken for it.
+    """Check a manifest before reading data or using memory.
 
     Raises:
         InvalidInputError: no run of any task and kind can be so.
@@ -590,10 +587,10 @@ def _join(numbers: tuple[float, ...]) -> str:
 
 
 def _power_of_two(most: int) -> int:
-    """The largest power of two that is at most that, and at least 1."""
+    """Return the largest power of two up to a number, at least 1."""
     return 1 << (max(most, 1).bit_length() - 1)
 
 
 def canonical(content: dict[str, Any]) -> bytes:
-    """Encode content as the JSON that a digest is computed of."""
+    """Encode canonical JSON for digests."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()

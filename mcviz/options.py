@@ -1,7 +1,6 @@
-"""The options of `mcviz sample`, `check` and `import`, in groups that these commands share.
+"""The options of `mcviz sample`, `check` and `import`, in shared groups.
 
-An option is one field: its name, its type, an `Option` and its default. The command line, the arguments that a job may
-have and is given, and its field on the page Runs follow from it.
+A field holds name, type, `Option` and default. The command line, job arguments and the form on Runs derive from it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +23,7 @@ Group = TypeVar("Group", bound="DataclassInstance")
 
 @dataclass(frozen=True)
 class Option:
-    """How an option is explained and typed, and who may set it.
+    """The help and form of an option, and who may set it.
 
     Attributes:
         help: of the command line.
@@ -57,7 +56,7 @@ class Option:
 
 @dataclass(frozen=True)
 class OptionField:
-    """An option, and what its field says of it.
+    """An option and its field.
 
     Attributes:
         field: the name of the field.
@@ -83,19 +82,19 @@ class OptionField:
 
     @property
     def argument(self) -> str:
-        """The text before its value, `--passes=`; or to set a flag, `--crop`, `--no-resume`."""
+        """The text before a value, `--passes=`, or of a flag, `--crop`, `--no-resume`."""
         if self.is_flag:
             return f"--no-{self.name}" if self.default is True else f"--{self.name}"
         return f"--{self.name}="
 
 
 def option_fields(group: "type[DataclassInstance]") -> list[OptionField]:
-    """The options of a group, without those of the groups in it."""
+    """Return the options of a group without inner groups."""
     return [_option_field(field) for field in fields(group) if not is_dataclass(field.type)]
 
 
 def all_option_fields(group: "type[DataclassInstance]") -> Iterator[OptionField]:
-    """The options of a group and of the groups in it."""
+    """Return the options of a group and of inner groups."""
     for field in fields(group):
         if isinstance(field.type, type) and is_dataclass(field.type):
             yield from all_option_fields(field.type)
@@ -120,10 +119,10 @@ def read_group(group: type[Group], values: Mapping[str, Any]) -> Group:
 
 
 def format_arguments(*groups: "DataclassInstance") -> tuple[str, ...]:
-    """Format groups as arguments of a command, each as `--option=value` or `--flag`.
+    """Format groups as arguments, `--option=value` or `--flag`.
 
-    A value is written even where it is the default, so that the arguments keep their meaning if the default changes; a
-    flag only where it is not. A vocabulary, which is read from its file, cannot be written.
+    Default values are written, so that arguments keep their meaning; default flags are not. A vocabulary cannot be
+    written.
     """
     arguments: list[str] = []
     for group in groups:
@@ -158,7 +157,6 @@ def _parse_task(text: str) -> str:
 
 
 def _parse_number(text: str) -> str:
-    """The number of a class, or that there is none, as it is typed."""
     if text != NO_CLASS and not (text.isdecimal() and int(text) <= 255):
         raise ValueError(f"expected a number from 0 to 255, or {NO_CLASS}, received {text!r}.")
     return text
@@ -176,7 +174,7 @@ def _parse_names(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def parse_places(text: str) -> tuple[int, ...]:
-    """Numbers of examples, in the order in which they are taken."""
+    """Parse numbers of examples in order."""
     try:
         typed = text.replace(",", " ").split()
         texts = typed if "".join(typed).isdecimal() else Path(text).read_text(encoding="utf-8-sig").split()
@@ -199,7 +197,6 @@ def _parse_class_names(text: str) -> tuple[str, ...]:
 
 
 def _read_lines(path: str, trimmed: Callable[[str], str] = str) -> tuple[str, ...]:
-    """The lines of a file, such as the words of a vocabulary in the order of their numbers."""
     try:
         return tuple(trimmed(Path(path).read_text(encoding="utf-8-sig")).splitlines())
     except (OSError, UnicodeDecodeError) as error:
@@ -224,7 +221,6 @@ def _parse_pairs(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 
 
 def _parse_renamed(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Pairs of an old and a new name, each in a text of its own, or separated by commas."""
     pairs: list[str] = []
     for text in texts:
         parts = text.split(",")
@@ -236,7 +232,7 @@ def _parse_renamed(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 # fmt: off
 @dataclass(frozen=True)
 class TaskOptions:
-    """The task, and the meaning of the model's outputs."""
+    """The task, and the meaning of outputs."""
 
     task: Annotated[str, Option(
         "What is predicted: classification, regression, multilabel: several labels an example, or segmentation: a "
@@ -292,7 +288,7 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class ColumnOptions:
-    """The columns of a table that hold labels, ids and inputs."""
+    """The columns of labels, ids and inputs in a table."""
 
     label_column: Annotated[tuple[str, ...], Option(
         "Of a table: class number or name; of a regression its target, or several: A,B,…; of several labels an example "
@@ -393,7 +389,7 @@ class PreprocessingOptions:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """The run that is made, and what it holds."""
+    """The run to make, and its content."""
 
     out: Annotated[str, Option("The run's folder or fsspec address.", "RUN")] = ""
     about: Annotated[tuple[tuple[str, str], ...], Option(
@@ -406,7 +402,7 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class MaskOptions:
-    """What the numbers in the masks of a segmentation mean."""
+    """The meaning of numbers in masks."""
 
     background: Annotated[str | None, Option(
         "Of a segmentation, the class that Dice leaves out, or none; 0 without it.",
@@ -425,13 +421,13 @@ class MaskOptions:
 
     @property
     def ignore_number(self) -> Ignore:
-        """What stands for a pixel that counts nowhere, None for nothing, or "auto" where the option is not given."""
+        """Return the ignored mask value, None for none, "auto" by default."""
         return "auto" if self.ignore is None else _class_number(self.ignore)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckOptions:
-    """The options of `mcviz check`: how many passes, of which model over which data."""
+    """The options of `mcviz check`."""
 
     passes: Annotated[int, Option("How many, T.", at_least=1, job=True, label="Passes")] = DEFAULT_PASSES
     masks: Annotated[Masks, Option(
@@ -447,7 +443,7 @@ class CheckOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class SampleOptions(CheckOptions):
-    """The options of `mcviz sample`: those of a check, and what only the passes themselves need."""
+    """The options of `mcviz sample`: those of a check and more."""
 
     seed: Annotated[int, Option("Of the masks.", at_least=0, job=True, label="Seed")] = 0
     run: RunOptions
@@ -460,7 +456,7 @@ class SampleOptions(CheckOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ImportOptions:
-    """The options of `mcviz import`: what passes are that were made elsewhere."""
+    """The options of `mcviz import`."""
 
     data: DataOptions
     task: TaskOptions

@@ -1,11 +1,8 @@
 """Permission to change runs, derived files and reviews.
 
-Every function that writes for the dashboard asks here first; the pages ask too, and draw no control that would be
-refused. Two environment variables restrict who may write.
-
-`MCVIZ_READ_ONLY`: nobody may, in any process, unless it is empty, 0, false, no or off. `MCVIZ_WRITERS`: of the users of
-the dashboard only these may, addresses separated by commas or spaces; where it is empty, nobody. The list does not
-apply to commands in a terminal, whose users can write the files anyway.
+Every function that writes for the dashboard asks here first. `MCVIZ_READ_ONLY` forbids all changes unless it is empty,
+0, false, no or off. `MCVIZ_WRITERS` lists addresses of users of the dashboard, separated by commas or spaces; if empty,
+nobody. It does not bind commands in a terminal, whose users can write the files anyway.
 """
 
 import os
@@ -20,7 +17,7 @@ _person: Callable[[], str | None] | None = None
 
 
 def identify_users(person: Callable[[], str | None]) -> None:
-    """Set how this process knows who asks, where it serves several people.
+    """Set the function that identifies the user, for servers.
 
     Args:
         person: returns the address of the user that is logged in, or None where nobody is, as in a separate thread.
@@ -30,7 +27,7 @@ def identify_users(person: Callable[[], str | None]) -> None:
 
 
 def refusal() -> str:
-    """Return why the user may not write, as part of a sentence; empty where they may."""
+    """Return why the user may not write, as part of a sentence, or ""."""
     if _is_read_only():
         return f"everything is read-only ({READ_ONLY} is set)"
     listed = _list_writers()
@@ -45,7 +42,7 @@ def refusal() -> str:
 
 
 def describe_writers() -> str:
-    """Say in a sentence who of a dashboard's visitors may write."""
+    """Describe who may write in a sentence."""
     listed = _list_writers()
     if _is_read_only():
         return f"Nobody may change anything ({READ_ONLY} is set)."

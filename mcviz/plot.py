@@ -1,11 +1,9 @@
-"""The charts of a run, as the pages of the dashboard draw them, for notebooks and scripts.
+"""The charts of a run's pages, for notebooks and scripts.
 
 Each function takes a run and returns a plotly figure; `examples` returns a picture. `reliability`, `risk_coverage` and
-`example` also take what `mcviz.compare` returns, and draw both of its runs. Where one takes `rows`, these are
-rows of `Run.table`, such as `run.table().query("label == 3")`; without them all examples are drawn. Scores are named as
-in `Run.scores`; without a name, the first score of the run's task is taken.
-
-A function raises an `InvalidInputError` where the run has no such chart: it says what is missing.
+`example` also draw both runs of `mcviz.compare`. `rows` are rows of `Run.table`, such as `run.table().query("label ==
+3")`, by default all. Scores have names of `Run.scores`; the task's first is the default. A run without such a chart
+raises an `InvalidInputError`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,11 +26,12 @@ from mcviz.analysis.base import (
     summarise_classes,
 )
 from mcviz.analysis.comparison import Comparison
+from mcviz.analysis.intervals import calibrate_by_size
 from mcviz.analysis.layouts import components_plane, load_components, load_tsne
 from mcviz.analysis.pairing import class_order, name_apart, paired_class_names
 from mcviz.analysis.predictors import Convergence, compute_convergence, main_predictors, predictors
-from mcviz.analysis.quality_trust import load_terms
 from mcviz.analysis.referral import rank_by_all_scores
+from mcviz.analysis.terms import load_terms
 from mcviz.analysis.thresholds import choosing_curve
 from mcviz.errors import InvalidInputError
 from mcviz.figures import thumbnails
@@ -165,7 +164,7 @@ def precision_recall(run: Run, number: int = 0, threshold: float = 0.5, *, group
     """Draw precision over recall of one of several classes, by the half of the labels that chooses its threshold.
 
     Args:
-        run: of several labels an example, with labels.
+        run: of two classes, or of several labels an example, with labels.
         number: of the class, 0 to C − 1.
         threshold: that is marked, 0 to 1.
         group: one of the user's own columns, whose values are groups of examples that stay in one half.
@@ -198,6 +197,18 @@ def intervals(run: Run, target: int = 0, found: Sequence[IntervalCalibration] | 
     """
     _require_targets(run, target)
     return figures.interval_coverage((calibrate_intervals(run) if found is None else found)[target])
+
+
+def intervals_by_size(run: Run, target: int = 0, *, group: str | None = None) -> go.Figure:
+    """Draw how often intervals of a regression hold the label, of all examples and of thirds by the prediction.
+
+    Args:
+        run: with labels.
+        target: the index of a target.
+        group: one of the user's own columns, whose values are groups of examples that belong together.
+    """
+    _require_targets(run, target)
+    return figures.coverage_by_part(calibrate_by_size(run, target, group))
 
 
 def convergence(run: Run, score: str | None = None, found: Convergence | None = None) -> go.Figure:
@@ -283,7 +294,7 @@ def confusion(
     """
     require_one_class(run)
     require_any_labels(run)
-    rows, averaged = _rows(run, rows).dropna(subset="label"), None if score is None else _score(run, score)
+    rows, averaged = _rows(run, rows).dropna(subset="correct"), None if score is None else _score(run, score)
     return figures.confusion_matrix(
         rows["label"].to_numpy(int),
         rows["prediction"].to_numpy(int),
@@ -307,7 +318,7 @@ def classes(run: Run, score: str | None = None) -> go.Figure:
 
 
 def distribution(run: Run, score: str | None = None, *, rows: "pd.DataFrame | None" = None) -> go.Figure:
-    """Draw the distribution of a score, of correct and of wrong predictions where that is known."""
+    """Draw the distribution of a score, by known correctness."""
     rows, ranked_by = _rows(run, rows), _score(run, score)
     known = run.task.loss.is_mistake and run.labels is not None
     correct = 1 - run.task.loss_of_table(rows).astype(np.float64) if known else None
@@ -352,9 +363,9 @@ def map(  # noqa: A001 (what the page is called)
 
 
 def map_marks(run: Run, rows: "pd.DataFrame") -> dict[str, Any]:
-    """Return what marks the points of a map beside their colours, for `figures.scatter` and `figures.coloured_map`.
+    """Return marks of a map for `figures.scatter` and `figures.coloured_map`.
 
-    Confident examples are faded, and names stand in the middle of the classes: of labels, or else of predictions.
+    Confident examples are faded; names are in the middle of labels, or else predictions.
 
     Args:
         run: of any task.
@@ -451,7 +462,7 @@ def examples(run: Run, ids: Sequence[int] | Sequence[str] | np.ndarray) -> "Imag
 
 # One example
 def example(run: Run | Comparison, example: int, *, target: int = 0, coverage: float = 0.9) -> go.Figure:
-    """Draw what the passes predict for an example.
+    """Draw the passes' predictions of an example.
 
     Args:
         run: whose example it is; or a comparison of two runs.
@@ -492,7 +503,7 @@ def passes(
     target: int = 0,
     coverage: float = 0.9,
 ) -> go.Figure:
-    """Draw what passes predict for one input, an example of the run or a new one.
+    """Draw the passes' predictions of one input.
 
     Args:
         run: whose model predicts.
@@ -512,7 +523,7 @@ def passes(
     validate.finite("predictions", predictions)
     if run.task.has_one_class:
         return figures.class_probabilities(
-            summarise(predictions), _class_names(run), None if label is None else int(label)
+            summarise(predictions, run.task.decide), _class_names(run), None if label is None else int(label)
         )
     _require_targets(run, target)
     given = as_predictions(run, predictions[:, None])
@@ -529,7 +540,6 @@ def passes(
 
 
 def _terms_by_name(comparison: Comparison) -> dict[str, Mapping[str, np.ndarray]]:
-    """Return the terms of the measures of both runs of a comparison of classes, by their names."""
     require_one_class(comparison.one)
     if comparison.terms is None:
         raise InvalidInputError(
@@ -576,7 +586,6 @@ def _quality(run: Run) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _score(run: Run, name: str | None, *, with_labels: bool = True) -> Score:
-    """Return a score of a run; the first of its task without a name."""
     offered = [name for name in run.score_names if with_labels or not run.score_registry[name].needs_labels]
     return run.score_registry[run.first_score if name is None else validate.choice("score", name, offered)]
 

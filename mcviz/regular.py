@@ -1,4 +1,4 @@
-"""Regular files: unlike a named pipe they do not block, and unlike a device they end."""
+"""Regular files: they neither block like pipes nor run on like devices."""
 
 import os
 import stat
@@ -17,7 +17,7 @@ FILE_TYPES = {
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a regular file, or a symbolic link to one, for reading.
+    """Open a regular file, or a link to one, for reading.
 
     Raises:
         InvalidInputError: it is a folder, a named pipe, a socket or a device.
@@ -34,7 +34,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def path_exists(path: str) -> bool:
-    """Whether a path exists; a text that is too long for a path does not."""
+    """Return whether a path exists; too long texts do not."""
     try:
         return Path(path).exists()
     except OSError:

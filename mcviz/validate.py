@@ -1,6 +1,6 @@
-"""Checks of input: each returns the clean value, or raises an error in one form of words.
+"""Checks of input: each returns the clean value or raises an error.
 
-"`passes` should be a whole number of at least 1. Received: 0." A sentence on what to do follows where it is not plain.
+The form is "`passes` should be a whole number of at least 1. Received: 0.", and a sentence of advice if needed.
 """
 
 import math
@@ -32,7 +32,7 @@ def invalid(name: str, expected: str, received: object, advice: str = "") -> Inv
 
 
 def whole_number(name: str, value: Any, least: int = 0, most: int | None = None) -> int:
-    """Check for a Python or numpy integer, no bool, from `least` to `most`."""
+    """Check for a Python or NumPy integer from `least` to `most`, no bool."""
     if isinstance(value, bool) or not isinstance(value, Integral) or not _within(value, least, most):
         raise invalid(name, f"a whole number {_range(least, most)}", repr(value))
     return int(value)
@@ -51,7 +51,7 @@ def fraction(name: str, value: Any) -> float:
 
 
 def confidence(value: Any, above: float = 0) -> float:
-    """Check for the confidence of an interval or a guarantee: above `above`, and below 1."""
+    """Check for a confidence above `above` and below 1."""
     if not above < fraction("confidence", value) < 1:
         raise invalid("confidence", f"above {above:g} and below 1", value)
     return float(value)
@@ -72,7 +72,7 @@ def different_names(name: str, names: Sequence[str], count: int, advice: str = "
 
 
 def array(name: str, given: Any) -> np.ndarray:
-    """Convert to an array: lists and the tensors of other frameworks too; values that are masked are refused."""
+    """Convert lists and tensors to an array; refuse masked values."""
     if np.ma.is_masked(given):
         advice = "Fill in what is missing, or leave it out."
         raise invalid(name, "without masked values", f"{np.ma.getmaskarray(given).sum():,} of them", advice)
@@ -99,14 +99,14 @@ def shape(name: str, array: np.ndarray, *forms: tuple[int | str, ...], advice: s
 
 
 def dtype(name: str, array: np.ndarray, *kinds: type[Any], advice: str = "") -> np.ndarray:
-    """Check for an array of one of some dtypes: `numpy.uint8`, `numpy.integer` or `numpy.floating`."""
+    """Check for a dtype: `numpy.uint8`, `numpy.integer` or `numpy.floating`."""
     if not any(np.issubdtype(array.dtype, kind) for kind in kinds):
         raise invalid(name, " or ".join(DTYPE_WORDS[kind] for kind in kinds), f"dtype {array.dtype}", advice)
     return array
 
 
 def finite(name: str, array: np.ndarray) -> np.ndarray:
-    """Check for an array without NaN and infinity; one that is mapped from disk is read part by part."""
+    """Check for finite numbers, part by part if mapped from disk."""
     rows = max(1, VALUES_AT_ONCE // max(1, array[:1].size))
     for start in range(0, len(array), rows):
         if not np.isfinite(array[start : start + rows]).all():
@@ -115,7 +115,7 @@ def finite(name: str, array: np.ndarray) -> np.ndarray:
 
 
 def class_indices(name: str, values: Any, count: int, classes: int | None = None, advice: str = "") -> np.ndarray:
-    """Check for labels of `count` examples, from 0 upwards or below `classes`: (count,) int64."""
+    """Check labels of `count` examples below `classes`: (count,) int64."""
     try:
         indices = np.asarray(values)
     except ValueError as error:  # lists of different lengths

@@ -13,9 +13,7 @@ OF_TESTS = "MCVIZ_REQUIRE_BROWSER", "MCVIZ_REQUIRE_TORCH", "MCVIZ_REQUIRE_TRITON
 
 
 def check_variables() -> None:
-    """Check that every environment variable that begins with `MCVIZ_` is one that mcviz knows.
-
-    A list of writers under a mistyped name would let everybody write.
+    """Check that every `MCVIZ_` variable is known: mistyped writers would let everybody write.
 
     Raises:
         InvalidInputError: one is not.

@@ -1,6 +1,6 @@
-"""Take the pictures of the dashboard that README shows: `python -m tests.pictures`.
+"""Take the pictures of every page of the dashboard for README and docs/: `python -m tests.pictures`.
 
-It takes a Chromium. The run is one that comes with mcviz.
+It takes a Chromium. The runs are those that come with mcviz.
 """
 
 import argparse
@@ -16,9 +16,21 @@ from tests.browsing import ROOT, SWITCHES, find_chromium, serving
 WIDTH, HEIGHT, SCALE = 1440, 900, 2
 COLOURS = 256  # of the palette, so that a picture takes tens of kilobytes
 MILLISECONDS = 120_000  # that a page may take
-PAGES = {  # by the file's name: the page, and what of it is drawn last
-    "explore": ("uncertain", ".st-key-look .strips svg, .st-key-look .strips canvas"),
-    "overview": ("overview", ".js-plotly-plot .xaxislayer-above .xtick"),
+TITLE = "h1, h2"
+CHART = ".js-plotly-plot .xaxislayer-above .xtick"
+PICTURES = ROOT / "docs" / "pictures"
+PAGES = {  # by the file's name: the address, and the part that the page draws last
+    "overview": ("overview?run=mnist-cnn", CHART),
+    "explore": ("uncertain?run=mnist-cnn", ".st-key-look .strips svg, .st-key-look .strips canvas"),
+    "one-example": ("example?run=mnist-cnn&example=247", TITLE),
+    "side-by-side": ("side_by_side?run=mnist-cnn&pinned=247,1709,6625", TITLE),
+    "trust": ("trust?run=mnist-cnn", TITLE),
+    "label": ("review?run=mnist-cnn", TITLE),
+    "probe": ("probe?run=mnist-cnn", TITLE),
+    "out-of-distribution": ("out_of_distribution?run=mnist-cnn", TITLE),
+    "runs": ("runs?run=mnist-cnn", TITLE),
+    "compare": ("compare?run=mnist-cnn&other=fashion-cnn", TITLE),
+    "present": ("story?run=mnist-cnn", TITLE),
 }
 
 
@@ -34,14 +46,17 @@ def take_pictures(folder: Path) -> None:
             viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=SCALE, color_scheme="light"
         )
         page.set_default_timeout(MILLISECONDS)
-        for name, (path, last) in PAGES.items():
-            page.goto(f"{url}/{path}?run=mnist-cnn")
+        expect.set_options(timeout=MILLISECONDS)
+        for name, (address, last) in PAGES.items():
+            page.goto(f"{url}/{address}")
             page.locator(last).first.wait_for()
-            expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=MILLISECONDS)
+            expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+            expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+            page.wait_for_load_state("networkidle")
             picture = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
             picture.convert("RGB").quantize(COLOURS).save(folder / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":
     argparse.ArgumentParser(description=__doc__).parse_args()
-    take_pictures(ROOT / "docs")
+    take_pictures(PICTURES)

@@ -192,7 +192,7 @@ def test_compare_judges_the_second_run(folder: Path, runs, requirements, code: i
 
 @pytest.mark.slow
 def test_the_shipped_run_fails_as_the_document_says(capsys) -> None:
-    text = (ROOT / "docs" / "pipelines.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "how-to" / "gate.md").read_text(encoding="utf-8")
     (command,) = re.findall("^mcviz (trust cache/.*)$", text, re.MULTILINE)
     code, _, (line,) = run_command(capsys, *shlex.split(command.replace("cache", f"{ROOT}/cache")))
     assert code == 1

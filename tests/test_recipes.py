@@ -1,4 +1,4 @@
-"""Every recipe of docs/recipes.md makes the run that it says, where its framework is installed."""
+"""Every recipe of docs/how-to/recipes.md makes the run that it says, where its framework is installed."""
 
 import json
 import os
@@ -27,7 +27,7 @@ from mcviz.reviews.files import encode_label_studio
 from tests.requiring import require_torch
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "docs/recipes.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs/how-to/recipes.md").read_text(encoding="utf-8")
 RECIPES = {
     title.split(":")[0]: code
     for title, code in re.findall(

@@ -97,6 +97,8 @@ OF_MODELS = {  # `sample` and `check` load model and data by one function
     ),
     "labels of other classes": (f"{SAMPLE} {{w}}/four.npz", "class indices from 0 to 2. Received: 3"),
     "no passes at all": (f"{SAMPLE} {{w}}/data.npz --passes 0", "0 is not in the range x>=1"),
+    "no such device": (f"{SAMPLE} {{w}}/data.npz --device cuda:99", r"'cuda:99' \(TensorFlow sees.*--device cpu"),
+    "no name of a device": (f"{SAMPLE} {{w}}/data.npz --device GPU-1", "expected auto, cpu, cuda, cuda:N or mps"),
     "no such output": (f"{SAMPLE} {{w}}/data.npz --output side", "one of the model's outputs"),
     "from logits for probabilities": (f"{SAMPLE} {{w}}/data.npz --from-logits", "returns probabilities"),
     "a missing module": (

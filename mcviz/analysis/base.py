@@ -11,6 +11,7 @@ from mcviz.errors import InvalidInputError
 from mcviz.measures import RegressionPredictions
 from mcviz.measures.conformal import IntervalCalibration, interval_calibration
 from mcviz.measures.intervals import Interval, count_groups
+from mcviz.measures.multilabel import UNKNOWN
 from mcviz.runs import Run, labelled_examples, labelled_numbers
 from mcviz.tasks import TASKS
 from mcviz.tasks.regression import Regression
@@ -35,7 +36,7 @@ def require_one_class(run: Run) -> None:
 def require_label_score(run: Run) -> None:
     """Raise an `InvalidInputError` for a run without labels, or whose labels no score can find to be wrong."""
     if not run.task.label_score:
-        raise _refuse(run, "This takes labels of classes")
+        raise _refuse(run, "This takes labels of classes or numbers")
     require_known_labels(run)
 
 
@@ -100,7 +101,7 @@ def ranking_scores(run: Run) -> list[str]:
 
 
 def convergence_score(run: Run, score: str) -> str:
-    """Return a score, or max probability where that score does not follow from passes alone."""
+    """Return a score, or max probability if it needs more than passes."""
     scores = run.task.scores
     return score if score in scores and scores[score].from_passes else "max_probability"
 
@@ -134,10 +135,10 @@ def find_groups(run: Run, group: str | None) -> Array | None:
 
 
 def group_sentence(run: Run, group: str | None) -> str:
-    """Say how many examples have a label if not all do, which count as independent, and what they may miss.
+    """Describe how many examples have labels, count as independent, and may miss failures.
 
-    No interval of an unbounded loss allows for all that was not seen. So the share of inputs is named below which a
-    failure has a chance of 5% or more to be missing among the examples.
+    Unbounded losses have no interval for unseen failures, so a share of inputs is named that a failure of 5% chance can
+    miss.
     """
     labelled = labelled_examples(run)
     count = count_groups(len(labelled), find_groups(labelled, group))
@@ -152,10 +153,29 @@ def group_sentence(run: Run, group: str | None) -> str:
 
 
 def labelled_sentence(run: Run) -> str:
-    """Say how many examples of a run have a label; "" where measures take all of its examples, or none."""
+    """Say how many examples of a run have a label, and judge; "" where measures take all of its examples, or none."""
+    if run.decisions.chosen_on:
+        return choosing_sentence(run)
     if run.manifest.examples_with_labels is None:
         return ""
     return f"All figures that take labels are of the {run.manifest.labelled:,} of {len(run):,} examples that have one."
+
+
+def count_labels(run: Run) -> tuple[int, int]:
+    """Count the examples whose labels chose thresholds, and those whose labels judge them."""
+    if run.labels is None:
+        return 0, 0
+    known = run.labels != UNKNOWN
+    known = known if known.ndim == 1 else known.any(axis=1)
+    return int((known & run.choosing).sum()), int((known & ~run.choosing).sum())
+
+
+def choosing_sentence(run: Run) -> str:
+    """Say how many labels chose thresholds, and how many judge them; "" where none chose."""
+    if not run.decisions.chosen_on:
+        return ""
+    chosen, judging = count_labels(run)
+    return f"The labels of {chosen:,} examples chose, and judge nothing; those of the other {judging:,} do."
 
 
 def describe_run(run: Run, sentences: Sequence[str]) -> dict[str, Any]:
@@ -200,10 +220,10 @@ class RunTrust(ABC):
 
     @property
     def table(self) -> "pd.DataFrame":
-        """The figures of each way to predict, a row each, indexed by `predictor`, its name.
+        """Figures of each predictor, one row each, indexed by `predictor`.
 
-        A column has a measure, and is followed by the ends of its interval, such as `accuracy`, `accuracy_low` and
-        `accuracy_high`, float64 and missing where there are none. Shares are fractions.
+        A column has a measure, followed by its interval, such as `accuracy`, `accuracy_low` and `accuracy_high`,
+        float64 or missing. Shares are fractions.
         """
         import pandas as pd  # here, because it takes time to import
 
@@ -223,7 +243,6 @@ class RunTrust(ABC):
         return self.in_words
 
     def _repr_html_(self) -> str:
-        """The findings as a notebook shows them."""
         return describe_in_html(self.run.path, self.sentences, self.text_rows)
 
 
@@ -235,7 +254,7 @@ def column(run: Run, name: str, target: int) -> str:
 def as_predictions(
     run: Run, predictions: Array, labels: Array | None = None, deterministic: Array | None = None
 ) -> RegressionPredictions:
-    """Return the input of measures, of (T, n, K) predictions and what else is known of the n examples."""
+    """Return the input of measures from (T, n, K) predictions and facts of n examples."""
     return Regression().predictions(predictions, labels, deterministic, targets=len(run.targets))
 
 
@@ -271,7 +290,7 @@ def summarise_classes(rows: "pd.DataFrame", score: str, classes: int) -> "pd.Dat
         score: the name of a column.
         classes: the number of classes; one without examples has missing values.
     """
-    rows = rows[rows["label"].notna()]
+    rows = rows[rows["correct"].notna()]
     by_class = rows[["label", score]].assign(correct=rows["correct"].astype(float)).groupby("label")
     classes_with_examples = by_class.agg(
         examples=("correct", "size"), accuracy=("correct", "mean"), score=(score, "mean")

@@ -1,7 +1,4 @@
-"""Comparison of two runs: is the second one better, and for which examples does it predict something else?
-
-Nothing here needs TensorFlow.
-"""
+"""Compare two runs: which is better, and which predictions changed. No TensorFlow."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -100,18 +97,18 @@ class Comparison:
 
     @property
     def groups(self) -> Array | None:
-        """(n,) int64, the group of each of the pairs that are `measured`; None where each is its own."""
+        """(n,) int64 groups of the `measured` pairs; None if each is its own."""
         groups = find_groups(self.one, self.group)
         return None if groups is None else groups[self.measured.one]
 
     @property
     def measured(self) -> Pairs:
-        """Those of the pairs that the measures are of: all, or those of which a label is known."""
+        """The pairs that measures use: all, or those with a known label."""
         return select_labelled(self.one, self.pairs)
 
     @property
     def label_sets(self) -> Array | None:
-        """(n, C) bool, which classes the labels of the `measured` pairs are or have; None of other labels."""
+        """(n, C) bool, classes of the labels of the `measured` pairs, or None."""
         labels, of = self.measured.labels, self.pairs.labels_of
         if labels is None or of is None:
             return None
@@ -162,7 +159,7 @@ class Comparison:
         return " ".join(map(self._measure_sentence, known))
 
     def changed(self, kind: str) -> Array:
-        """(n,) int64, the numbers in the first run of the examples of a kind of change, the largest changes first.
+        """(n,) int64 examples of a change in the first run, the largest first.
 
         Raises:
             ValueError: there is no such kind, or the runs share no example.
@@ -189,11 +186,10 @@ class Comparison:
 
     @property
     def table(self) -> "pd.DataFrame":
-        """The measures of both runs, a row each, indexed by `measure`, its name.
+        """Measures of both runs, one row each, indexed by `measure`.
 
-        The columns are `one`, `other` and `difference`, the other's less the first's, each followed by the ends of its
-        interval, such as `one_low` and `one_high`, float64 and missing where there are none; then `verdict` on the
-        other run. Shares are fractions.
+        Columns are `one`, `other` and `difference` (other − one), each followed by its interval, such as `one_low` and
+        `one_high`, float64 or missing; then `verdict` on the other run. Shares are fractions.
         """
         import pandas as pd  # here, because it takes time to import
 
@@ -208,21 +204,20 @@ class Comparison:
 
     @property
     def text_rows(self) -> list[tuple[str, ...]]:
-        """A row a measure, as people read it: its name, of both runs, the difference, and the verdict in words."""
+        """One row a measure: name, both runs, difference, verdict."""
         unit = self.one.manifest.unit
         return [
             (measured.measure.label, *measured.format(unit), VERDICTS[measured.verdict]) for measured in self.measures
         ]
 
     def _repr_html_(self) -> str:
-        """The comparison as a notebook shows it."""
         names = name_apart(self.one, self.other)
         rows = [("measure", *names, "difference", ""), *self.text_rows]
         sentences = (self.examples_in_words, *self.notes, self.in_words)
         return describe_in_html(f"{names[1]} compared with {names[0]}", sentences, rows)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the comparison for JSON: numbers, and the ids of the examples that changed."""
+        """Return numbers and ids of changed examples for JSON."""
         changes = None
         if self.changes is not None:
             ids, moved = self.one.scores()["id"], self.changes.moved
@@ -265,7 +260,7 @@ def measure_dict(measured: MeasureComparison) -> dict[str, Any]:
 
 
 def check_comparable(one: Manifest, other: Manifest) -> None:
-    """Check that two runs predict the same kind of thing.
+    """Check that both runs predict the same kind of thing.
 
     Raises:
         InvalidInputError: they do not; the message says what each predicts, and what to do.
@@ -285,7 +280,6 @@ def check_comparable(one: Manifest, other: Manifest) -> None:
 
 
 def _describe_predicted(manifest: Manifest, other: Manifest) -> dict[str, str]:
-    """Describe what a run that is compared with another predicts, by what has to be the same."""
     facts = {
         "number of classes": str(manifest.classes),
         "targets": ", ".join(manifest.targets),
@@ -316,7 +310,7 @@ def compare(
     confidence: float = 0.95,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Compare two runs on the examples that both have, measured by the same labels.
+    """Compare two runs on their common examples, by the same labels.
 
     Args:
         one: a run.
@@ -376,9 +370,7 @@ def compare(
 
 
 def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, MeasureComparison]]:
-    """Compare two runs on each group of examples: by the accuracy, or by another mean over examples.
-
-    The intervals of the differences hold for all groups together (Bonferroni).
+    """Compare two runs on each group by a mean over examples; intervals hold for all groups (Bonferroni).
 
     Args:
         comparison: the comparison.
@@ -429,7 +421,7 @@ def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, 
 
 
 def join_comparison(one: Run, other: Run, pairs: Pairs) -> "pd.DataFrame":
-    """Join the results of another run over the same examples, as columns for the table of the first.
+    """Join another run's results as columns for the first's table.
 
     Args:
         one: the first run.
@@ -459,7 +451,7 @@ def join_comparison(one: Run, other: Run, pairs: Pairs) -> "pd.DataFrame":
 
 
 def change_table(comparison: Comparison) -> "pd.DataFrame":
-    """Return the rows of `Run.table` of the first run with `join_comparison`; those that got worse the most come first.
+    """Return rows of the first run with `join_comparison`, the worst changes first.
 
     Raises:
         InvalidInputError: the runs share no example.
@@ -472,7 +464,7 @@ def change_table(comparison: Comparison) -> "pd.DataFrame":
 
 
 def select_labelled(one: Run, pairs: Pairs) -> Pairs:
-    """Select the pairs whose labels measures take, which are numbered as in the first run; all without labels."""
+    """Select pairs with labels, numbered as in the first run; all without labels."""
     if not isinstance(pairs.labels, np.ndarray):
         return pairs
     known = one.task.find_labelled(pairs.labels)
@@ -480,7 +472,6 @@ def select_labelled(one: Run, pairs: Pairs) -> Pairs:
 
 
 def _compute_changes(one: Run, other: Run, pairs: Pairs) -> Changes:
-    """Compute the changes of the predictions, with the classes of the other run in the order of the first."""
     task, order, parts = one.task, class_order(one, other), []
     before, after = one.lazy_mean_predictions, other.lazy_mean_predictions
     of_other = other.task.beside(task, order)
@@ -492,7 +483,6 @@ def _compute_changes(one: Run, other: Run, pairs: Pairs) -> Changes:
 
 
 def _is_unchanged(one: Run, other: Run, pairs: Pairs, terms: tuple[Terms, Terms]) -> bool:
-    """Whether two runs pair one to one, and have the same labels, stored predictions, and terms of their measures."""
     if pairs.labels_differ or not len(pairs) == len(one) == len(other):
         return False
     same = [np.array_equal(values, terms[1][name], equal_nan=True) for name, values in terms[0].items()]
@@ -506,7 +496,6 @@ def _is_unchanged(one: Run, other: Run, pairs: Pairs, terms: tuple[Terms, Terms]
 def _compare_terms(
     quality: Quality, terms: tuple[Terms, Terms], paired: bool, groups: Sequence[Array | None], confidence: float
 ) -> list[MeasureComparison]:
-    """Compare two runs by their measures; where they share no example, each has its own, and there is no difference."""
     if paired:
         return compare_measures(quality, *terms, groups=groups[0], confidence=confidence)
     one, other = (
@@ -560,7 +549,7 @@ def _compute_terms(
 
 
 def _uncertainty(run: Run, examples: Array, score: str) -> Array:
-    """Return (n,) floating point: a score of some examples, high for uncertain."""
+    """Return (n,) scores, high for uncertain."""
     return run.score_registry[score].uncertainty(run.scores()[score].to_numpy()[examples])
 
 

@@ -38,7 +38,7 @@ SCORES_OF_METHOD: Mapping[Method, tuple[str, ...]] = {  # of which it chooses by
 USUAL_ISSUES = 100  # labels that are listed where it is not known how many are wrong
 OUT_OF_FOLD = (
     "Was the model trained on these labels? Then it has learnt the wrong ones too, and list and count miss most of "
-    "them: predict each example by a model that was trained without it, as docs/recipes.md does out of fold."
+    "them: predict each example by a model that was trained without it, as docs/how-to/recipes.md does out of fold."
 )
 
 
@@ -50,21 +50,21 @@ def label_issues(run: Run, first: int | None = None) -> "pd.DataFrame":
         first: how many; as many as are estimated to be wrong without it, or 100 where there is no estimate.
 
     Returns:
-        Rows of `Run.table` with the names of the classes, those first whose labels fit the least; an example without a
-        known label is left out. Of several labels an example, a row for each pair of an example and a class, with the
-        name of the `class`, whether it is `given`, 1 or 0, and its `probability`.
+        Rows of `Run.table` with the names of the classes, those first whose labels fit the least, of numbers by the
+        CRPS; an example without a known label is left out. Of several labels an example, a row for each pair
+        of an example and a class, with the name of the `class`, whether it is `given`, 1 or 0, and its `probability`.
 
     Raises:
-        InvalidInputError: no labels, or a regression.
+        InvalidInputError: no labels, or a segmentation.
     """
     require_label_score(run)
     first = count_listed(count_label_errors(run)) if first is None else validate.whole_number("first", first, 1)
-    if run.task.several_labels:
+    if run.task.decides == "classes":
         return _list_pairs(run, first)
-    scores = run.scores()
-    known = np.flatnonzero(~np.isnan(run.task.loss_of_table(scores)))
-    quality = scores[run.task.label_score].to_numpy()[known]
-    return example_rows(run, known[select_highest(-quality, first)])
+    scores, score = run.scores(), run.score_registry[run.task.label_score]
+    known = np.flatnonzero(~np.isnan(run.task.loss_of_table(scores).astype(np.float64)))
+    doubt = scores[score.name].to_numpy()[known] * (-1 if score.uncertain_when == "low" else 1)
+    return example_rows(run, known[select_highest(doubt, first)])
 
 
 def _list_pairs(run: Run, first: int) -> "pd.DataFrame":
@@ -85,7 +85,7 @@ def _list_pairs(run: Run, first: int) -> "pd.DataFrame":
 
 
 def count_listed(errors: "LabelErrors") -> int:
-    """Return how many labels are listed: as many as are estimated to be wrong, or 100 where that is not known."""
+    """Return how many labels to list: the estimate, or 100 without one."""
     return USUAL_ISSUES if math.isnan(errors.value) else max(1, round(errors.value))
 
 
@@ -95,12 +95,12 @@ class LabelErrors(Interval):
 
     Attributes:
         labels: that are known; of several labels an example one for each class.
-        mistakes: predictions that are not the label.
+        mistakes: predictions that are not the label; None where they are not right or wrong.
         confident: mistakes in which the prediction is at least twice as probable as the label.
     """
 
     labels: int = 0
-    mistakes: int = 0
+    mistakes: int | None = 0
     confident: int = 0
 
 
@@ -112,7 +112,7 @@ def count_label_errors(run: Run, confidence: float = 0.95, seed: int = 0) -> Lab
     the mistakes that the ensemble is confident of (Clopper & Pearson 1934), and no end is above all of its mistakes.
 
     Args:
-        run: a classification, or of several labels an example, with labels.
+        run: with labels; of a regression there is no number, since no label is known to differ by too much.
         confidence: 0 to 1, of the interval, as `measures.labels.estimate_label_errors` has it.
         seed: of the draws that the interval is from.
 
@@ -120,11 +120,13 @@ def count_label_errors(run: Run, confidence: float = 0.95, seed: int = 0) -> Lab
         The number, and the ends of its interval.
 
     Raises:
-        InvalidInputError: no labels, one example, a regression, or another confidence.
+        InvalidInputError: no labels, one example, a segmentation, or another confidence.
     """
     validate.confidence(confidence)
     require_label_score(run)
-    run = labelled_examples(run)
+    run = labelled_examples(run.undecided)
+    if run.task.decides == "values":
+        return LabelErrors(math.nan, math.nan, math.nan, len(run), None)
     probs, labels = run.mean_probs, np.asarray(run.labels)
     known, (mistakes, confident) = int((labels >= 0).sum()), count_confident_mistakes(probs, labels)
     estimated = estimate_label_errors(probs, labels, confidence=confidence, seed=seed)
@@ -136,6 +138,11 @@ def count_label_errors(run: Run, confidence: float = 0.95, seed: int = 0) -> Lab
 
 def label_errors_sentence(errors: LabelErrors, confidence: float = 0.95) -> str:
     """Say how many labels are estimated to be wrong, or why there is no estimate."""
+    if errors.mistakes is None:
+        return (
+            f"How many of {errors.labels:,} labels are wrong is not estimated: a number far from its prediction may be "
+            "wrong or unusual."
+        )
     if math.isnan(errors.value):
         return (
             f"How many of {errors.labels:,} labels are wrong is not estimated: the estimate would be above the "
@@ -150,11 +157,10 @@ def label_errors_sentence(errors: LabelErrors, confidence: float = 0.95) -> str:
 
 
 def methods_of_acquisition(run: Run) -> Sequence[Method]:
-    """Name the methods by which examples of a run can be chosen.
+    """Name the methods to choose examples of a run.
 
-    Those by a score take a run that has it: of several labels an example it is a sum over the classes, of a
-    segmentation a mean over the pixels. BatchBALD takes one class an example, since it goes through what the classes of
-    several examples may be together.
+    Scores of several labels are summed over classes, of segmentations averaged over pixels. BatchBALD needs one class
+    an example.
     """
     by_score = [method for method in METHODS if method not in SCORES_OF_METHOD or _score_of_method(run, method)]
     return [method for method in by_score if method != "batch-bald" or run.task.has_one_class]

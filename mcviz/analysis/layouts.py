@@ -1,4 +1,4 @@
-"""The similarity of a run's examples, and the layouts of the map by it: principal components and t-SNE."""
+"""Similarity of examples, and layouts of the map: principal components and t-SNE."""
 
 from collections.abc import Callable
 
@@ -14,12 +14,12 @@ TSNE = Derived("t-sne", 1, {"positions": "float32"})
 
 
 def similarity_basis(run: Run) -> str:
-    """Return what examples are compared by: features of the run, or else the examples themselves."""
+    """Return features to compare examples by, or the examples themselves."""
     return run.kind.similarity_basis if run.manifest.features is None else "features"
 
 
 def load_components(run: Run, progress: Progress | None = None) -> np.ndarray:
-    """Return (N, K) float32 by which examples are alike, the strongest first; from beside the run if they are there.
+    """Return (N, K) float32 components of similarity, the strongest first; stored if possible.
 
     Args:
         run: with its examples, or with features.
@@ -43,19 +43,19 @@ def load_components(run: Run, progress: Progress | None = None) -> np.ndarray:
 
 
 def components_plane(components: np.ndarray) -> np.ndarray:
-    """Return (N, 2): the first two of (N, K) components, 0 where there are fewer."""
+    """Return (N, 2) first components, 0 if there are fewer."""
     plane = components[:, :2]
     return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))
 
 
 def load_tsne(run: Run) -> np.ndarray | None:
-    """Return (N, 2) float32: the t-SNE layout that lies beside a run, NaN for examples beyond it; None without."""
+    """Return the stored t-SNE layout, (N, 2) float32, NaN beyond it; or None."""
     stored = load_derived(run.path, run.digest, TSNE)
     return stored["positions"] if stored and stored["positions"].shape == (len(run), 2) else None
 
 
 def compute_tsne(run: Run, components: np.ndarray, progress: Callable[[int, int], object] | None = None) -> np.ndarray:
-    """Compute the t-SNE layout of a run, which takes minutes, and keep it beside the run.
+    """Compute the t-SNE layout of a run in minutes, and store it.
 
     Args:
         run: of five examples or more.

@@ -55,17 +55,16 @@ class Pairs:
         return replace(self, one=self.one[chosen], other=self.other[chosen], labels=labels)
 
     def find(self, example: int) -> int | None:
-        """Find the place of an example of the first run among the pairs; None where the second lacks it."""
+        """Return an example's place among pairs, or None."""
         place = int(np.searchsorted(self.one, example))
         return place if place < len(self) and self.one[place] == example else None
 
 
 def pair_examples(one: Run, other: Run, labels: LabelChoice = "new") -> Pairs:
-    """Find the examples that two runs share, and the labels that both are measured by.
+    """Find examples that two runs share, and common labels.
 
-    Ids count where all of a run's are different and say more than the number of an example. Examples of the same id are
-    paired, unless the content of one of them is found under another id; those that are left, by their content: pixels,
-    text or row. Several of the same content are paired in their order, where both runs have equally many.
+    Unique ids that are no numbers count, unless the content has another id. Others pair by content: pixels, text or
+    row; equal contents in order, if equally many.
 
     Args:
         one: a run.
@@ -103,9 +102,9 @@ def pair_examples(one: Run, other: Run, labels: LabelChoice = "new") -> Pairs:
 
 
 def same_examples(one: Manifest, other: Manifest) -> bool:
-    """Whether two runs are over the same examples in the same order, as far as their manifests say.
+    """Return whether two runs have the same examples in order, by manifests.
 
-    Examples that are known by nothing but their number are the same where their labels are, or the passes themselves.
+    Examples known only by number are the same if labels or passes are.
     """
     a, b = one.examples, other.examples
     if (a.kind, a.count, a.sha256) != (b.kind, b.count, b.sha256):
@@ -151,7 +150,7 @@ def paired_class_names(one: Run, other: Run) -> tuple[str, ...]:
 
 
 def name_apart(one: Run, other: Run) -> tuple[str, str]:
-    """Name two runs by their folders' own names, or by their paths where these are the same."""
+    """Name two runs by folder, or by path if those are equal."""
     names = (one.name, other.name) if one.name != other.name else (one.path, other.path)
     return one_line(names[0]), one_line(names[1])
 
@@ -163,20 +162,20 @@ def row_blocks(rows: Array | LazyRows, count: int) -> Iterator[slice]:
 
 
 def _find_unshared(one: Run, other: Run, pairs: tuple[Array, Array], labels: Array | LazyRows | None) -> Array:
-    """Find the paired examples of classes that one run lacks: by label, or without labels by either prediction."""
+    """Find paired examples of classes that one run lacks, by label or else prediction."""
     unshared, found = unshared_classes(one, other), np.zeros(len(pairs[0]), bool)
     if not len(unshared) or not one.task.has_one_class:
         return found
     if labels is not None:
         return np.isin(np.asarray(labels), unshared)
     for run, examples in zip((one, other), pairs, strict=True):
-        means = one.task.reorder_predictions(run.mean_predictions[examples], class_order(one, run))
-        found |= np.isin(means.argmax(axis=1), unshared)
+        order = class_order(one, run)
+        means = one.task.reorder_predictions(run.mean_predictions[examples], order)
+        found |= np.isin(run.task.beside(one.task, order).decide(means), unshared)
     return found
 
 
 def _name_unshared(one: Run, other: Run, examples: Array) -> str:
-    """Name the examples of the first run that are left out, since one run lacks their class."""
     ids = list_names([one_line(id_) for id_ in one.scores()["id"].iloc[examples]])
     lacking = []
     for which, of, run in (("second", one, other), ("first", other, one)):
@@ -186,7 +185,6 @@ def _name_unshared(one: Run, other: Run, examples: Array) -> str:
 
 
 def _select_labels(one: Run, other: Run, run: Run, examples: Array) -> Array | LazyRows | None:
-    """Select the labels of some examples of a run, classes numbered as in `one`."""
     labels, order, unshared = run.lazy_labels, class_order(one, run), unshared_classes(one, other)
 
     def reorder(rows: Array) -> Array:
@@ -203,13 +201,12 @@ def _select_labels(one: Run, other: Run, run: Run, examples: Array) -> Array | L
 
 
 def _count_unequal(one: Array, other: Array) -> int:
-    """Count the rows that differ."""
     unequal = (one != other) & ((one == one) | (other == other))  # NaN of both is known of neither
     return int(np.count_nonzero(unequal.any(axis=tuple(range(1, unequal.ndim)))))
 
 
 def _find_pairs(one: Run, other: Run) -> tuple[Array, tuple[str, ...], list[str]]:
-    """Return (2, n) int64 numbers of the examples that two runs share, how they were found, and notes on them."""
+    """Return (2, n) int64 numbers of shared examples, the method, and notes."""
     if same_examples(one.manifest, other.manifest):
         return np.tile(np.arange(len(one)), (2, 1)), (), []
     ids, digests = (_find_ids(one), _find_ids(other)), _load_comparable_digests(one, other)
@@ -240,13 +237,13 @@ def _find_pairs(one: Run, other: Run) -> tuple[Array, tuple[str, ...], list[str]
 
 
 def _is_later(one: Run, other: Run) -> bool:
-    """Whether the second of two runs was begun later; so it is where that is not known."""
+    """Return whether the second run began later, or its time is unknown."""
     began, then = (run.manifest.time("started") or run.manifest.time("finished") for run in (one, other))
     return began is None or then is None or began <= then
 
 
 def _find_ids(run: Run) -> "pd.Series | None":
-    """Return the ids of a run, unless they repeat or only count its examples."""
+    """Return ids unless they repeat or only count."""
     columns = run.columns
     if columns is None or not columns["id"].is_unique or (columns["id"] == columns.index.astype(str)).all():
         return None
@@ -254,7 +251,7 @@ def _find_ids(run: Run) -> "pd.Series | None":
 
 
 def _match(one: "pd.Series | Array", other: "pd.Series | Array") -> Array:
-    """Match (N,) keys with (M,) others: (2, n) int64 places of those that both have equally often, in their order."""
+    """Match (N,) with (M,) keys: (2, n) int64 places of equally frequent ones."""
     import pandas as pd  # here, because it takes time to import
 
     codes, unique = pd.factorize(np.concatenate([one, other]))
@@ -268,13 +265,13 @@ def _match(one: "pd.Series | Array", other: "pd.Series | Array") -> Array:
 
 
 def _load_comparable_digests(one: Run, other: Run) -> tuple[Array, Array] | None:
-    """Load a digest of each example of two runs; None unless both hold examples of the same form."""
+    """Load digests of two runs' examples; None for different forms."""
     form, there = (_describe_form(run.manifest) for run in (one, other))
     return (_load_digests(one), _load_digests(other)) if form is not None and form == there else None
 
 
 def _describe_form(manifest: Manifest) -> Any:
-    """Return what is the same in runs whose contents can be compared; None where a run holds no examples."""
+    """Return the form by which contents compare; None without examples."""
     if not manifest.has_examples:
         return None
     images = manifest.images
@@ -282,7 +279,7 @@ def _describe_form(manifest: Manifest) -> Any:
 
 
 def _load_digests(run: Run) -> Array:
-    """Return (N,) uint64, a digest of each example; it is computed once and kept beside the run."""
+    """Return (N,) uint64 digests of examples, computed once and stored."""
     stored = load_derived(run.path, run.digest, DIGESTS)
     if stored is None or stored["digests"].shape != (len(run),):
         digests = b"".join(hashlib.blake2b(content, digest_size=8).digest() for content in _read_contents(run))
@@ -292,7 +289,6 @@ def _load_digests(run: Run) -> Array:
 
 
 def _read_contents(run: Run) -> Iterator[Any]:
-    """Yield the content of each example, as bytes or an array, of one block after the other."""
     encode = run.kind.content.encode
     if run.has_images:
         for block in row_blocks(run.images, len(run)):

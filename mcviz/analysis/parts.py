@@ -9,8 +9,8 @@ import numpy as np
 
 from mcviz.analysis.base import require_known_labels
 from mcviz.analysis.predictors import group_by_column, main_predictors, predictors
-from mcviz.analysis.quality_trust import load_terms
 from mcviz.analysis.slices import slices
+from mcviz.analysis.terms import load_terms
 from mcviz.errors import InvalidInputError
 from mcviz.measures.calibration import calibration_figures
 from mcviz.measures.intervals import Interval
@@ -28,7 +28,7 @@ WHOLE = "in all examples, since no slice is worse than chance explains"
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the examples of a run, and a class where a figure is of one.
+    """A part of a run's examples, and a class for class figures.
 
     Attributes:
         name: such as "of cat in region=west".

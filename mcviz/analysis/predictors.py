@@ -13,11 +13,11 @@ import numpy as np
 
 from mcviz import validate
 from mcviz.analysis.base import convergence_score, find_groups, ranking_scores, require_labels, require_one_class
+from mcviz.analysis.calibration_sentences import calibration_sentences
 from mcviz.errors import InvalidInputError
 from mcviz.measures import percent
 from mcviz.measures.calibration import (
     Calibration,
-    calibration_sentences,
     calibration_terms,
     cross_fit_temperature,
     equal_width_edges,
@@ -72,7 +72,7 @@ def main_predictors(run: Run) -> dict[str, Terms]:
     """
     run = labelled_examples(run)
     labels = require_labels(run)
-    return {name: calibration_terms(probs, labels) for name, probs in main_probs(run).items()}
+    return {name: _terms(run, probs, labels) for name, probs in main_probs(run).items()}
 
 
 def other_predictors(run: Run, progress: Progress | None = None, *, group: str | None = None) -> dict[str, Terms]:
@@ -91,14 +91,18 @@ def other_predictors(run: Run, progress: Progress | None = None, *, group: str |
     """
     run = labelled_examples(run)
     labels, groups = require_labels(run), find_groups(run, group)
-    single = _map_shards(run, lambda probs, examples: calibration_terms(probs, labels[examples]), progress)
+    single = _map_shards(run, lambda probs, examples: _terms(run, probs, labels[examples]), progress)
     scaled = {
-        f"{name}_scaled": cross_fit_temperature(probs, labels, groups=groups) for name, probs in main_probs(run).items()
+        f"{name}_scaled": calibration_terms(
+            cross_fit_temperature(probs, labels, groups=groups), labels, run.task.decide(probs)
+        )
+        for name, probs in main_probs(run).items()
     }
-    return {
-        "single_pass": join_terms(single),
-        **{name: calibration_terms(probs, labels) for name, probs in scaled.items()},
-    }
+    return {"single_pass": join_terms(single), **scaled}
+
+
+def _terms(run: Run, probs: Array, labels: Array) -> Terms:
+    return calibration_terms(probs, labels, run.task.decide(probs))
 
 
 def main_probs(run: Run) -> dict[str, Array]:
@@ -158,7 +162,7 @@ def compute_convergence(run: Run, score: str = "max_probability", progress: Prog
         halves = None
         if run.passes > 1:
             halves = halves_by_size(probs, lambda passes: ranked_by.compute(run.task.predictions(passes)), sizes[1:])
-        return terms_by_size(probs, labels[examples], sizes), halves
+        return terms_by_size(probs, labels[examples], sizes, run.task.decide), halves
 
     blocks = _map_shards(run, compute_block, progress)
     ensembles = [join_terms(terms) for terms in zip(*(block for block, _ in blocks), strict=True)]
@@ -222,7 +226,6 @@ def group_members(run: Run, column: str) -> dict[str, Array]:
 
 
 def _group_by_class(run: Run, column: str) -> "Groups":
-    """Group examples by `label` or `prediction`."""
     from mcviz.runs.columns import Groups  # here, because pandas takes time to import
 
     require_one_class(run)
@@ -231,7 +234,7 @@ def _group_by_class(run: Run, column: str) -> "Groups":
 
 
 def verdict_sentences(run: Run, result: Calibration) -> list[str]:
-    """Say whether a run is calibrated, and what its ensemble gains.
+    """Describe calibration and the ensemble's gain.
 
     Args:
         run: a classification with labels.
@@ -249,13 +252,6 @@ def verdict_sentences(run: Run, result: Calibration) -> list[str]:
 
 
 def _map_shards(run: Run, work: Callable[[Array, slice], Result], progress: Progress | None) -> list[Result]:
-    """Apply `work` to each shard's passes, several shards at once; the results are in their order.
-
-    Args:
-        run: a classification.
-        work: takes (T, n, C) and which examples these are.
-        progress: called here with (done, total) shards; an exception from it ends the work after the current shards.
-    """
     shards = [slice(*run.manifest.shard_range(shard)) for shard in range(run.manifest.shards)]
     pool = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1))  # numpy lets go of the interpreter's lock
     try:

@@ -1,7 +1,4 @@
-"""How far a run can be trusted by the measures of its task: the quality of each way to predict, of classes and groups.
-
-What takes one class an example, such as its calibration, is in `trust`.
-"""
+"""Trust by the measures of a task: quality of predictors, classes and groups."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +19,7 @@ from mcviz.analysis.base import (
 from mcviz.analysis.predictors import group_members
 from mcviz.analysis.referral import name_best_score
 from mcviz.analysis.slices import Slices, slices
+from mcviz.analysis.terms import load_terms, terms_of_means
 from mcviz.analysis.thresholds import costs_of_half
 from mcviz.choices import PREDICTOR_NAMES
 from mcviz.measures.calibration import PREDICTOR_WORDS, TOO_FEW
@@ -30,7 +28,7 @@ from mcviz.measures.measure import Measure
 from mcviz.measures.multilabel import ClassFigures
 from mcviz.measures.quality import MeasureComparison, Verdict, compute_measures, difference_intervals
 from mcviz.measures.registry import Terms, select_terms
-from mcviz.runs import Derived, Run, labelled_examples, load_derived, save_derived
+from mcviz.runs import Run, labelled_examples
 from mcviz.runs.tables import Progress
 from mcviz.text import one_line
 
@@ -92,7 +90,7 @@ class QualityTrust(RunTrust):
         return pd.DataFrame(rows, pd.Index(map(one_line, self.by_class), name="class"))
 
     def format(self, figures: Mapping[str, Interval], measure: Measure, sign: str = "") -> str:
-        """Format the figure of a measure among those of a predictor, with its unit; "" where there is none."""
+        """Format a predictor's figure with its unit, or ""."""
         if measure.name not in figures:
             return ""
         return measure.format_interval(figures[measure.name], self.run.manifest.unit, sign=sign)
@@ -125,7 +123,7 @@ def measure_quality(
     score: str | None = None,
     progress: Progress | None = None,
 ) -> QualityTrust:
-    """Measure how good the predictions of a run are, and whether they keep what they promise.
+    """Measure the quality of a run's predictions and their promises.
 
     Args:
         run: with labels, of any task.
@@ -158,7 +156,7 @@ def measure_quality(
     sentences = task.verdict(figures["ensemble"], by_class, len(run), groups, confidence)
     sentences += [_describe_gain(run, way, figures, gains)[1] for way, gains in differences.items()]
     best = name_best_score(run, group, confidence) if task.loss.is_mistake else ""
-    sentences += filter(None, [costs_of_half(run, terms["ensemble"], group), best])
+    sentences += filter(None, [costs_of_half(run, group), best])
     by_group = _measure_groups(run, terms["ensemble"], members, **options)
     return QualityTrust(whole, score, group, confidence, figures, sentences, differences, by_class, by, by_group)
 
@@ -176,7 +174,7 @@ def compare_with_deterministic(run: Run) -> tuple[Verdict, str]:
     known = run.deterministic_quality, run.quality_by_pass
     if known[0] is None or known[1] is None:
         return "unknown", ""
-    terms, measured = _terms_of_means(run, labels), quality.measures[0].name
+    terms, measured = terms_of_means(run, labels), quality.measures[0].name
     values = {DETERMINISTIC: known[0], "ensemble": float(known[1][1][-1])}
     if run.decisions.thresholds:
         values = {way: float(np.nanmean(1 - run.task.loss_of_terms(of_way))) for way, of_way in terms.items()}
@@ -198,60 +196,9 @@ def add_slices(result: QualityTrust, progress: Progress | None = None) -> Qualit
     return replace(result, sentences=[*result.sentences, *worse.sentences], slices=worse)
 
 
-def load_terms(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
-    """Compute the terms of the measures of each way to predict, the ensemble first.
-
-    Where measures look at single passes these are read shard by shard, and what they come to is kept beside the run.
-
-    Args:
-        run: as for `measure_quality`.
-        progress: as for `measure_quality`.
-
-    Raises:
-        InvalidInputError: the run has no labels, or one example.
-    """
-    run = labelled_examples(run)
-    labels, task = require_known_labels(run), run.task
-    if not task.measures_need_passes:
-        return _terms_of_means(run, labels)
-    derived = Derived(f"{task.name}-terms", 2, {"terms": "float64"})
-    stored = load_derived(run.path, run.digest, derived)
-    if stored is None or stored["terms"].shape != (len(task.pass_terms), len(run)):
-        stored = {"terms": _compute_pass_terms(run, labels, progress)}
-        save_derived(run.path, run.digest, derived, stored)
-    terms: dict[str, dict[str, Array]] = {}
-    decided = task.decided_terms(run.manifest, run.array, labels)
-    for (predictor, name), values in zip(task.pass_terms, stored["terms"], strict=True):
-        if predictor == "ensemble" or not np.isnan(values).any():
-            terms.setdefault(predictor, dict(decided.get(predictor, {})))[name] = values
-    return {**terms}
-
-
-def _terms_of_means(run: Run, labels: Array) -> dict[str, Terms]:
-    """Compute the terms of each way to predict that follow from the mean of the passes."""
-    fixed = run.deterministic_predictions
-    return {**run.task.terms_by_predictor(run.manifest, run.mean_predictions[None], labels, fixed)}
-
-
-def _compute_pass_terms(run: Run, labels: Array, progress: Progress | None) -> Array:
-    """Compute (R, N) float64 with the rows of `Task.pass_terms`, NaN where nothing is known."""
-    fixed, blocks = run.deterministic_predictions, []
-    for shard in range(run.manifest.shards):
-        start, stop = run.manifest.shard_range(shard)
-        deterministic = None if fixed is None else fixed[start:stop]
-        passes = run.predictions_block(start, stop)
-        terms = run.task.terms_by_predictor(run.manifest, passes, labels[start:stop], deterministic)
-        unknown = np.full(stop - start, np.nan)
-        blocks.append([terms.get(predictor, {}).get(name, unknown) for predictor, name in run.task.pass_terms])
-        if progress:
-            progress(shard + 1, run.manifest.shards)
-    return np.concatenate(blocks, axis=1, dtype=np.float64)
-
-
 def _measure_groups(
     run: Run, terms: Terms, members: Mapping[str, Array], groups: Array | None, confidence: float
 ) -> dict[str, GroupFigures]:
-    """Measure the ensemble over each group of examples; one of which no label is known is left out."""
     is_known, measured = ~np.isnan(run.task.loss_of_terms(terms)), {}
     for name, within in members.items():
         chosen = within & is_known
@@ -264,7 +211,7 @@ def _measure_groups(
 
 
 def _describe_gain(run: Run, way: str, figures: Figures, gains: Mapping[str, Interval]) -> tuple[Verdict, str]:
-    """Return whether the ensemble is better than another way to predict by the first measure, and a sentence."""
+    """Return whether the ensemble wins by the first measure, and a sentence."""
     measure, other, unit = run.task.quality.measures[0], PREDICTOR_WORDS[way], run.manifest.unit
     one, two, difference = (found[measure.name] for found in (figures[way], figures["ensemble"], gains))
     verdict = MeasureComparison(measure, one, two, difference).verdict

@@ -95,7 +95,7 @@ def rank_by_all_scores(run: Run, group: str | None = None) -> dict[str, Ranking]
     rankings = {name: rank_by_score(run, name, group) for name in ranking_scores(run)}
     if run.task.has_one_class and run.deterministic_predictions is not None:
         probs, labels = run.deterministic_predictions, require_labels(run)
-        mistakes = probs.argmax(axis=1) != labels
+        mistakes = run.task.decide(probs) != labels
         rankings[DETERMINISTIC] = Ranking(-probs.max(axis=1), mistakes, find_groups(run, group))
     return rankings
 
@@ -138,7 +138,7 @@ def name_best_score(run: Run, group: str | None = None, confidence: float = 0.95
 
 
 def score_uncertainty(run: Run, score: str) -> Array:
-    """Return a score of a run, (N,) float32, with its sign flipped where low means uncertain.
+    """Return (N,) float32, a score as uncertainty.
 
     Args:
         run: of any task.
@@ -188,12 +188,12 @@ class RunReferral:
 
     @property
     def threshold(self) -> float | None:
-        """The value of the score from which on examples are referred, in its unit; None where no example is."""
+        """The score from which examples are referred, in its unit, or None."""
         return _to_score(self.score, self._cutoff)
 
     @property
     def guaranteed_threshold(self) -> float | None:
-        """The threshold with the guarantee; None where there is none, or no example is referred by it."""
+        """The guaranteed threshold, or None if it refers nothing."""
         return None if self.guarantee is None else _to_score(self.score, self.guarantee.threshold)
 
     @cached_property
@@ -208,7 +208,7 @@ class RunReferral:
 
     @property
     def guaranteed_examples(self) -> Array | None:
-        """(R,) int64, the examples that go to a person for the guarantee; None where there is none."""
+        """(R,) int64 examples referred for the guarantee, or None."""
         return None if self.guarantee is None else self.select(self.guarantee.threshold)
 
     @property
@@ -218,7 +218,7 @@ class RunReferral:
 
     @property
     def guaranteed_table(self) -> "pd.DataFrame | None":
-        """The rows of `Run.table` of `guaranteed_examples`, in their order; None where there are none."""
+        """The rows of `guaranteed_examples`, or None."""
         return None if self.guaranteed_examples is None else example_rows(self.run, self.guaranteed_examples)
 
     def select(self, rule: float) -> Array:
@@ -227,7 +227,7 @@ class RunReferral:
 
     @property
     def quality_of_rest(self) -> float | None:
-        """The quality of the other examples, of classes the accuracy; None where there are none, or no labels."""
+        """The quality of the rest, for classes the accuracy, or None."""
         outcome = self._evaluate(self._cutoff)
         return None if outcome is None else outcome.quality_of_rest
 
@@ -334,7 +334,7 @@ class CheapestReferral:
 
     @cached_property
     def referral(self) -> RunReferral:
-        """The examples that go to a person: by the threshold where it pays, or else none or all, as is cheaper."""
+        """The referred examples: by the threshold if it pays, else none or all."""
         costs, none = self.costs, np.inf
         threshold = costs.threshold if self.pays else none if costs.of_none <= costs.of_all else -np.inf
         on_labels = evaluate_threshold(rank_by_score(self.run, self.score.name), threshold)
@@ -359,7 +359,7 @@ class CheapestReferral:
         return f"{unknown}: the one that half of the labels chose {saves} on the other half."
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the threshold for JSON, and what it costs on the labels that did not choose it."""
+        """Return threshold and costs, on labels that did not choose it, for JSON."""
         costs = self.costs
         return {
             "in_words": self.in_words,
@@ -554,10 +554,6 @@ def _parse_target(
     miss: float | None,
     uncertainty: np.ndarray | None,
 ) -> tuple[Callable[[Ranking], Referral], Callable[[Ranking, float, int], Guarantee | None], str]:
-    """Check the target; return how to choose and how to guarantee a threshold for it, and the target in words.
-
-    `uncertainty` is that of all examples of the run, where these are ranked; None where those of another run are.
-    """
     task, targets = run.task, {"accuracy": accuracy, "quality": quality, "budget": budget, "miss": miss}
     given = [name for name, value in targets.items() if value is not None]
     if len(given) != 1:
@@ -619,6 +615,8 @@ def check_same_model(run: Run, old: Run) -> list[str]:
     warnings = []
     if ours.model is None and run.digest != old.digest:
         warnings.append(f"{paths} do not say which model made them. That it is the same cannot be checked.")
+    if run.decisions.thresholds != old.decisions.thresholds:
+        warnings.append(f"{paths} predict classes above other thresholds.")
     for name in ("passes", "masks"):
         if getattr(ours, name) != getattr(theirs, name):
             warnings.append(f"{paths} differ in their {name}, which moves the scores.")

@@ -1,4 +1,4 @@
-"""Requirements on a run's figures, as a pipeline asks for them, and whether they are met."""
+"""Requirements on figures of a run, as a pipeline states them."""
 
 import json
 import math
@@ -97,7 +97,7 @@ class PartJudgement:
 
 @dataclass(frozen=True)
 class Requirement:
-    """A bound on a figure of a run, or on an end of its interval.
+    """A bound on a figure of a run or on an end of its interval.
 
     Attributes:
         measure: its name.
@@ -145,12 +145,12 @@ class Requirement:
 
     @property
     def is_of_class(self) -> bool:
-        """Whether it is of one class, or of every one."""
+        """Return whether it names one class or every class."""
         return self.every_class or self.class_name is not None
 
     @property
     def names_parts(self) -> bool:
-        """Whether it is of some of the examples, of a class, or of so many examples."""
+        """Return whether it names a group, a class or a number of examples."""
         parts = self.class_name, self.column, self.fewest
         return self.every_class or self.worst_slice or any(part is not None for part in parts)
 
@@ -193,7 +193,6 @@ class Requirement:
         return run
 
     def _find_measure(self, known: Mapping[str, Interval], tasks: Iterable[Task]) -> Measure:
-        """Find the measure among those that a task declares: of all examples where they are known, and of a class."""
         declared: dict[str, Measure] = {}
         of_class: dict[str, Measure] = {}
         for task in tasks:
@@ -212,7 +211,6 @@ class Requirement:
         return offered_here[self.measure]
 
     def _judge_parts(self, measure: Measure, run: Run | None, confidence: float) -> list[PartJudgement]:
-        """Judge every part that it names, the worst first."""
         run = labelled_examples(self._require_run(run))
         of_two = self.measure == "roc_auc" and len(run.class_names) == 2
         if isinstance(measure, ClassMeasure) and not of_two and not self.is_of_class:
@@ -242,7 +240,6 @@ class Requirement:
         return sorted(judged, key=lambda part_judged: self._value(part_judged.found) * (1 if lowest_first else -1))
 
     def _select_large(self, parts: list[Part]) -> list[Part]:
-        """Leave out parts of too few examples where the requirement says so, and refuse them where it does not."""
         fewest = max(1, FEWEST_IN_GROUP if self.fewest is None else self.fewest)
         counts = list(map(count_examples, parts))
         large = [part for part, count in zip(parts, counts, strict=True) if count >= fewest]
@@ -271,7 +268,7 @@ class Requirement:
 
 @dataclass(frozen=True)
 class NonInferiority:
-    """That a second run is not worse than the first by more than a margin.
+    """A requirement that the second run is not worse by a margin.
 
     Attributes:
         measure: its name.
@@ -288,9 +285,9 @@ class NonInferiority:
         return f"{self.measure} not worse{by}"
 
     def judge(self, comparison: Comparison) -> Judgement:
-        """Judge the second run by the worse end of the interval of its difference from the first.
+        """Judge the second run by the worse end of the difference's interval.
 
-        Of confidence − accuracy it is the difference of the magnitudes. Runs between which nothing changed meet it.
+        Confidence − accuracy compares magnitudes. Unchanged runs always pass.
 
         Raises:
             InvalidInputError: it means nothing of these runs: there is no such measure, or no interval of its
@@ -342,7 +339,6 @@ class NonInferiority:
         return found.get(self.measure, Interval(math.nan))
 
     def _describe_limit(self, measure: Measure, comparison: Comparison) -> str:
-        """Say that the margin is smaller than so many examples can show."""
         assert comparison.terms is not None
         same, margin = comparison.terms[0], _bound(self.margin, self.percent)
         best = _worse(measure, self._difference(comparison, same, same)).high
@@ -362,7 +358,7 @@ Judged = TypeVar("Judged", Requirement, NonInferiority)
 
 
 def judge_all(requirements: Iterable[Judged], judge: Callable[[Judged], Judgement]) -> list[Judgement]:
-    """Judge requirements; the judgement of one that means nothing says why."""
+    """Judge requirements; a meaningless one gets a reason."""
     judgements = []
     for requirement in requirements:
         try:
@@ -375,7 +371,7 @@ def judge_all(requirements: Iterable[Judged], judge: Callable[[Judged], Judgemen
 def parse_requirement(text: str) -> Requirement:
     """Parse a bound, such as "accuracy >= 99%" or "recall.low of cat >= 80% in region=west".
 
-    Names with spaces, quotes or any of <, > = and % stand in double quotes, with the escapes of JSON.
+    Names with spaces, quotes or any of <, > = and % are JSON strings.
 
     Raises:
         InvalidInputError: it is none.
@@ -404,7 +400,7 @@ def parse_requirement(text: str) -> Requirement:
 
 
 def parse_non_inferiority(text: str) -> NonInferiority:
-    """Parse what a comparison is asked for, such as "accuracy not worse by 0.5%".
+    """Parse a requirement such as "accuracy not worse by 0.5%".
 
     Raises:
         InvalidInputError: it is none.
@@ -417,7 +413,6 @@ def parse_non_inferiority(text: str) -> NonInferiority:
 
 
 def _worse(measure: Measure, difference: Interval) -> Interval:
-    """By how much a second run is worse."""
     if measure.better == "high":
         return Interval(-difference.value, -difference.high, -difference.low)
     return difference
@@ -446,7 +441,6 @@ def _check_percent(requirement: Requirement | NonInferiority, measure: Measure) 
 
 
 def _check_bounds(requirement: Requirement, measure: Measure) -> None:
-    """Refuse what every value of a measure meets, or none."""
     bound, is_met = _bound(requirement.number, requirement.percent), OPERATORS[requirement.comparison]
     low, high = (is_met(end, bound) for end in measure.bounds)
     if low == high:
@@ -455,7 +449,6 @@ def _check_bounds(requirement: Requirement, measure: Measure) -> None:
 
 
 def _format_range(measure: Measure, bounds: tuple[float, float]) -> str:
-    """Format the values that a measure can take, such as "0 to 1, which is 0% to 100%"."""
     low, high = bounds
     if math.isinf(high):
         return f"{low:g} and up"

@@ -1,4 +1,4 @@
-"""How far a run of segmentation can be trusted: Dice, each class, the calibration of its pixels, and its scores."""
+"""Trust in a segmentation: Dice, classes, calibration of pixels, and scores."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -22,7 +22,7 @@ FOREGROUND = f"{PREDICTED_AS}any foreground"
 
 @dataclass(frozen=True)
 class MapFigures:
-    """The figures of one class, means over the images where one of the two has it.
+    """Figures of one class, means over images that have it.
 
     Attributes:
         images: where the prediction or the label has the class.
@@ -57,7 +57,7 @@ class SegmentationTrust(QualityTrust):
     scores: Mapping[str, SelectiveFigures] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """As for `QualityTrust`, with the classes, the pixels and the scores."""
+        """Return the results for JSON, with classes, pixels and scores."""
         classes = {name: asdict(figures) for name, figures in self.maps.items()}
         pixels = {"confidence_less_accuracy": self.excess, "ece": self.ece}
         return super().as_dict() | {"classes": classes, "pixels": pixels, "scores": self.scores}
@@ -66,9 +66,7 @@ class SegmentationTrust(QualityTrust):
 def measure_segmentation(
     run: Run, confidence: float = 0.95, *, group: str | None = None, by: str | None = None, score: str | None = None
 ) -> SegmentationTrust:
-    """Measure how good a segmentation is, and whether its probabilities and scores say where it is not.
-
-    Images are taken as independent, or groups of them with `group`; no test counts pixels as examples.
+    """Measure a segmentation, its probabilities and scores; images or groups are independent, never pixels.
 
     Args:
         run: of segmentation, with labels.
@@ -115,7 +113,6 @@ def _measure_classes(run: Run, options: dict[str, Any]) -> dict[str, MapFigures]
 
 
 def _calibration_sentence(excess: Mapping[str, Interval]) -> str:
-    """Say of which pixels the probabilities are too high or too low on average."""
     named = [f"{word} of {_list_pixels(names)}" for word, names in find_biased(excess).items()]
     if named:
         return f"Probabilities are {', and '.join(named)}: on average, and beyond chance."

@@ -10,12 +10,16 @@ import numpy as np
 from mcviz.analysis.base import find_groups, require_known_labels
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.predictors import CLASS_COLUMNS
+from mcviz.analysis.terms import load_terms
 from mcviz.measures import percent
 from mcviz.measures.calibration import SMALLEST_PROBABILITY
+from mcviz.measures.quality import INTERVAL
 from mcviz.measures.registry import fixed
 from mcviz.measures.slices import (
     FoundSlice,
     Scan,
+    Statistic,
+    Sums,
     calibration_z,
     change_z,
     error_z,
@@ -67,7 +71,8 @@ class Slice:
 
     Attributes:
         measure: the name of the task's loss, whose mean it is, such as "mistakes"; or "overconfidence", the mean of
-            confidence − correct. Between two runs, by how much the mean of the loss rose.
+            confidence − correct; or "coverage", the share of labels that 90% intervals hold. Between two runs, by how
+            much the mean of the loss rose.
         conditions: one or two, which all its examples fulfil.
         examples: (n,) int64 their numbers.
         value: of the measure; a fraction, or in the unit of the targets.
@@ -120,13 +125,15 @@ class Slices:
         return self.sentences[0]
 
     @property
+    def worst(self) -> list[Slice]:
+        """The worst slice by each measure that has one."""
+        return list({worse.measure: worse for worse in reversed(self.slices)}.values())[::-1]
+
+    @property
     def sentences(self) -> list[str]:
         """The worst slice, and where it is worst by its mistakes the worst by calibration; or that there is none."""
-        worst: dict[str, str] = {}
-        for worse in self.slices:
-            worst.setdefault(worse.measure, worse.in_words)
-        if worst:
-            first, *others = worst.values()
+        if self.slices:
+            first, *others = (worse.in_words for worse in self.worst)
             return [f"The worst slice is {first}", *(f"The worst slice by calibration is {other}" for other in others)]
         count = max(self.counts.values())
         if count == 0:
@@ -156,8 +163,8 @@ def slices(run: Run, *, group: str | None = None, progress: Progress | None = No
     many examples. Of several labels an example, a slice holds all that have a class among their labels, or among what
     is predicted for them. Label and prediction make no pair, since together they say which predictions are wrong. Of a
     classification the mistakes of a slice are compared with those of the rest, and its calibration; of any other task
-    the mean loss of the examples of which a label is known. Where there is nothing to find, any slice is named with a
-    chance of 5%.
+    the mean loss of the examples of which a label is known, and of a regression also the share of labels that its
+    intervals leave out. Where there is nothing to find, any slice is named with a chance of 5%.
 
     Args:
         run: with labels.
@@ -180,13 +187,10 @@ def slices(run: Run, *, group: str | None = None, progress: Progress | None = No
     is_known = ~np.isnan(loss)
     loss = loss[is_known]
     if not run.task.has_one_class:
-        dispersion = float(loss.var() / loss.mean() ** 2) if loss.any() else 0.0
-        statistic = mistakes_z if run.task.loss.is_mistake else error_z(dispersion or 1.0)
-        measure = _Measure(Scan(statistic, LEVEL), loss, _describe_loss(run.task.loss, run.manifest.unit))
+        measures, terms = _loss_measures(run, loss)
         same = [{name for name, column in columns.items() if column.of == of} for of in CLASS_COLUMNS]
-        measures = {run.task.loss.name: measure}
         columns, groups = _select(columns, groups, is_known)
-        result = _search(columns, same, loss[None], measures, groups=groups, progress=progress)
+        result = _search(columns, same, terms, measures, groups=groups, progress=progress)
         return _number_in_run(result, examples[is_known])
     mistakes, confidence = loss, run.mean_probs.max(axis=1).astype(np.float64)
     columns, notes = _leave_out(columns, mistakes)
@@ -209,11 +213,10 @@ def slices(run: Run, *, group: str | None = None, progress: Progress | None = No
 
 
 def compare_slices(comparison: Comparison, *, progress: Progress | None = None) -> Slices | None:
-    """Find the slices that the second of two runs is worse on, and more so than on the other examples.
+    """Find slices on which the second of two runs is worse, beyond the rest.
 
-    Of each slice, what was right and is wrong now, less what was wrong and is right now, is compared with the same of
-    the rest; of a regression the absolute errors. So where the second run is worse everywhere alike, no slice is named,
-    and `in_words` says so. The slices are those of `slices`, but for the prediction, which the runs do not share.
+    Newly wrong − newly right predictions, or changes of absolute errors, are compared with those of the rest. If it is
+    worse everywhere alike, none is named. Slices are those of `slices` without the prediction.
 
     Args:
         comparison: of two runs.
@@ -286,11 +289,36 @@ class _Column:
 
 @dataclass(frozen=True)
 class _Measure:
-    """What is compared: how, (N,) values, and a sentence on those of a slice and of the rest."""
+    """A comparison: function, (N,) values, and a sentence."""
 
     scan: Scan
     values: Array
     describe: Callable[[Array, Array], str]
+
+
+def _loss_measures(run: Run, loss: Array) -> tuple[dict[str, _Measure], Array]:
+    """Return what is compared of a task but classes, and (M, N) terms: losses, and shares outside of intervals."""
+    has_intervals = ("ensemble", "held") in run.task.pass_terms
+    level = LEVEL / 2 if has_intervals else LEVEL
+    measures = {run.task.loss.name: _Measure(Scan(_loss_z(loss), level), loss, _describe_loss(run))}
+    if not has_intervals:
+        return measures, loss[None]
+    outside = 1 - load_terms(run)["ensemble"]["held"]
+    statistic = _loss_z(outside)
+
+    def outside_z(inside: Sums, whole: Sums) -> Array:
+        return statistic((inside[0], inside[2]), (whole[0], whole[2]))
+
+    measures["coverage"] = _Measure(Scan(outside_z, level), 1 - outside, _describe_coverage)
+    return measures, np.stack([loss, outside])
+
+
+def _loss_z(loss: Array) -> Statistic:
+    """Return the statistic that compares (N,) losses of a slice with those of the rest."""
+    if np.isin(loss, (0, 1)).all():
+        return mistakes_z
+    statistic = error_z(float(loss.var() / loss.mean() ** 2) or 1.0)
+    return lambda inside, whole: statistic(inside[:2], whole[:2])
 
 
 def _load_columns(run: Run) -> dict[str, _Column]:
@@ -317,13 +345,12 @@ def _load_columns(run: Run) -> dict[str, _Column]:
 def _select(
     columns: Mapping[str, _Column], groups: Array | None, chosen: Array
 ) -> tuple[dict[str, _Column], Array | None]:
-    """Select some examples, by a mask, of columns and of groups."""
     selected = {name: replace(column, members=column.members[chosen]) for name, column in columns.items()}
     return selected, None if groups is None else groups[chosen]
 
 
 def _number_in_run(result: Slices, numbers: Array) -> Slices:
-    """Number the examples of slices of some examples, (n,) by their numbers, as they are in all."""
+    """Map (n,) examples of slices from a selection to the run."""
     return replace(result, slices=tuple(replace(worse, examples=numbers[worse.examples]) for worse in result.slices))
 
 
@@ -332,7 +359,6 @@ def _class_conditions(column: str, names: Sequence[str]) -> tuple[Condition, ...
 
 
 def _group_values(values: "pd.Series", kind: "ColumnKind") -> _Column:
-    """Group examples by the values of a column, or by ranges of them, whose ends are values that there are."""
     from mcviz.runs.columns import UNKNOWN, as_texts, column_groups
 
     groups, column = column_groups(values, kind), str(values.name)
@@ -352,7 +378,7 @@ def _group_values(values: "pd.Series", kind: "ColumnKind") -> _Column:
 
 
 def _leave_out(columns: Mapping[str, _Column], mistakes: Array) -> tuple[dict[str, _Column], list[str]]:
-    """Leave out columns that follow from which predictions are correct, and say so."""
+    """Drop columns that follow from correctness, with a note."""
     left = [name for name, column in columns.items() if column.determines(mistakes)]
     notes = [f"{one_line(name)} is left out: each of its values is always right or always wrong." for name in left]
     return {name: column for name, column in columns.items() if name not in left}, notes
@@ -368,7 +394,6 @@ def _search(
     groups: np.ndarray | None = None,
     progress: Progress | None = None,
 ) -> Slices:
-    """Find slices of columns and of pairs of them, but for pairs of the columns that are kept `apart`."""
     pairs = [pair for pair in combinations(columns, 2) if not _are_apart(pair, apart)]
     if len(columns) > MOST_PAIRED:
         pairs = []
@@ -419,7 +444,17 @@ def _describe_changes(inside: Array, rest: Array) -> str:
     )
 
 
-def _describe_loss(loss: Loss, unit: str) -> Callable[[Array, Array], str]:
+def _describe_coverage(inside: Array, rest: Array) -> str:
+    return (
+        f"{INTERVAL:.0%} intervals hold {percent(inside.mean())} of the labels of {len(inside):,} examples, of the "
+        f"rest {percent(rest.mean())}."
+    )
+
+
+def _describe_loss(run: Run) -> Callable[[Array, Array], str]:
+    loss, unit = run.task.loss, run.manifest.unit
+    if loss.is_mistake:
+        return _describe_mistakes
     return lambda inside, rest: (
         f"the {loss.mean} of {len(inside):,} examples is {loss.format(inside.mean(), unit)}, of the rest "
         f"{loss.format(rest.mean(), unit)}."
@@ -434,7 +469,6 @@ def _describe_larger_loss(loss: Loss, unit: str) -> Callable[[Array, Array], str
 
 
 def _describe_power(mistakes: Array, threshold: float) -> list[str]:
-    """Say how many mistakes slices of some sizes are named by."""
     count, wrong = len(mistakes), int(mistakes.sum())
     fewest = {size: fewest_mistakes(size, count, wrong, threshold) for size in SIZES_SAID if 2 * size <= count}
     counts = [f"of {size:,} examples {least:,}" for size, least in fewest.items() if least is not None]

@@ -8,11 +8,20 @@ import numpy as np
 from msgspec.structs import replace
 
 from mcviz import validate
-from mcviz.analysis.base import describe_run, find_groups, require_any_labels, require_known_labels
+from mcviz.analysis.base import (
+    choosing_sentence,
+    count_labels,
+    describe_run,
+    find_groups,
+    require_any_labels,
+    require_known_labels,
+)
 from mcviz.decisions import Decisions, Threshold, Tolerance, pack_choosing
 from mcviz.errors import InvalidInputError
 from mcviz.measures.intervals import Interval, share_interval, split_in_halves
 from mcviz.measures.multilabel import THRESHOLD, UNKNOWN, measure_class
+from mcviz.measures.quality import f1, precision
+from mcviz.measures.quality import recall as recall_of_class
 from mcviz.measures.thresholds import FEWEST_POSITIVE, Curve, Target
 from mcviz.runs import Run, labelled_examples
 from mcviz.text import list_names, one_line
@@ -24,6 +33,8 @@ if TYPE_CHECKING:
 Array = np.ndarray
 COSTLY = 0.05  # of F1: what 0.5 may cost a class before it is said
 NAMED = 5  # classes in a sentence
+CONFIDENCE = 0.95  # of the intervals
+LIKELIEST = "Predicted is the likelier class."
 
 
 @dataclass(frozen=True)
@@ -60,18 +71,21 @@ class Thresholds:
         classes: the threshold and the figures of each class, by its name; figures are there with labels.
         tolerances: of each target, by its name.
         within_tolerance: the share of the examples that is right by them, with its interval; None without any.
-        judging: how many examples judge, of all whose labels are known.
     """
 
     run: Run
     classes: Mapping[str, ClassThreshold] = field(default_factory=dict)
     tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
     within_tolerance: Interval | None = None
-    judging: int = 0
+
+    @property
+    def judging(self) -> int:
+        """How many examples judge classes: those with a label but the ones that chose."""
+        return count_labels(self.run)[1] if self.classes else 0
 
     @property
     def in_words(self) -> str:
-        """Say what is decided, and which labels judge it."""
+        """Describe decisions and the labels that judge them."""
         return " ".join(self.sentences)
 
     @property
@@ -79,18 +93,22 @@ class Thresholds:
         """What is decided, which labels judge it, and what was refused, a sentence each."""
         if self.tolerances:
             return self._describe_tolerances()
-        decided = {name: one.threshold for name, one in self.classes.items() if one.threshold != THRESHOLD}
-        listed = [f"{one_line(name)} above {value:.4g}" for name, value in decided.items()]
-        others = "Every class" if not decided else "Every other class"
-        sentences = [f"Predicted are {list_names(listed)}."] if decided else []
-        if len(decided) < len(self.classes):
-            sentences.append(f"{others} is predicted above {THRESHOLD:g}.")
-        if chosen := int(self.run.choosing.sum()):
-            sentences.append(
-                f"The labels of {chosen:,} examples chose, and judge nothing; those of the other {self.judging:,} do."
-            )
+        sentences = self._describe_classes()
+        if chosen := choosing_sentence(self.run):
+            sentences.append(chosen)
         sentences += [f"{one_line(name)}: {one.refused}" for name, one in self.classes.items() if one.refused]
         return sentences if self.classes else ["No tolerance is set, so errors are no mistakes."]
+
+    def _describe_classes(self) -> list[str]:
+        given = {name: each.value for name, each in self.run.decisions.thresholds.items() if each.value != THRESHOLD}
+        listed = [f"{one_line(name)} above {value:.4g}" for name, value in given.items()]
+        if self.run.task.has_one_class:
+            return [f"Predicted is {listed[0]}, and otherwise the other class." if given else LIKELIEST]
+        sentences = [f"Predicted are {list_names(listed)}."] if given else []
+        if len(given) < len(self.classes):
+            others = "Every class" if not given else "Every other class"
+            sentences.append(f"{others} is predicted above {THRESHOLD:g}.")
+        return sentences
 
     def _describe_tolerances(self) -> list[str]:
         unit = f" {self.run.manifest.unit}" if self.run.manifest.unit else ""
@@ -149,11 +167,13 @@ def thresholds(
     decide, what was decided is returned.
 
     Args:
-        run: of several labels an example, or of a regression.
-        values: thresholds by the names of classes; 0.5 takes one away.
+        run: of two classes, of several labels an example, or of a regression.
+        values: thresholds by the names of classes; 0.5 takes one away. Of two classes one has a threshold, and below it
+            the other is predicted, also by the model with dropout off and by each pass.
         best: chooses those with the highest F1 or accuracy of each class.
         recall: chooses the highest with this recall of each class, above 0 to 1.
-        classes: the names of those whose thresholds are chosen; all without it.
+        classes: the names of those whose thresholds are chosen; all without it, of two the one with a threshold, or
+            else the second.
         tolerance: of a regression, the largest error that is right: a number in the target's unit, or a share of the
             label such as "5%"; of several targets one each, by their names.
         clear: whether to take away what was decided before.
@@ -181,7 +201,7 @@ def choosing_curve(run: Run, number: int, group: str | None = None) -> Curve:
     """Count the labels that choose the threshold of a class, above each threshold.
 
     Args:
-        run: of several labels an example, with labels.
+        run: of two classes, or of several labels an example, with labels.
         number: of the class.
         group: as for `thresholds`.
 
@@ -189,9 +209,7 @@ def choosing_curve(run: Run, number: int, group: str | None = None) -> Curve:
         InvalidInputError: no labels, or no such column.
     """
     require_known_labels(run)
-    assert run.labels is not None
-    choosing = _choosing_half(run, run.decisions, group)
-    return _curve(run.mean_predictions[choosing, number], run.labels[choosing, number])
+    return _curve(run, number, _choosing_half(run, run.decisions, group))
 
 
 def keep_threshold(run: Run, name: str, value: float, group: str | None = None) -> None:
@@ -206,33 +224,33 @@ def keep_threshold(run: Run, name: str, value: float, group: str | None = None) 
     chosen = _set_values(run, run.decisions, {name: value})
     if name in chosen.thresholds:
         limits = choosing_curve(run, run.class_names.index(name), group).thresholds
-        given = {**chosen.thresholds, name: Threshold(float(limits[np.abs(limits - value).argmin()]), "hand")}
+        threshold = Threshold(float(limits[np.abs(limits - value).argmin()]), "hand")
         half = pack_choosing(_choosing_half(run, run.decisions, group))
-        chosen = replace(chosen, thresholds=given, chosen_on=half)
+        chosen = replace(_with_threshold(run, chosen, name, threshold), chosen_on=half)
     run.decide(chosen)
 
 
-def costs_of_half(run: Run, terms: Mapping[str, Array], group: str | None) -> str:
+def costs_of_half(run: Run, group: str | None) -> str:
     """Say of which classes 0.5 costs more than 5 points of F1, by thresholds that one half of the labels chose.
 
     Args:
-        run: of several labels an example.
-        terms: of the ensemble, with the labels that judge.
+        run: with labels, of any task.
         group: as for `thresholds`.
 
     Returns:
         A sentence; "" where it costs no class so much, labels are too few, or classes have no thresholds.
     """
-    if run.task.decides != "classes":
+    names = run.task.classes_with_thresholds(run.manifest)
+    if not names or (run.task.has_one_class and run.decisions.thresholds):
         return ""
+    run = labelled_examples(run)
     chosen = np.zeros(len(run), bool)
     chosen[split_in_halves(len(run), find_groups(run, group), 0)[0]] = True
     costs: dict[str, float] = {}
-    for number, name in enumerate(run.class_names):
+    for number, name in enumerate(names):
         if name in run.decisions.thresholds:
             continue
-        probs, labels = (terms[part][:, number] for part in ("probs", "labels"))
-        curve, other = (_curve(probs[half], labels[half]) for half in (chosen, ~chosen))
+        curve, other = (_curve(run, number, half, run.judging_labels) for half in (chosen, ~chosen))
         if min(curve.count(0).positives, other.count(0).positives) >= FEWEST_POSITIVE:
             costs[one_line(name)] = float(other.count(curve.find_best("f1")).f1 - other.count(THRESHOLD).f1)
     costly = sorted((name for name, cost in costs.items() if cost > COSTLY), key=lambda name: -costs[name])
@@ -245,15 +263,26 @@ def costs_of_half(run: Run, terms: Mapping[str, Array], group: str | None) -> st
     )
 
 
-def _curve(probs: Array, labels: Array) -> Curve:
-    is_known = labels != UNKNOWN
-    return Curve(probs[is_known], labels[is_known] == 1)
+def _curve(run: Run, number: int, within: Array, labels: Array | None = None) -> Curve:
+    """The counts of a class in some examples, (N,) bool, by the run's labels or by some of these."""
+    labels = run.labels if labels is None else labels
+    assert labels is not None
+    is_known = within & ((labels if labels.ndim == 1 else labels[:, number]) != UNKNOWN)
+    has_class = labels == number if labels.ndim == 1 else labels[:, number] == 1
+    return Curve(run.mean_predictions[is_known, number], has_class[is_known])
 
 
 def _require_thresholds(run: Run) -> None:
-    if run.task.decides != "classes":
+    if not run.task.classes_with_thresholds(run.manifest):
         received = f"{run.path}, of {run.manifest.task}"
-        raise InvalidInputError(f"Thresholds are of several labels an example. Received: {received}.")
+        received += f" with {run.manifest.classes:,} classes" if run.task.has_one_class else ""
+        raise InvalidInputError(f"Thresholds are of two classes, or of several labels. Received: {received}.")
+
+
+def _with_threshold(run: Run, decisions: Decisions, name: str, threshold: Threshold) -> Decisions:
+    """Give a class a threshold; of two classes the other has none."""
+    others = {} if run.task.has_one_class else decisions.thresholds
+    return replace(decisions, thresholds={**others, name: threshold})
 
 
 def _require_class(run: Run, name: str) -> None:
@@ -265,19 +294,20 @@ def _require_class(run: Run, name: str) -> None:
 def _set_values(run: Run, decisions: Decisions, values: Mapping[str, float]) -> Decisions:
     """Replace thresholds by those that a person gives."""
     _require_thresholds(run)
-    given = dict(decisions.thresholds)
+    if run.task.has_one_class and len(values) > 1:
+        raise validate.invalid("values", "of one of two classes", list_names(list(map(one_line, values))))
     for name, value in values.items():
         _require_class(run, name)
         if not 0 < (number := validate.number(f"the threshold of {one_line(name)}", value, least=0)) < 1:
             raise validate.invalid(f"the threshold of {one_line(name)}", "above 0 and below 1", value)
-        given[name] = Threshold(number)
+        decisions = _with_threshold(run, decisions, name, Threshold(number))
         if number == THRESHOLD:
-            del given[name]
-    return _keep_choosing(replace(decisions, thresholds=given))
+            left = {other: each for other, each in decisions.thresholds.items() if other != name}
+            decisions = replace(decisions, thresholds=left)
+    return _keep_choosing(decisions)
 
 
 def _keep_choosing(decisions: Decisions) -> Decisions:
-    """Let all labels judge again where no threshold is left that labels chose."""
     is_chosen = any(threshold.chosen_by for threshold in decisions.thresholds.values())
     return decisions if is_chosen else replace(decisions, chosen_on="")
 
@@ -290,7 +320,7 @@ def _choose(
     classes: Sequence[str] | None,
     group: str | None,
 ) -> tuple[Decisions, dict[str, str]]:
-    """Choose thresholds on one half of the labels; of a class with too few labels there it stays as it was.
+    """Choose thresholds on one half; classes with too few labels keep theirs.
 
     Returns:
         The decisions, and why nothing was chosen, by the name of the class.
@@ -304,12 +334,11 @@ def _choose(
     elif not 0 < validate.fraction("recall", recall) <= 1:
         raise validate.invalid("recall", "above 0 and at most 1", recall)
     choosing = _choosing_half(run, decisions, group)
-    given, refused, target = dict(decisions.thresholds), {}, best or f"recall {recall:g}"
-    assert run.labels is not None
-    for name in run.class_names if classes is None else classes:
+    names = _name_chosen(run, decisions, classes)
+    refused, target = {}, best or f"recall {recall:g}"
+    for name in names:
         _require_class(run, name)
-        number = run.class_names.index(name)
-        curve = _curve(run.mean_predictions[choosing, number], run.labels[choosing, number])
+        curve = _curve(run, run.class_names.index(name), choosing)
         if (positives := curve.count(0.0).positives) < FEWEST_POSITIVE:
             refused[name] = (
                 f"{positives:,} of the labels that would choose have it, and {FEWEST_POSITIVE} are needed; its "
@@ -317,15 +346,25 @@ def _choose(
             )
             continue
         value = curve.find_best(best) if best is not None else curve.find_for_recall(float(recall or 0))
-        given[name] = Threshold(value, target)
-    if len(refused) == len(run.class_names if classes is None else classes):
+        decisions = _with_threshold(run, decisions, name, Threshold(value, target))
+    if len(refused) == len(names):
         name, reason = next(iter(refused.items()))
         raise InvalidInputError(f"No class has enough labels to choose a threshold. Of {one_line(name)} {reason}")
-    return replace(decisions, thresholds=given, chosen_on=pack_choosing(choosing)), refused
+    return replace(decisions, chosen_on=pack_choosing(choosing)), refused
+
+
+def _name_chosen(run: Run, decisions: Decisions, classes: Sequence[str] | None) -> Sequence[str]:
+    """Name the classes whose thresholds are chosen: of two classes one."""
+    if not run.task.has_one_class:
+        return run.class_names if classes is None else classes
+    names = [*decisions.thresholds] or [run.class_names[1]] if classes is None else classes
+    if len(names) != 1:
+        raise validate.invalid("classes", "one of two", list_names(list(map(one_line, names))))
+    return names
 
 
 def _choosing_half(run: Run, decisions: Decisions, group: str | None) -> Array:
-    """Return (N,) bool, the examples that choose: those that chose before, so that the others go on to judge."""
+    """Return (N,) bool of choosing examples, the same ones as before."""
     choosing, groups = decisions.find_choosing(len(run)), find_groups(run, group)
     if not choosing.any():
         choosing[split_in_halves(len(run), groups, 0)[0]] = True
@@ -337,7 +376,6 @@ def _choosing_half(run: Run, decisions: Decisions, group: str | None) -> Array:
 
 
 def _parse_tolerances(run: Run, given: float | str | Mapping[str, float | str]) -> dict[str, Tolerance]:
-    """Parse a tolerance of each target."""
     targets = run.targets
     if not targets:
         raise InvalidInputError(f"A tolerance is of a regression. Received: {run.path}, of {run.manifest.task}.")
@@ -368,7 +406,6 @@ def _parse_tolerance(given: float | str) -> Tolerance:
 
 
 def _describe(run: Run, refused: Mapping[str, str]) -> Thresholds:
-    """Measure what is decided by the labels that did not choose it."""
     decisions, labels = run.decisions, run.judging_labels
     if run.targets:
         judged, within = labelled_examples(run), None
@@ -377,16 +414,35 @@ def _describe(run: Run, refused: Mapping[str, str]) -> Thresholds:
             within = share_interval(decided["ensemble"]["within"], None)
         return Thresholds(run, tolerances=decisions.tolerances, within_tolerance=within)
     _require_thresholds(run)
-    classes = {}
-    terms = {} if labels is None else run.task.class_terms(run.manifest, run.array, labels)["ensemble"]
+    judged, classes = labelled_examples(run), {}
     for number, name in enumerate(run.class_names):
-        stored = decisions.thresholds.get(name, Threshold(THRESHOLD))
-        none, at_half = Interval(np.nan), float("nan")
-        figures = (0, none, none, none)
-        if labels is not None:
-            measured = measure_class(terms, number)
-            figures = measured.examples, measured.recall, measured.precision, measured.f1
-            at_half = float(_curve(terms["probs"][:, number], labels[:, number]).count(THRESHOLD).f1)
-        classes[name] = ClassThreshold(stored.value, stored.chosen_by, *figures, at_half, refused.get(name, ""))
-    judging = 0 if labels is None else int((labels != UNKNOWN).any(axis=1).sum())
-    return Thresholds(run, classes, judging=judging)
+        threshold, chosen_by = find_threshold(run, number)
+        examples, at_half, figures = _measure_class(judged, number)
+        reason = refused.get(name, "")
+        classes[name] = ClassThreshold(threshold, chosen_by, examples, *figures, f1_at_half=at_half, refused=reason)
+    return Thresholds(run, classes)
+
+
+def find_threshold(run: Run, number: int) -> tuple[float, str]:
+    """Return the threshold of a class, and how it was chosen; of two classes that of one follows from the other's."""
+    for name, each in run.decisions.thresholds.items():
+        if name == run.class_names[number]:
+            return each.value, each.chosen_by
+        if run.task.has_one_class:
+            return 1 - each.value, each.chosen_by
+    return THRESHOLD, ""
+
+
+def _measure_class(run: Run, number: int) -> tuple[int, float, tuple[Interval, Interval, Interval]]:
+    """Measure a class by the labels that judge it: how many have it, the F1 at 0.5, and recall, precision and F1."""
+    labels = run.judging_labels
+    if labels is None:
+        return 0, float("nan"), (Interval(np.nan), Interval(np.nan), Interval(np.nan))
+    terms = run.task.class_terms(run.manifest, run.array, labels)["ensemble"]
+    curve = _curve(run, number, np.ones(len(run), bool), labels)
+    examples, at_half = curve.count(0.0).positives, float(curve.count(THRESHOLD).f1)
+    if run.task.has_one_class:
+        recalled, precise, both = (compute(terms, number, CONFIDENCE) for compute in (recall_of_class, precision, f1))
+        return examples, at_half, (recalled, precise, both)
+    figures = measure_class(terms, number, confidence=CONFIDENCE)
+    return examples, at_half, (figures.recall, figures.precision, figures.f1)

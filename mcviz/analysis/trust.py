@@ -25,6 +25,7 @@ from mcviz.analysis.referral import compare_scores_here, measure_prediction_sets
 from mcviz.analysis.segmentation_trust import measure_segmentation
 from mcviz.analysis.slices import Slices
 from mcviz.analysis.slices import slices as find_slices
+from mcviz.analysis.thresholds import costs_of_half
 from mcviz.measures.calibration import (
     ECES,
     Calibration,
@@ -62,7 +63,7 @@ class ClassificationTrust(RunTrust):
 
     @property
     def convergence_score(self) -> str:
-        """The score that ranks examples for `convergence`: `score`, or max probability where passes do not have it."""
+        """The score for `convergence`: `score`, or max probability if it needs more than passes."""
         return convergence_score(self.run, self.score)
 
     @property
@@ -98,12 +99,10 @@ def trust(
     confidence: float = 0.95,
     progress: Progress | None = None,
 ) -> ClassificationTrust | QualityTrust:
-    """Measure how far the predictions of a run can be trusted, and where it is worst.
+    """Measure how far to trust a run's predictions, and find its worst slice.
 
-    Of classes: how well it is calibrated, which scores find its mistakes, and how many passes are enough. Of several
-    labels an example: how good it is, in all and by class. Of a regression: how wrong it is, and whether its intervals
-    hold the labels. Of a segmentation: Dice, also by class, whether the probabilities of pixels are calibrated, and
-    which scores find the poor images.
+    Classes: calibration, scores that find mistakes, number of passes. Several labels: quality, also by class.
+    Regression: errors and coverage. Segmentation: Dice, calibration of pixels, scores that find poor images.
 
     Args:
         run: with labels.
@@ -137,7 +136,7 @@ def trust(
         group,
         confidence,
         result.figures,
-        [*verdict_sentences(run, result), *slices.sentences],
+        [*verdict_sentences(run, result), *filter(None, [costs_of_half(run, group)]), *slices.sentences],
         result,
         by,
         by_group,

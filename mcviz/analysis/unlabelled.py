@@ -9,8 +9,8 @@ import numpy as np
 
 from mcviz import validate
 from mcviz.analysis.base import ranking_scores, require_any_labels, require_labels, require_one_class
-from mcviz.analysis.quality_trust import load_terms
 from mcviz.analysis.referral import RANDOM_SAMPLE, SHIFT_P_VALUE, check_same_model, score_uncertainty
+from mcviz.analysis.terms import load_terms
 from mcviz.measures import percent
 from mcviz.measures.intervals import Interval
 from mcviz.measures.quality import INTERVAL, compute_measures
@@ -54,7 +54,7 @@ class ColumnShift:
 
 @dataclass(frozen=True)
 class Estimate(ABC):
-    """What a labelled run says of the predictions for examples without labels.
+    """An estimate from a labelled run for examples without labels.
 
     Attributes:
         run: whose predictions it is about; of a run of which some examples have a label, the others.
@@ -79,7 +79,7 @@ class Estimate(ABC):
     @property
     @abstractmethod
     def sentences(self) -> list[str]:
-        """The estimate, what it assumes, and that nothing speaks against it where that is so."""
+        """The estimate, its assumptions, and evidence against it."""
 
     @abstractmethod
     def as_dict(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class Estimate(ABC):
 
     @property
     def shift_sentences(self) -> list[str]:
-        """What is distributed otherwise than in the labelled run."""
+        """Differences from the labelled run's distributions."""
         sentences, shifted = [], [column.name for column in self.columns if column.is_shifted]
         if self.shift.p_value < SHIFT_P_VALUE:
             sentences.append(
@@ -130,13 +130,11 @@ class Estimate(ABC):
 
     @property
     def _labels(self) -> str:
-        """By which labels, as words that follow "by"."""
         count = f"the {len(self.calibrated_on):,} labels"
         return f"{count} of the others" if self.is_within_run else f"{count} of {self.calibrated_on.name}"
 
     @property
     def _of(self) -> str:
-        """Of which examples, as words that follow what is estimated."""
         return f" of the {len(self.run):,} examples without a label" if self.is_within_run else ""
 
 
@@ -233,7 +231,7 @@ def estimate_accuracy(run: Run, calibrated_on: Run, confidence: float = 0.95) ->
         compare_scores(*(score_uncertainty(of_run, "max_probability") for of_run in (calibrated_on, run))),
         find_shifts(calibrated_on, run),
         tuple(warnings),
-        estimate(calibrated_on.mean_probs, labels, run.mean_probs, confidence),
+        estimate(calibrated_on.mean_probs, labels, run.mean_probs, confidence, run.task.decide),
     )
 
 
@@ -267,7 +265,7 @@ def estimate_coverage(run: Run, calibrated_on: Run, confidence: float = 0.95) ->
 
 
 def _prepare(run: Run, calibrated_on: Run, confidence: float) -> tuple[Run, Run, list[str]]:
-    """Return the examples that are estimated, those with labels, and warnings on how the two runs differ."""
+    """Return estimated examples, labelled ones, and warnings on differences."""
     require_any_labels(calibrated_on)
     count = calibrated_on.manifest.labelled
     if count < FEWEST_LABELS:

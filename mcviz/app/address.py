@@ -1,7 +1,6 @@
-"""Fields of a dataclass as an address: the type of a field says how its text is read and written.
+"""Fields of a dataclass as an address: the type of a field defines its text.
 
-What the type cannot say, such as a bound that depends on the run, stands beside it: `Annotated[type, InRun(…)]`, or
-`Annotated[type, OwnText(…)]` where the text is of a form of its own.
+`Annotated[type, InRun(…)]` adds a bound by the run, `Annotated[type, OwnText(…)]` a text form.
 """
 
 import re
@@ -61,7 +60,7 @@ ANY_RUN = RunLimits()  # what is known of no run in particular
 
 @dataclass(frozen=True)
 class InRun:
-    """What a run allows a field to hold; of a tuple each of its items.
+    """A bound by the run on a field, or on each item of a tuple.
 
     Attributes:
         limit: gives the number below which values are, or the values that there are.
@@ -83,7 +82,7 @@ class InRun:
 
 @dataclass(frozen=True)
 class OwnText:
-    """How a field is read and written whose text is of a form of its own; it is read as far as it means something.
+    """A text form of its own for a field, read as far as it is valid.
 
     Attributes:
         read: gives the value of a text for a run; None or what is false for the default.
@@ -100,7 +99,7 @@ class OwnText:
 
 @dataclass(frozen=True)
 class AddressField:
-    """A field of a dataclass that stands in the address, under its key.
+    """A field of a dataclass in the address.
 
     Attributes:
         name: of the field.
@@ -119,7 +118,7 @@ class AddressField:
     own_text: OwnText | None
 
     def read(self, text: str, run: RunLimits) -> Any:
-        """Read a value for a run; the default, where the text means nothing."""
+        """Read a value for a run; the default if the text is invalid."""
         if self.own_text:
             return self.own_text.read(text, run) or self.default
         if self._is_tuple:
@@ -157,7 +156,7 @@ class AddressField:
 
     @property
     def refers_to(self) -> Literal["", "examples", "classes"]:
-        """What of a run its values refer to, where that is other in another run."""
+        """The parts of a run that its values refer to."""
         beside = self.in_run or self.own_text
         return beside.refers_to if beside else ""
 
@@ -166,7 +165,6 @@ class AddressField:
         return get_origin(self.kind) is tuple
 
     def _convert(self, text: str, kind: Any, run: RunLimits) -> Any:
-        """Return a text, or the number that it is, as a value of a type that the run allows; None if it is none."""
         for value in (parse_whole(text), text, parse_number(text, -inf, inf)):
             if value is not None:
                 try:
@@ -179,7 +177,7 @@ class AddressField:
 
 @cache
 def address_fields(of: "type[DataclassInstance]") -> tuple[AddressField, ...]:
-    """Return the fields of a dataclass that are in the address."""
+    """Return the fields of a dataclass in the address."""
     hints, in_address = get_type_hints(of, include_extras=True), []
     for field in fields(of):
         kind, *beside = (
@@ -197,18 +195,18 @@ def address_fields(of: "type[DataclassInstance]") -> tuple[AddressField, ...]:
 
 
 def read_fields(of: "type[DataclassInstance]", query: Mapping[str, str], run: RunLimits) -> dict[str, Any]:
-    """Read the values of `address_fields`, by the fields' names, from an address."""
+    """Read values of `address_fields` by name."""
     return {field.name: field.read(query.get(field.key, ""), run) for field in address_fields(of)}
 
 
 def write_fields(of: "DataclassInstance") -> dict[str, str]:
-    """Write the part of an address that `read_fields` reads; defaults are left out."""
+    """Write the part of an address for `read_fields`, without defaults."""
     values = ((field, getattr(of, field.name)) for field in address_fields(type(of)))
     return {field.key: field.write(value) for field, value in values if value != field.default}
 
 
 def defaults_referring_to(what: Literal["examples", "classes"], *of: "type[DataclassInstance]") -> dict[str, Any]:
-    """Return the defaults of the `address_fields` that refer to these of a run, by the fields' names."""
+    """Return defaults of fields that refer to these parts of a run."""
     all_fields = (field for one in of for field in address_fields(one))
     return {field.name: field.default for field in all_fields if field.refers_to == what}
 
@@ -219,12 +217,12 @@ def format_value(value: object) -> str:
 
 
 def parse_whole(text: str) -> int | None:
-    """Read a whole number; None if the text is none."""
+    """Return a whole number or None."""
     return int(text) if len(text) <= DIGITS and text.isascii() and text.isdigit() else None
 
 
 def parse_number(text: str, low: float, high: float) -> float | None:
-    """Read a number from `low` to `high`; None if the text is none."""
+    """Return a number from `low` to `high`, or None."""
     try:
         value = float(text)
     except ValueError:
@@ -240,5 +238,5 @@ def parse_finite(texts: Iterable[str]) -> list[float]:
 
 
 def escape(name: str) -> str:
-    """Escape what separates a name, which others may have written, from what follows."""
+    """Escape separators in a name of others."""
     return re.sub("[%:~]", lambda match: f"%{ord(match[0]):02X}", name)

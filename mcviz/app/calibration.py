@@ -9,6 +9,7 @@ from plotly.graph_objects import Figure
 
 from mcviz import plot
 from mcviz.analysis.base import find_groups, group_sentence
+from mcviz.analysis.calibration_sentences import calibration_sentences
 from mcviz.analysis.predictors import (
     CLASS_COLUMNS,
     group_by_column,
@@ -16,10 +17,11 @@ from mcviz.analysis.predictors import (
     other_predictors,
     verdict_sentences,
 )
+from mcviz.analysis.quality_trust import QualityTrust, measure_quality
 from mcviz.analysis.referral import check_same_model
 from mcviz.analysis.slices import Slice, Slices, slices
 from mcviz.analysis.unlabelled import SHIFTED, Estimate, RunEstimate, estimate_without_labels
-from mcviz.app.components import chart, table_height
+from mcviz.app.components import chart, table_height, text_table
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.navigation import EXPLORE
 from mcviz.app.resources import (
@@ -28,6 +30,7 @@ from mcviz.app.resources import (
     cached_for_run,
     details,
     grouping_columns,
+    has,
     missing,
     names_key,
     numbers_key,
@@ -48,7 +51,6 @@ from mcviz.measures.calibration import (
     add_predictors,
     calibration,
     calibration_by_group,
-    calibration_sentences,
     calibration_text,
     find_verdict,
 )
@@ -70,17 +72,18 @@ ANSWERS: dict[Verdict, str] = {
 }
 UNKNOWN = "Without labels nobody can tell whether the probabilities can be trusted"
 MOST_GROUPS, MOST_NAMED = 50, 5
+GROUP_MEASURES = "rmse", "coverage", "width", "within_tolerance"  # of numbers
 WORSE = {"mistakes": "less accurate", "overconfidence": "over-confident"}  # measures of slices
 cached_estimate = cached_for_run(names_key, max_entries=4, show_spinner="Comparing the runs …")(estimate_without_labels)
 
 
 def chosen_group(run: Run, state: PageState) -> str | None:
-    """Return the column that the state names, or None where no such column is there."""
+    """Return the state's column if it exists, or None."""
     return state.group if state.group in _columns_of_groups(run) else None
 
 
 def render_group_choice(run: Run, state: PageState) -> None:
-    """Render a choice of the column whose values are groups, where the run has own columns."""
+    """Render the choice of a group column if there are own columns."""
     if columns := _columns_of_groups(run):
         label = "Groups that belong together, such as the images of a patient"
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -101,12 +104,13 @@ def _columns_of_groups(run: Run) -> list[str]:
 
 
 def render_worst_slice(run: Run, state: PageState) -> None:
-    """Render the worst slice in one line, with a link that filters to its examples; or say that there is none."""
-    all_slices = find_slices(run, chosen_group(run, state))
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(as_markdown(all_slices.in_words), width="content")
-        if all_slices.slices:
-            worst = all_slices.slices[0]
+    """Render the worst slice by each measure, with a link that filters to its examples; or that there is none."""
+    found = find_slices(run, chosen_group(run, state))
+    if not found.slices:
+        st.markdown(as_markdown(found.in_words))
+    for sentence, worst in zip(found.sentences, found.worst, strict=bool(found.slices)):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(as_markdown(sentence), width="content")
             st.page_link(
                 EXPLORE.script,
                 label=f"Filter to these {len(worst.examples):,}",
@@ -145,7 +149,7 @@ def describe_calibration(run: Run, state: PageState) -> str:
 
 
 def render_reliability(run: Run, state: PageState) -> None:
-    """Render the reliability diagram, and what counts as independent."""
+    """Render the reliability diagram and the independent units."""
     group = chosen_group(run, state)
     st.caption(
         f"Above 0, it is right more often than it says. With 95% intervals. {as_markdown(group_sentence(run, group))}"
@@ -163,7 +167,7 @@ def find_calibration(run: Run, group: str | None = None) -> Calibration:
 
 
 def render_figures(run: Run, state: PageState) -> None:
-    """Render the figures of each way to predict, and what the ensemble gains over each."""
+    """Render figures of each predictor and the ensemble's gains."""
     measured = find_calibration(run, chosen_group(run, state))
     _, _, guessing, *gains = verdict_sentences(run, measured)
     st.markdown(" ".join(["**The ensemble.**", *gains, guessing]))
@@ -176,10 +180,13 @@ def render_figures(run: Run, state: PageState) -> None:
 
 
 def render_groups(run: Run, state: PageState) -> None:
-    """Render the accuracy and the calibration of each group of a column."""
+    """Render how good the ensemble is on each group of a column, and which groups are worse than chance explains."""
     columns = _group_columns(run)
     column = choose_name(state.column, columns)
     st.selectbox("Group by", columns, format_func=one_line, width=250, **state_widget_args("column", column))
+    if not has(run, "classes"):
+        _render_group_qualities(run, column, chosen_group(run, state))
+        return
     groups = _load_groups(run, column)
     counts = np.bincount(groups.members, minlength=len(groups.names))
     largest = np.argsort(-counts, kind="stable")[:MOST_GROUPS]
@@ -210,11 +217,7 @@ def render_groups(run: Run, state: PageState) -> None:
             if group in large_groups
         ]
     ).sort_values("accuracy", kind="stable")
-    worse = rows["group"][rows["beyond chance"] != ""].tolist()
-    named = ", ".join(map(as_markdown, worse[:MOST_NAMED]))
-    more = f" and {len(worse) - MOST_NAMED:,} more" if len(worse) > MOST_NAMED else ""
-    answer = f"Worse than chance explains: {named}{more}." if worse else "No group is worse than chance explains."
-    st.markdown(f"**{answer}**")
+    st.markdown(f"**{_name_worse(rows['group'][rows['beyond chance'] != ''].tolist())}**")
     st.caption(
         "Of the ensemble, the least accurate group first, with 95% intervals. Groups of fewer than "
         f"{FEWEST_IN_GROUP} examples are left out. Confidence − accuracy is in points: above 0 is over-confident. "
@@ -236,16 +239,42 @@ def render_groups(run: Run, state: PageState) -> None:
     )
 
 
+def _render_group_qualities(run: Run, column: str, group: str | None) -> None:
+    """Render the measures of each group, where an example has no one class, the worst group first."""
+    trust, worse = _group_qualities(run, column, group), find_slices(run, group).of_column(column)
+    large = {name: found for name, found in trust.by_group.items() if found.examples >= FEWEST_IN_GROUP}
+    st.markdown(f"**{_name_worse(list(dict.fromkeys(one.conditions[0].name for one in worse)))}**")
+    st.caption(
+        "Of the ensemble, the worst group first, with 95% intervals where examples are enough. Groups of fewer than "
+        f"{FEWEST_IN_GROUP} examples are left out. Worse: in a test of all slices together."
+    )
+    first, *_ = measures = [one for one in run.task.quality.measures if one.name in GROUP_MEASURES]
+    sign = 1 if first.better == "high" else -1
+    ordered = sorted(large.items(), key=lambda pair: sign * pair[1].figures[first.name].value)[:MOST_GROUPS]
+    rows = [
+        (as_markdown(name), f"{found.examples:,}", *(as_markdown(trust.format(found.figures, one)) for one in measures))
+        for name, found in ordered
+    ]
+    text_table(("group", "examples", *(one.label for one in measures)), rows)
+
+
+def _name_worse(worse: list[str]) -> str:
+    """Name the groups that are worse than chance explains, in Markdown."""
+    named = ", ".join(map(as_markdown, worse[:MOST_NAMED]))
+    more = f" and {len(worse) - MOST_NAMED:,} more" if len(worse) > MOST_NAMED else ""
+    return f"Worse than chance explains: {named}{more}." if worse else "No group is worse than chance explains."
+
+
 def _ends(share: Interval) -> str:
     return f"{fixed(100 * share.low, 2)} to {fixed(100 * share.high, 2)}"
 
 
 def _group_columns(run: Run) -> list[str]:
-    return [*CLASS_COLUMNS, *grouping_columns(run)]
+    return [*(CLASS_COLUMNS if has(run, "classes") else ()), *grouping_columns(run)]
 
 
 def _load_groups(run: Run, column: str) -> Groups:
-    """Return the groups of a column, of the examples that have a label; those of all examples are cached."""
+    """Return a column's groups of labelled examples, from a cache."""
     is_cached = column not in CLASS_COLUMNS and run.manifest.examples_with_labels is None
     return own_groups(run, column) if is_cached else group_by_column(labelled_examples(run), column)
 
@@ -268,6 +297,11 @@ def _group_calibrations(run: Run, column: str, group: str | None) -> dict[int, C
     return calibration_by_group(ensemble, _load_groups(run, column).members, groups=measured.groups)
 
 
+@cached_for_run(table_key, max_entries=8, show_spinner="Measuring the groups …")
+def _group_qualities(run: Run, column: str, group: str | None) -> QualityTrust:
+    return measure_quality(run, group=group, by=column)
+
+
 def describe_estimate(run: Run, state: PageState) -> str:
     """Say what is estimated of the accuracy of a run without labels, and whether that is in doubt."""
     estimate = _find_estimate(run, state)
@@ -278,7 +312,7 @@ def describe_estimate(run: Run, state: PageState) -> str:
 
 
 def render_estimate(run: Run, state: PageState) -> None:
-    """Render by which labelled run the accuracy is estimated, and what is distributed otherwise than there."""
+    """Render the labelled run of the estimate, and differences from it."""
     if estimate := _find_estimate(run, state):
         st.header("What speaks for the estimate?", anchor=False)
         offered = _find_labelled_runs(run)
@@ -291,7 +325,7 @@ def render_estimate(run: Run, state: PageState) -> None:
 
 
 def render_unlabelled(run: Run, state: PageState) -> None:  # noqa: ARG001 (as of every question on Trust)
-    """Render what the labels of some examples say of those without, where there are enough."""
+    """Render the estimate from some labels for the others."""
     if run.manifest.labelled < FEWEST_LABELS:
         st.caption(f"It takes {FEWEST_LABELS} labels or more.")
         return
@@ -346,13 +380,11 @@ def _render_shifts(estimate: Estimate) -> None:
 
 
 def _find_estimate(run: Run, state: PageState) -> Estimate | None:
-    """Return the estimate by the labelled run that a state names, or by the first; None where there is none."""
     offered = _find_labelled_runs(run)
     return cached_estimate(run, offered[choose_name(state.calibrated_on, offered)]) if offered else None
 
 
 def _find_labelled_runs(run: Run) -> dict[str, Run]:
-    """Return the runs of the same model that have enough labels, by name."""
     labelled = {}
     for name, path in run_paths().items():
         try:

@@ -1,4 +1,4 @@
-"""Explanations of a prediction: the nearest examples in the model's own features, and the evidence in the input.
+"""Explanations: nearest examples by the model's features, and evidence in the input.
 
 Both ask the model, so they are computed on demand.
 """
@@ -56,7 +56,7 @@ class InputContext:
 
 
 def render_neighbours(context: InputContext) -> None:
-    """Render the examples of the run that the model sees as most alike."""
+    """Render the examples that are most alike to the model."""
     run = context.run
     if not has(run, "examples"):
         st.caption("This run was kept without its examples, so there is none to compare with.")
@@ -79,7 +79,7 @@ def render_neighbours(context: InputContext) -> None:
 
 
 def render_evidence(context: InputContext) -> None:
-    """Render how much each part of the input adds to the prediction, over the passes."""
+    """Render the effect of each part of the input, over the passes."""
     run, content = context.run, context.content
     parts = kind_renderer(run).parts(run, content)
     if parts.count == 0:
@@ -99,10 +99,7 @@ def render_evidence(context: InputContext) -> None:
 
 
 def explanations(run: Run) -> dict[str, tuple[str, Callable[[InputContext], None]]]:
-    """Return the explanations that a run's kind of examples has, by name: a label, and the function that renders it.
-
-    None for predictions of pixels, which have no one number that could be explained.
-    """
+    """Return explanations of a run's kind: label and renderer by name; None for pixels."""
     if run.task.of_pixels:
         return {}
     explanations: dict[str, tuple[str, Callable[[InputContext], None]]] = {
@@ -114,7 +111,7 @@ def explanations(run: Run) -> dict[str, tuple[str, Callable[[InputContext], None
 
 
 def explanations_for(run: Run) -> dict[str, CloserLook]:
-    """Return the explanations as closer looks at an example, by name."""
+    """Return explanations as closer looks, by name."""
 
     def render_for_example(render: Callable[[InputContext], None], context: ExampleContext) -> None:
         content = kind_renderer(run).contents(run, np.array([context.example]))[0]
@@ -131,10 +128,7 @@ def _passes(run: Run) -> int:
 
 
 def _load_effects(run: Run, content: Any, parts: Parts, stoppable: bool) -> OcclusionEffects | None:
-    """Compute the effects of all parts, once for each input; None where a visitor stopped that.
-
-    A button in a fragment ends only what gives way to clicks, so it is not always there.
-    """
+    """Compute effects of all parts once an input; None if a visitor stopped it. Fragments have no stop button."""
     cached: dict[tuple[str, str], OcclusionEffects] = session_store().setdefault(EFFECTS, {})
     key = run.digest, digest_contents(as_batch(content))
     if key in cached:
@@ -155,7 +149,7 @@ def _load_effects(run: Run, content: Any, parts: Parts, stoppable: bool) -> Occl
 
 
 def _compute_effects(run: Run, content: Any, parts: Parts) -> OcclusionEffects:
-    """Compute the effects block by block, so that memory stays bounded whatever the size of an input."""
+    """Compute effects in blocks, so that memory stays bounded."""
     prepared, passes = sampler(run), _passes(run)
 
     def predict(contents: np.ndarray) -> np.ndarray:
@@ -187,5 +181,5 @@ def _find_neighbours(run: Run) -> "Neighbours":
 
 @cached_for_run(numbers_key, max_entries=2)
 def _neighbours_cache(run: Run) -> "list[Neighbours]":  # noqa: ARG001 (the key)
-    """Return a list that is filled outside: a bar that a cached function renders is rendered again at each hit."""
+    """Return a list outside the cache, which would render the bar at each hit."""
     return []

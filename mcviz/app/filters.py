@@ -1,7 +1,7 @@
-"""Filters: which examples of a run are selected, in a form that fits into an address.
+"""Filters of examples, in a form that fits into an address.
 
-A filter is one field of `Filters`. Its type says how it is read and written (`app/address.py`) and which control it
-has; the `Filter` beside the type, which examples it keeps and what it is called.
+A filter is a field of `Filters`. Its type defines its text and its control, the `Filter` beside it its examples and
+words.
 """
 
 import json
@@ -43,7 +43,7 @@ Numbers = Mapping[str, Score]  # what ranges and lassos are of, by name
 
 @dataclass(frozen=True)
 class ColumnFilter:
-    """A filter on one column of a run's table: by values, by a range, or by a part of the text.
+    """A filter on a column: values, a range, or part of a text.
 
     Attributes:
         name: of the column.
@@ -60,7 +60,7 @@ class ColumnFilter:
     contains: str = ""
 
     def mask(self, table: pd.DataFrame) -> np.ndarray:
-        """(N,) bool: the examples that pass. A column that is not there, or no numbers, is passed over."""
+        """Return (N,) bool; a missing or non-numeric column passes all."""
         mask = np.ones(len(table), dtype=bool)
         if self.name not in table:
             return mask
@@ -74,7 +74,7 @@ class ColumnFilter:
         return mask
 
     def words(self, numbers: Numbers) -> str:
-        """Return the words of its chip; a number is called and written as it is elsewhere."""
+        """Return the words of its chip."""
         number = numbers.get(self.name)
         name, write = (number.label, number.format) if number else (self.name, lambda value: true_minus(f"{value:g}"))
         if self.values:
@@ -90,7 +90,7 @@ class ColumnFilter:
 
 @dataclass(frozen=True)
 class Lasso:
-    """A closed polygon drawn on the plane of two columns. It is kept as its corners, so that a link stays short.
+    """A closed polygon on two columns, kept as corners for short links.
 
     Attributes:
         x: name of the column along the x axis.
@@ -105,19 +105,19 @@ class Lasso:
     layout: str = ""
 
     def mask(self, table: pd.DataFrame) -> np.ndarray:
-        """(N,) bool: the examples inside; all, where the columns of its layout are not there."""
+        """Return (N,) bool of examples inside; all without the columns of its layout."""
         if self.layout and self.x not in table:
             return np.ones(len(table), dtype=bool)
         return surrounded(self.corners, table[self.x].to_numpy(), table[self.y].to_numpy())
 
 
 def lasso_on_map(layout: str, corners: Corners = ()) -> Lasso:
-    """Return a lasso on the columns that a layout of the map would have in a table."""
+    """Return a lasso on the columns of a layout of the map."""
     return Lasso(f"{layout} layout: x", f"{layout} layout: y", corners, layout)
 
 
 def surrounded(corners: Corners, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Find the points inside a closed polygon, by the even-odd rule.
+    """Find points inside a closed polygon, by the even-odd rule.
 
     Args:
         corners: of the polygon.
@@ -144,7 +144,7 @@ def surrounded(corners: Corners, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def round_corners(corners: Corners) -> Corners:
-    """Round corners to the digits that an address carries; none, where they are no polygon."""
+    """Round corners for an address; empty for no polygon."""
     return _read_corners(_write_corners(corners))
 
 
@@ -191,7 +191,7 @@ def _read_ranges(text: str, run: RunLimits) -> tuple[ColumnFilter, ...]:
 
 
 def _write_ranges(value: tuple[ColumnFilter, ...]) -> str:
-    """Write ends exactly, so that no example at an end is lost; nothing where one is open."""
+    """Write exact ends; "" if one is open."""
     ends = (
         (column.name, *(repr(float(end)) if isfinite(end) else "" for end in (column.low, column.high)))
         for column in value
@@ -200,7 +200,6 @@ def _write_ranges(value: tuple[ColumnFilter, ...]) -> str:
 
 
 def _read_columns(text: str, run: RunLimits) -> tuple[ColumnFilter, ...]:
-    """Read JSON: a list of values, a text to be contained, or the ends of a range for each column."""
     try:
         content = json.loads(text) if text else {}
     except (ValueError, RecursionError):
@@ -238,7 +237,7 @@ Chip = tuple[str, Callable[["Filters"], "Filters"]]  # its words, and what takes
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter of examples, as it stands beside the type of a field of `Filters`.
+    """A filter of examples, beside the type of a field of `Filters`.
 
     Attributes:
         mask: gives (N,) bool, the examples that pass, of a value that is on and the table of a run.
@@ -254,7 +253,7 @@ class Filter:
 
 
 def _of_class(column: Literal["label", "prediction", "wrong"], called: str) -> Filter:
-    """Return the filter of class indices, one of which is the label, or the ensemble's prediction."""
+    """Keep examples with a class as label or prediction."""
     return Filter(
         lambda value, table: _has_class(column, value, table),
         lambda value, names, _: f"{called} {' or '.join(names[index] for index in value)}",
@@ -264,7 +263,7 @@ def _of_class(column: Literal["label", "prediction", "wrong"], called: str) -> F
 
 
 def class_column(column: str, index: int) -> str:
-    """Return the column that says whether each example has a class, where it may have any number of them."""
+    """Return the name of the column for membership in a class."""
     return f"{column}: class {index}"
 
 
@@ -292,7 +291,7 @@ _by_column = Filter(
 
 @dataclass(frozen=True)
 class Filters:
-    """Filters that all have to hold; without any, every example is selected.
+    """Filters that must all hold; without any, all examples pass.
 
     Attributes:
         label: class indices, one of which is the label; empty for any.
@@ -363,13 +362,13 @@ class Filters:
         return replace(self, **{name: getattr(Filters, name) for name in names})
 
     def on_column(self, name: str, field: str = "columns") -> ColumnFilter:
-        """Return the filter on a column, of those of a field; an open one, where there is none."""
+        """Return the filter on a column, or an open one."""
         if field in OF_CLASSES:
             return ColumnFilter(name, values=getattr(self, field))
         return next((column for column in getattr(self, field) if column.name == name), ColumnFilter(name))
 
     def with_column(self, wanted: ColumnFilter, field: str = "columns") -> "Filters":
-        """Return the same filters, with this one for its column in place of an earlier one; with none, if open."""
+        """Replace the filter on its column; drop an open one."""
         others = tuple(column for column in getattr(self, field) if field in BY_COLUMN and column.name != wanted.name)
         on = (
             wanted.values
@@ -380,11 +379,11 @@ class Filters:
         return replace(self, **changes)
 
     def with_range(self, number: str, low: float, high: float) -> "Filters":
-        """Return the same filters, with this range of a number in place of an earlier one; with none, if open."""
+        """Replace the range of a number; drop an open one."""
         return self.with_column(ColumnFilter(number, low=low, high=high), "ranges")
 
     def narrow(self, words: str, class_names: tuple[str, ...]) -> "Filters":
-        """Narrow the filters by words that a person types; see `parse_words`.
+        """Add filters from words; see `parse_words`.
 
         Raises:
             ValueError: the words are no filter.
@@ -392,7 +391,7 @@ class Filters:
         return replace(self, **parse_words(words, class_names))
 
     def chips(self, class_names: tuple[str, ...], numbers: Numbers) -> list[Chip]:
-        """Return the words of each filter, and what takes it off filters, which may be others by then.
+        """Return the words of each filter, and a function to remove it.
 
         Args:
             class_names: C names.
@@ -409,12 +408,12 @@ class Filters:
         return chips
 
     def to_query(self) -> dict[str, str]:
-        """Return the filters as part of an address; what is not filtered is left out."""
+        """Return the filters that are on, for an address."""
         return write_fields(self)
 
     @classmethod
     def from_query(cls, query: Mapping[str, str], run: RunLimits = ANY_RUN) -> "Filters":
-        """Read filters from an address. A part that means nothing for this run is passed over."""
+        """Read filters from an address; skip parts invalid for the run."""
         return cls(**read_fields(cls, query, run))
 
 
@@ -427,7 +426,7 @@ FILTERS: dict[str, Filter] = {
 
 
 def parse_words(words: str, class_names: tuple[str, ...]) -> dict[str, Any]:
-    """Read filters as a person types them, such as "cat as dog", "cat", "as dog", "wrong" or "correct".
+    """Parse words such as "cat as dog", "cat", "as dog", "wrong" or "correct".
 
     Returns:
         Values of `Filters` by the names of their fields: label cat, predicted dog.
@@ -446,7 +445,7 @@ def parse_words(words: str, class_names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def two_classes(class_names: tuple[str, ...]) -> str:
-    """Return words that find one class predicted as another, such as "cat as dog"."""
+    """Return words such as "cat as dog"."""
     return f"{class_names[0]} as {class_names[-1]}"
 
 

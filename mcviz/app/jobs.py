@@ -1,7 +1,4 @@
-"""Jobs on a page: state, progress and first findings of each; and whether a ranking holds that was sampled again.
-
-Here too what this server offers to them: models and data that its operator has put in place.
-"""
+"""Jobs on a page: state, progress and findings; and models and data for them."""
 
 import hashlib
 import os
@@ -64,7 +61,7 @@ MOST = 500  # that are taken of a folder
 
 
 def without_folders(message: str) -> str:
-    """Leave out the folders above those of models and data, which are the operator's affair."""
+    """Strip the operator's folders from a path."""
     for folder in (*folders(MODELS), *folders(DATA)):
         message = message.replace(f"{folder}/", "")
     return message
@@ -76,7 +73,7 @@ def open_jobs() -> Jobs:
 
 
 def change_jobs(change: Callable[[Jobs], object], trouble: str = TROUBLE) -> None:
-    """Change something about jobs, in a callback; the page shows the error where that fails.
+    """Change jobs in a callback; errors are shown on the page.
 
     Args:
         change: does it.
@@ -90,13 +87,13 @@ def change_jobs(change: Callable[[Jobs], object], trouble: str = TROUBLE) -> Non
 
 
 def render_last_error(page: str, trouble: str = TROUBLE) -> None:
-    """Render the error of the last change, where that failed."""
+    """Render the error of the last change, if any."""
     if (error := session_store().pop(trouble, None)) is not None:
         st.error(refusal(error, page), icon=":material/error:")
 
 
 def render_jobs(page: str) -> None:
-    """Render all jobs that make runs, and errors about damaged ones; nothing where there is none."""
+    """Render all jobs and errors of damaged ones."""
     with show_failures(page):
         for message in open_jobs().damaged():
             _render_error(f"A job is damaged, and nothing of it was changed. {message}")
@@ -106,7 +103,7 @@ def render_jobs(page: str) -> None:
 def render_live_jobs(
     page: str, matches: Callable[[Job], bool], render: Callable[[FoundJob], None], heading: str = ""
 ) -> None:
-    """Render some of the jobs, again and again while one may change by itself.
+    """Render jobs repeatedly while one may change.
 
     Args:
         page: the title of the page.
@@ -139,7 +136,7 @@ def render_live_jobs(
 
 
 def render_job(entry: FoundJob, *, linked: bool = True) -> None:
-    """Render one job: its name, state and buttons; until it is finished its progress and first findings as well."""
+    """Render a job: name, state, buttons, and progress with first findings."""
     words, colour, icon = STATES[entry.state]
     progress = entry.progress
     if entry.is_checking and entry.state == "starting":
@@ -182,7 +179,7 @@ def _render_progress(entry: FoundJob, progress: JobProgress) -> None:
 
 
 def render_buttons(entry: FoundJob, *, linked: bool = True) -> None:
-    """Render the buttons that open what a job made and, for who may change runs, those that change the job.
+    """Render buttons to open results and, with permission, to change a job.
 
     Args:
         entry: the job.
@@ -232,7 +229,6 @@ def _finished_passes(entry: FoundJob) -> int:
 
 
 def _render_findings(job: str, progress: JobProgress) -> None:
-    """Render the quality of the ensemble, and its most uncertain examples."""
     if not progress.top:
         return
     seen = f"of the first {progress.seen:,}" if progress.seen < progress.examples else f"of all {progress.examples:,}"
@@ -267,7 +263,7 @@ def _table(progress: JobProgress) -> pd.DataFrame:
 
 
 def render_resample_form(selection: Selection, leave: Callable[..., None]) -> None:
-    """Render what sampling again is for, and its button.
+    """Render the purpose and the button of sampling again.
 
     Args:
         selection: the examples.
@@ -291,12 +287,12 @@ def render_resample_form(selection: Selection, leave: Callable[..., None]) -> No
 
 
 def render_resample_status(selection: Selection) -> None:
-    """How far the sampling of this very selection is, or what came of it; nothing where it was not sampled again."""
+    """Render progress or result of sampling this selection again."""
     render_live_jobs(EXPLORE.title, partial(_is_of, selection), partial(_shown, selection))
 
 
 def can_resample(run: Run) -> bool:
-    """Whether there is a model that can sample a run's examples again."""
+    """Return whether a model can sample the examples again."""
     return run.manifest.seed is not None and can_be_sampled(run)
 
 
@@ -331,7 +327,6 @@ def _digest(examples: np.ndarray) -> str:
 
 
 def _render_result(selection: Selection, entry: FoundJob) -> None:
-    """Whether the ranking holds: in a sentence, by every score, and example by example."""
     examples, run = np.sort(selection.examples), selection.run
     try:
         again = open_cached_run(open_jobs().run_of(entry.job))
@@ -357,13 +352,12 @@ def _render_result(selection: Selection, entry: FoundJob) -> None:
 
 
 def _orders(run: Run, first: pd.DataFrame, fresh: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """The examples by a score, most uncertain first, of the run and of the fresh passes."""
     one, other = (most_uncertain_first(name, scores[name].to_numpy(), run.score_registry) for scores in (first, fresh))
     return one, other
 
 
 def _sizes(count: int) -> list[int]:
-    """How many first examples are looked at: ten, and a tenth where that is more; fewer of a small selection."""
+    """Return ten, and a tenth of the examples if that is more."""
     few = min(FIRST, count // 2)
     return sorted({max(1, few), max(1, few, round(count / 10))})
 
@@ -393,7 +387,6 @@ def _by_example(
     order: np.ndarray,
     other: np.ndarray,
 ) -> None:
-    """The first of the ranking with both their ranks and values."""
     score = run_scores(run)[name]
     ranks = np.empty(len(examples), int)
     ranks[other] = np.arange(1, len(examples) + 1)
@@ -414,14 +407,12 @@ def _by_example(
 
 
 def folders(variable: str) -> list[Path]:
-    """Return the folders that a variable of the environment names."""
+    """Return the folders of an environment variable."""
     return [Path(name).resolve() for name in os.environ.get(variable, "").split(os.pathsep) if name]
 
 
 def list_offered(variable: str, entries: Callable[[Path], Iterator[Path]]) -> dict[str, Path]:
-    """List what lies in the operator's folders, by names within them.
-
-    Hidden files and links that lead out of their folder are left out. Of two with one name the first counts.
+    """List the operator's offers by name, without hidden files and links that lead out; the first of a name counts.
 
     Args:
         variable: `MODELS` or `DATA`.
@@ -440,7 +431,7 @@ def list_offered(variable: str, entries: Callable[[Path], Iterator[Path]]) -> di
 
 
 def offered_data() -> dict[str, Path]:
-    """Return folders, arrays and tables in the folders that `MCVIZ_DATA` names."""
+    """Return folders, arrays and tables below `MCVIZ_DATA`."""
     return list_offered(DATA, lambda folder: filter(_is_data, folder.iterdir()))
 
 

@@ -1,7 +1,6 @@
-"""The dashboard, run by Streamlit from top to bottom at each rerun: a page, and above it the bar.
+"""The dashboard's script: the bar above a page. Streamlit reruns it from top to bottom.
 
-The bar is the same on every page: the pages, the run and what it is, a link to copy, the presentation, and a login.
-Below 1000 pixels the style of the page turns its two groups, the pages and the rest, into menus.
+Below 1000 pixels the style turns both groups of the bar into menus.
 """
 
 from base64 import b64encode
@@ -60,7 +59,7 @@ _copy_link = st.components.v2.component(
 
 
 def main() -> None:
-    """Draw the page that the address names; Streamlit calls it at each rerun."""
+    """Render the page of the address at each rerun."""
     try:
         prepare_server()
     except InvalidInputError as error:
@@ -85,7 +84,7 @@ def main() -> None:
 
 
 def render_bar(paths: dict[str, Path]) -> DeltaGenerator | None:
-    """Render the bar; and below it a warning about an unknown run.
+    """Render the bar and a warning about an unknown run.
 
     Args:
         paths: of all runs that can be opened, by their names.
@@ -132,7 +131,6 @@ def _render_share(paths: dict[str, Path], page: str) -> None:
 
 
 def _render_why_nothing_is_shown(paths: dict[str, Path]) -> bool:
-    """Say of a run that no page can show why, on each page but that of all runs; return whether that was said."""
     page = current_page()
     if page in (RUNS, COMPARE) or not paths:
         return False
@@ -148,13 +146,11 @@ def _render_why_nothing_is_shown(paths: dict[str, Path]) -> bool:
 
 
 def _render_menu(name: str, label: str) -> None:
-    """Render what opens a group of the bar as a menu, where the style of the page makes it one."""
     with st.container(key=f"bar-menu-{name}", width="content"):
         st.html(f"<details><summary>{label}</summary></details>")
 
 
 def _presentation_keys() -> dict[str, str]:
-    """Return what the address has of its own of a presentation that begins on the open page, and leads back to it."""
     page = current_page()
     if page is not PRESENT:
         return {"present": "yes", "origin": page.script.stem}
@@ -162,7 +158,6 @@ def _presentation_keys() -> dict[str, str]:
 
 
 def _choose_run(paths: Collection[str]) -> None:
-    """Render a choice of the run, or the name of the only one."""
     name = run_name(paths)
     if len(paths) > 1:
         st.selectbox(
@@ -177,7 +172,6 @@ def _choose_run(paths: Collection[str]) -> None:
 
 
 def _change_run(name: str, now: str) -> None:
-    """Go to another run, with all that is shown where both are over the same examples."""
     paths = run_paths()
     try:
         before, then = open_cached_run(paths[now]).manifest, open_cached_run(paths[name]).manifest
@@ -191,7 +185,6 @@ def _change_run(name: str, now: str) -> None:
 
 
 def _describe_run(paths: dict[str, Path]) -> str:
-    """Say how the run was made, in Markdown."""
     if not paths:
         return "There is no run yet."
     try:
@@ -217,9 +210,9 @@ def _describe_run(paths: dict[str, Path]) -> str:
 
 
 def current_person() -> str | None:
-    """Return the address of a person: by Streamlit's login, or in a header that the operator trusts.
+    """Return the person's address, by login or trusted header.
 
-    None where nobody is, where the login gives no address or says that it was not verified, and in a thread of its own.
+    None without a person, without a verified address, and in threads.
     """
     if current_visit() is None:
         return None
@@ -232,7 +225,6 @@ def current_person() -> str | None:
 
 
 def _render_login() -> None:
-    """Render what somebody may do here, if not everything; and buttons to log in or out, if there is a login."""
     user = st.user.to_dict()
     if not may_write():
         st.badge("read-only", icon=":material/lock:", color="gray")
@@ -251,5 +243,4 @@ def _render_login() -> None:
 
 
 def _providers() -> list[str]:
-    """Return the names of the login's providers, where there are several to choose from."""
     return [name for name, section in st.secrets["auth"].items() if isinstance(section, Mapping)]

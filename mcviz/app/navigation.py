@@ -1,4 +1,4 @@
-"""The pages: their titles and needs of a run, how one is opened, and what several of them have: a head, and choices."""
+"""The pages: titles, needs, links, and the head and choices that they share."""
 
 import shlex
 from collections.abc import Callable, Collection
@@ -79,7 +79,7 @@ class Page:
         return self.path or self.script.stem
 
     def declare(self, *, root: bool = False) -> st.Page:
-        """Return the page as Streamlit has it, at its own path or at the root."""
+        """Return the page for Streamlit, at its own path or at the root."""
         return st.Page(self.script, title=self.title, url_path="" if root else self.url_path, default=root)
 
 
@@ -104,18 +104,18 @@ OPENED_IN_PAGES = EXAMPLE, SIDE_BY_SIDE, OUT_OF_DISTRIBUTION, COMPARE  # by a lo
 
 
 def current_page() -> Page:
-    """Return the page that is open."""
+    """Return the open page."""
     return next(page for page in PAGES if is_open(page.title))
 
 
 def open_entry() -> str:
-    """Return the title of the page whose entry in the bar is marked; "" for none."""
+    """Return the title of the marked entry in the bar, or ""."""
     page = current_page()
     return page.title if page.entry is None else page.entry
 
 
 def link_to(page: Page, label: str | None = None, icon: str | None = None, **own: str) -> None:
-    """Render a link to a page, which carries the whole state along, but for what is a page's own.
+    """Render a link to a page that carries the shared state.
 
     Args:
         page: that it leads to.
@@ -130,21 +130,21 @@ def link_to(page: Page, label: str | None = None, icon: str | None = None, **own
 
 
 def scroll_to_section(state: PageState, section: str) -> None:
-    """Bring a section of a page into view where the address names it: the container of that key."""
+    """Scroll to the section of the address: the container of that key."""
     if state.section == section:
         script = f"document.querySelector('.st-key-{section}')?.scrollIntoView()"
         st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
 
 def open_page(page: Page, state: PageState, **changes: Any) -> NoReturn:
-    """Go to a page with a state, but for these changes."""
+    """Open a page with a changed state."""
     query = state.link(**changes)
     note_address(query)
     st.switch_page(page.declare(), query_params=query)
 
 
 def render_head(page: Page, answer: str = "") -> None:
-    """Render the head of a page: its title, links to the pages that it took, and a sentence.
+    """Render title, links and a sentence.
 
     Args:
         page: that begins.
@@ -161,10 +161,9 @@ def render_head(page: Page, answer: str = "") -> None:
 
 
 def begin(page: Page, answer: Callable[[Run, PageState], str]) -> tuple[Run, PageState]:
-    """Open the run that the address names and render the head of a page.
+    """Open the run of the address and render the page's head.
 
-    The page ends here, with a sentence on what to do, where there is no run, where it cannot be opened, and where it
-    does not have what the page needs.
+    The page ends with advice if there is no usable run or a needed part is missing.
 
     Args:
         page: that begins.
@@ -209,7 +208,7 @@ def begin(page: Page, answer: Callable[[Run, PageState], str]) -> tuple[Run, Pag
 
 
 def load_state(run: Run) -> PageState:
-    """Load the state that the address names for a run; once a rerun, and once a rerun of a fragment."""
+    """Load the state for a run, once a rerun."""
     return read_state(
         RunLimits(
             examples=len(run),
@@ -226,12 +225,12 @@ def load_state(run: Run) -> PageState:
 
 
 def run_name(paths: Collection[str]) -> str:
-    """Return the name of the run that is shown, of these."""
+    """Return the name of the shown run, of these."""
     return address().get("run") or next(iter(paths), "")
 
 
 def open_named_run(paths: dict[str, Path]) -> Run:
-    """Open the run that the address names, joined with the other one of it where they share examples.
+    """Open the run of the address, joined with the compared one.
 
     Raises:
         McvizError: it cannot be opened.
@@ -248,7 +247,7 @@ def open_named_run(paths: dict[str, Path]) -> Run:
 
 
 def render_no_runs() -> None:
-    """Render what to do where there is no run of one's own."""
+    """Render advice without runs of one's own."""
     st.info(
         f"There is no run of your own in {quote(cache_folder().name)} yet. Make one with "
         f"`mcviz sample --model MODEL --data FILE.npz --out {_new_run_folder()}`, then reload this page.",
@@ -257,7 +256,6 @@ def render_no_runs() -> None:
 
 
 def _new_run_folder() -> str:
-    """Return a folder for a new run as one types it; no visitor is told where others are."""
     folder = cache_folder()
     if folder.is_absolute() and not folder.is_relative_to(Path.cwd()):
         return "$MCVIZ_CACHE/NAME"
@@ -266,7 +264,7 @@ def _new_run_folder() -> str:
 
 
 def score_chooser(label: str, run: Run, state: PageState) -> None:
-    """Render a choice among the scores of a run, which all pages share."""
+    """Render the choice of score that pages share."""
     scores = run_scores(run)
     st.selectbox(
         label,
@@ -279,7 +277,7 @@ def score_chooser(label: str, run: Run, state: PageState) -> None:
 
 
 def target_chooser(run: Run, state: PageState) -> None:
-    """Render a choice among the targets of a run, which all pages share; nothing where there is only one."""
+    """Render the choice of target that pages share, if there are several."""
     names = target_names(run)
     if len(names) > 1:
         st.selectbox(
@@ -292,7 +290,7 @@ def target_chooser(run: Run, state: PageState) -> None:
 
 
 def chips(selection: Selection, *, with_count: bool = True) -> None:
-    """Render how many examples are selected, a button that takes off each filter, and one for the flagged."""
+    """Render the number of selected examples and a button a filter."""
     filters, flagged = selection.filters, selection.state.flagged
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content", key="chips"):
         if with_count:

@@ -1,4 +1,4 @@
-"""A new run: of which model and data, with which options; a run that is sampled again; and what starts them."""
+"""The form of a new run, and of a run that is sampled again."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -109,7 +109,7 @@ class NewRun:
 
 
 def models(runs: FinishedRuns) -> dict[str, InputSource]:
-    """The models by their names: files of the operator's folders, and then those that runs have kept."""
+    """Return models by name: of the operator, then of runs."""
     files = list_offered(MODELS, lambda folder: folder.rglob("*.keras"))
     of_runs = {
         f"model of the run {name}": InputSource(name, path, of_run=True)
@@ -120,7 +120,7 @@ def models(runs: FinishedRuns) -> dict[str, InputSource]:
 
 
 def data_sets(runs: FinishedRuns) -> dict[str, InputSource]:
-    """The data sets by their names: what is in the operator's folders, and then the examples of runs."""
+    """Return data sets by name: of the operator, then of runs."""
     of_runs = {
         f"examples of the run {name}": InputSource(name, path, of_run=True)
         for name, path, manifest in runs
@@ -130,7 +130,7 @@ def data_sets(runs: FinishedRuns) -> dict[str, InputSource]:
 
 
 def render_form(runs: FinishedRuns, opened: str) -> None:
-    """Render the form, and the button that starts the job, which checks model and data before it samples.
+    """Render the form; its button starts a job that checks before it samples.
 
     Args:
         runs: whose models and examples are offered.
@@ -190,19 +190,12 @@ def _form(known_models: dict[str, InputSource], known_data: dict[str, InputSourc
 def _choose_source(
     place: "st.delta_generator.DeltaGenerator", label: str, known: dict[str, InputSource], opened: str
 ) -> InputSource:
-    """Render a choice of a model or a data set; it begins with a file, or else with that of the open run."""
     first = (number for number, source in enumerate(known.values()) if not source.of_run or source.name == opened)
     key = f"new-run-{label.lower()}"
     return known[place.selectbox(label, list(known), next(first, 0), format_func=one_line, key=key)]
 
 
 def _render_fields(options: Iterable[OptionField], proposed: Mapping[str, int] | None = None) -> tuple[str, ...]:
-    """Render the fields of the options that have one, and return the arguments that say what is in them.
-
-    Args:
-        options: the options.
-        proposed: numbers to begin with in place of the defaults, by the names of options.
-    """
     filled = [
         (field, _render_field(field, field.option.choices, (proposed or {}).get(field.name)))
         for field in options
@@ -212,7 +205,6 @@ def _render_fields(options: Iterable[OptionField], proposed: Mapping[str, int] |
 
 
 def _render_field(field: OptionField, choices: Sequence[str], proposed: int | None = None) -> str:
-    """Render the field of an option, and return the text in it."""
     option, key = field.option, f"new-run-{field.name}"
     width: Any = WIDTHS.get(field.name, "stretch")
     if choices:
@@ -253,7 +245,6 @@ def _of_model(model: InputSource, data: InputSource, place: "st.delta_generator.
 
 
 def _choose_device() -> str:
-    """Render a choice of the device, where the machine has another than the processor."""
     found = find_devices()
     return st.selectbox("Device", (AUTO, CPU, *found), key="new-run-device") if found else AUTO
 
@@ -275,7 +266,6 @@ def _of_data(data: InputSource, place: "st.delta_generator.DeltaGenerator") -> I
 
 
 def _choose_examples(data: InputSource, opened: str) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Render a choice of examples; return numbers or None for all, and an option where that says it."""
     selected = _selected(data) if data.of_run and data.name == opened else None
     choices = {"all": "All", "first": "The first"}
     if selected is not None:
@@ -294,7 +284,7 @@ def _choose_examples(data: InputSource, opened: str) -> tuple[np.ndarray | None,
 
 
 def _selected(data: InputSource) -> np.ndarray | None:
-    """(n,) the numbers of the examples of the open run that pass the filters; None without filters."""
+    """Return (n,) numbers of the selected examples; None without filters."""
     try:
         run = open_cached_run(data.path)
         state = load_state(run)
@@ -304,12 +294,11 @@ def _selected(data: InputSource) -> np.ndarray | None:
 
 
 def _render_name(key: str, proposed: str) -> None:
-    """Render the field for the name of a new run, which is the proposed one unless another is typed."""
     st.text_input("Name of the run", placeholder=proposed, max_chars=LONGEST_NAME, key=key, width=420)
 
 
 def _take_name(key: str, proposed: str) -> str:
-    """Return what stands in such a field now, before it is drawn."""
+    """Return the current text of the field before it is drawn."""
     return (widget_value(key) or "").strip() or proposed
 
 
@@ -325,7 +314,6 @@ def _free(base: str) -> str:
 
 
 def _start(wanted: NewRun, proposed: str, jobs: Jobs) -> None:
-    """Put the sampling into the queue, before the field for the name is drawn."""
     name = _take_name(NAME, proposed)
     if wanted.model.of_run:
         check_kept_model(open_cached_run(wanted.model.path))
@@ -336,7 +324,7 @@ def _start(wanted: NewRun, proposed: str, jobs: Jobs) -> None:
 
 
 def render_sample_again(run: Run) -> None:
-    """Render a form that samples fresh passes of a run's own model over its examples, as another run."""
+    """Render a form for fresh passes of a run as another run."""
     if not can_be_sampled(run):
         return
     with st.popover("Sample again", icon=":material/replay:", key=AGAIN, on_change="rerun"):
@@ -358,7 +346,6 @@ def render_sample_again(run: Run) -> None:
 
 
 def _sample_again(run: Run, passes: str, seed: str, name: str, proposed: str, jobs: Jobs) -> None:
-    """Put the sampling into the queue, in a callback, by what stands in the fields of these keys."""
     new = _take_name(name, proposed)
     check_new_name(jobs.cache, new)
     options = format_arguments(options_of_more(run, seed=widget_value(seed), passes=widget_value(passes)))

@@ -41,6 +41,7 @@ from mcviz.app.resources import (
 from mcviz.app.server import join_visit
 from mcviz.app.state import PageState, choose_name, quote, update_state, widget_value
 from mcviz.app.tasks import task_renderer
+from mcviz.app.thresholds import at_half
 from mcviz.app.wording import as_markdown
 from mcviz.app.work import compute_on_request, give_way_to_clicks, refusal, request, unforeseen
 from mcviz.errors import McvizError
@@ -122,7 +123,7 @@ class ScoreDetector:
 
     @property
     def score(self) -> Score:
-        """The score by which it detects: high where an input is out of distribution."""
+        """The score of detection: high is out of distribution."""
         return run_scores(self.run)[task_renderer(self.run).ood_score]
 
     def is_ood(self, contents: np.ndarray, predictions: np.ndarray) -> np.ndarray:  # noqa: ARG002 (passes are enough)
@@ -190,7 +191,6 @@ class FittedDetector:
         return OODVerdict(bool(verdict.is_ood[0]), float(verdict.percentile[0]), figures)
 
     def _share_of_examples(self, p_value: float) -> str:
-        """Return the share of the run's examples; a p-value also counts the input itself."""
         count = len(self.detector.unexplained)
         return _share((p_value * (count + 1) - 1) / count)
 
@@ -224,7 +224,7 @@ def is_detector_ready(run: Run) -> bool:
 
 
 def detector_for(run: Run, *, patient: bool = False) -> Detector:
-    """Return the fitted detector of a run, or one by a score where there is none, or the fit failed or takes long.
+    """Return the fitted detector, or one by a score if it failed or takes long.
 
     Args:
         run: whose examples are in distribution.
@@ -254,7 +254,7 @@ def detector_for(run: Run, *, patient: bool = False) -> Detector:
 
 
 def render_headline(place: DeltaGenerator, run: Run, content: Any, predictions: np.ndarray) -> OODVerdict:
-    """Render what the verdict on one input means for its prediction, in a sentence, and return the verdict.
+    """Render the meaning of a verdict in a sentence; return the verdict.
 
     Args:
         place: of the sentence.
@@ -361,7 +361,7 @@ def load_scores(run: Run) -> OODScores | None:
 
 
 def describe_detectors(run: Run) -> str:
-    """Say how many inputs of other kinds the verdict stops, where that is known."""
+    """Describe how many other inputs the verdict stops, if known."""
     scores = load_scores(run)
     if scores is None or not scores.sets:
         return "Does the model notice inputs that it was not made for?"
@@ -369,7 +369,7 @@ def describe_detectors(run: Run) -> str:
 
 
 def render_detectors(run: Run, state: PageState) -> None:
-    """Render what is known of a run's detectors, or an offer to compute it, and sets of one's own."""
+    """Render known detectors, or an offer to compute them, and own sets."""
     scores, can_ask = load_scores(run), has(run, "model")  # what to do without a model stands above, for all of Probe
     if scores is not None and scores.sets:
         _render_findings(run, scores, state)
@@ -380,7 +380,6 @@ def render_detectors(run: Run, state: PageState) -> None:
 
 
 def _render_first_comparison(run: Run) -> None:
-    """Offer to compare the run's examples with sets made from them."""
     if not check_needs(run, NEEDED):
         return
     subject = run.digest, ""
@@ -396,7 +395,6 @@ def _render_first_comparison(run: Run) -> None:
 
 
 def _render_given_sets(run: Run, scores: OODScores) -> None:
-    """Render a choice of one's own set to compare with, and a button to remove each that was added."""
     st.subheader("Your own sets", anchor=False)
     if not check_needs(run, NEEDED):
         return
@@ -423,7 +421,6 @@ def _render_given_sets(run: Run, scores: OODScores) -> None:
 
 
 def _render_findings(run: Run, scores: OODScores, state: PageState) -> None:
-    """Render the share that is stopped, the AUROC of a few detectors and of all, and the details of one cell."""
     st.markdown(VERDICT_MEANS)
     left, right = st.columns(2, gap="large")
     with left:
@@ -440,7 +437,6 @@ def _render_findings(run: Run, scores: OODScores, state: PageState) -> None:
 
 
 def _offered_sets(run: Run) -> dict[str, Path]:
-    """Return other runs of such examples, and the data that the operator lets visitors read, by name."""
     runs = {}
     for name, path in run_paths().items():
         with suppress(McvizError, OSError):  # its own line in the list of runs says so
@@ -457,7 +453,6 @@ def _read_manifest(path: str, changed: int) -> Manifest:  # noqa: ARG001 (what w
 
 
 def _compute(run: Run, path: Path | None) -> None:
-    """Compute the scores of the sets made from the run's own examples, or add those of one's own."""
     bar = st.empty()
     try:
         bar.progress(0.0, "Loading the model")
@@ -488,12 +483,10 @@ def _store(run: Run, scores: OODScores) -> None:
 
 @st.cache_resource(show_spinner=False)
 def _unsaved() -> dict[str, OODScores]:
-    """Return the scores that cannot be written, by the run's digest, shared by all sessions."""
     return {}
 
 
 def _render_stopped(run: Run, scores: OODScores) -> None:
-    """Render the share of each set that the verdict stops as bars, and that of the run's own examples."""
     sets, thumbnail = scores.hardest_first(), kind_renderer(run).thumbnail
     shares = np.array([(each.value, each.low, each.high) for each in (*(s.stopped for s in sets), scores.own.stopped)])
     labels = [*(ood_set.label for ood_set in sets), "this run's examples"]
@@ -526,7 +519,6 @@ def _render_dots(scores: OODScores) -> None:
 
 
 def _render_promise(scores: OODScores) -> None:
-    """Render how many examples like the run's own are stopped, beside what chance explains."""
     low, high = map(percent, scores.stopped_by_chance)
     st.caption(
         "The verdict is by the model's uncertainty and by its activations together. Of held-out examples "
@@ -567,12 +559,12 @@ def _render_table(scores: OODScores) -> None:
     st.caption(
         "Stopped: the verdict is out of distribution. Sure: the confidence is above 90%. The other columns are "
         f"AUROC, of {len(names)} detectors: the table goes on at the right. Click a cell to see its distributions "
-        "below. What the detectors are: `docs/ood.md`. A study of many on MNIST: `docs/higher-moments.md`."
+        "below. What the detectors are: `docs/how-to/out-of-distribution.md`. A study of many on MNIST: "
+        "`docs/appendix/higher-moments.md`."
     )
 
 
 def _render_details(run: Run, scores: OODScores, state: PageState) -> None:
-    """Render the distributions of an OOD score, its ROC curve, and the surest inputs that are not stopped."""
     sets = {ood_set.key: ood_set for ood_set in scores.hardest_first()}
     ood_set = sets[choose_name(state.ood_set, sets)]
     name = choose_name(state.detector, scores.labels)
@@ -604,14 +596,13 @@ def _render_surest(run: Run, ood_set: OODSet) -> None:
         st.markdown("**Not stopped: those that the model is surest of**")
     for column, (content, example, prediction) in zip(st.columns(columns), listed, strict=False):
         with column:
-            spoken = f"{ood_set.label}, number {example}, predicted as {classes[prediction]}"
+            spoken = f"{ood_set.label}, number {example}, predicted{at_half(run)} as {classes[prediction]}"
             renderer.render_small(run, content, spoken)
             probability = percent(float(ood_set.confidence[example]))
-            st.caption(f"predicted: {as_markdown(classes[prediction])}, {probability}")
+            st.caption(f"predicted{at_half(run)}: {as_markdown(classes[prediction])}, {probability}")
 
 
 def _number_repeats(labels: list[str]) -> list[str]:
-    """Return labels with a number at each that was there before."""
     return [
         f"{label} ({labels[:place].count(label) + 1})" if label in labels[:place] else label
         for place, label in enumerate(labels)
@@ -624,7 +615,7 @@ def _ends(ood_set: OODSet, name: str) -> tuple[float, float, float]:
 
 
 def _range(own: np.ndarray, of_set: np.ndarray) -> tuple[float, float]:
-    """Return ends that half a percent of either may lie beyond."""
+    """Return ends with half a percent beyond both."""
     low = min(float(np.quantile(values, 0.005)) for values in (own, of_set))
     high = max(float(np.quantile(values, 0.995)) for values in (own, of_set))
     return low, high if high > low else low + 1

@@ -160,7 +160,7 @@ def acquisition_csv(run: Run, method: Method, batch: int) -> bytes:
 
 
 def render_referral(run: Run, state: PageState) -> None:
-    """Render a choice of the referral on Trust, its figures, and what holds for new examples or is saved."""
+    """Render the choice of referral, figures, and guarantee or saving."""
     referral = referral_controls(run, state, with_score=True)
     assert referral.on_labels is not None
     _render_cards(referral, referral.on_labels)
@@ -170,7 +170,7 @@ def render_referral(run: Run, state: PageState) -> None:
 
 
 def referral_cards(referral: RunReferral, on: Referral) -> list[tuple[int, str, str, str]]:
-    """Return the figures of a referral: the width of a card in pixels, what it is of, how much, and a few words."""
+    """Return figures of a referral: card width in pixels, label, value, words."""
     run, task, total = referral.run, referral.run.task, on.caught + on.missed
     losses, before = capitalised(task.loss.noun), 1 - total / referral.labelled
     if task.loss.is_mistake:
@@ -196,7 +196,7 @@ def _render_cards(referral: RunReferral, on: Referral) -> None:
 
 
 def render_promise(run: Run, state: PageState, referral: RunReferral) -> None:
-    """Render what a referral guarantees for new examples, or of the cheapest what it saves."""
+    """Render the guarantee or saving of a referral."""
     if _target(state) == CHEAPEST:
         _render_saving(_find_cheapest(run, state))
     else:
@@ -204,13 +204,12 @@ def render_promise(run: Run, state: PageState, referral: RunReferral) -> None:
 
 
 def _render_guarantee(referral: RunReferral) -> None:
-    """Render the guarantee for new examples, and why it is lower than the figures on the cards."""
     given = referral.guarantee
     st.markdown(describe_guarantee(referral), help=_explain_guarantee(referral, given) if given else None)
 
 
 def describe_guarantee(referral: RunReferral) -> str:
-    """Say what a referral guarantees for new examples, in a sentence in Markdown."""
+    """Describe a referral's guarantee in Markdown."""
     given, examples, task = referral.guarantee, referral.guaranteed_examples, referral.run.task
     if given is None or examples is None:
         large = "too many mistakes" if task.loss.is_mistake else "too large losses"
@@ -232,7 +231,6 @@ def describe_guarantee(referral: RunReferral) -> str:
 
 
 def _explain_guarantee(referral: RunReferral, given: Guarantee) -> str:
-    """Say by which labels a guarantee was tested, and why it is lower than the figures on the cards."""
     if len(given.others) == referral.labelled:
         return "A budget sets its threshold without labels, so all labels test it."
     on, task = given.on_others, referral.run.task
@@ -252,7 +250,6 @@ def caught_words(task: Task, on: Referral) -> str:
 
 
 def _render_saving(cheapest: CheapestReferral) -> None:
-    """Render whether a threshold is the cheapest, and what it costs on the labels that did not choose it."""
     costs, reviews = cheapest.costs, len(cheapest.costs.on_others.referred)
     noun = cheapest.run.task.loss.noun
     st.markdown(as_markdown(cheapest.in_words))
@@ -270,6 +267,16 @@ def render_first_referred(run: Run, state: PageState) -> None:
     longest = max(map(referral.select, referral.rules.values()), key=len)
     if len(longest):
         tiles(run, state, longest[:TILES], 1, referral.score.name, key="referred")
+
+
+def render_least_certain(run: Run, state: PageState) -> None:
+    """Render the examples to look at first where nothing says which predictions are wrong: the least certain."""
+    score = run_scores(run)[run.first_score]
+    with st.container(horizontal=True, vertical_alignment="center", key="first-least-certain"):
+        st.markdown(f"**First to look at**, by {as_markdown(score.inline_label)}", width="content")
+        if run.task.decides and st.button("Label these", icon=LABELLING.icon, key="review-least-certain"):
+            open_page(LABELLING, state, score=score.name, part="queue")
+    tiles(run, state, ranking(run, score.name)[:TILES], 1, score.name, key="referred")
 
 
 def _render_list(referral: RunReferral, state: PageState, name: str) -> None:
@@ -298,7 +305,7 @@ def _render_list(referral: RunReferral, state: PageState, name: str) -> None:
 
 
 def list_words(referral: RunReferral, name: str) -> str:
-    """Say which examples a list is for, as words that follow it; "" where there is one list."""
+    """Name a list's examples; "" for a single list."""
     return f" for {name}" if len(referral.rules) > 1 else ""
 
 
@@ -321,7 +328,6 @@ def render_scores(run: Run, state: PageState) -> None:
 
 
 def _render_missed_mistakes(run: Run, state: PageState, referral: RunReferral) -> None:
-    """Render the mistakes that a referral leaves to nobody, the least certain first."""
     assert referral.on_labels is not None
     noun = run.task.loss.noun
     st.markdown(f"**The {noun} that nobody sees**")
@@ -392,12 +398,10 @@ def render_prediction_sets(run: Run, state: PageState) -> None:
 
 
 def _target(state: PageState) -> str:
-    """Return which of `TARGETS` a state asks for: a parameter of `mcviz.refer`, or the cheapest."""
     return choose_name(state.referral, TARGETS)
 
 
 def _wanted(run: Run, state: PageState) -> float:
-    """Return the value of the target that a state asks for."""
     name, wanted = _target(state), state.wanted
     if name == "miss":
         return USUAL_MISSED if wanted is None else min(wanted, 1.0)
@@ -407,7 +411,7 @@ def _wanted(run: Run, state: PageState) -> float:
 
 
 def _usual_quality(run: Run) -> float:
-    """Return the quality that is asked for at first: of a loss that is no mistake, half of the mean loss is left."""
+    """Return the first target: for other losses than mistakes, half of the mean loss."""
     if run.task.loss.is_mistake:
         return USUAL_ACCURACY
     loss = float(np.nanmean(run.task.loss_of_table(table(run))))
@@ -419,5 +423,4 @@ def _find_cheapest(run: Run, state: PageState) -> CheapestReferral:
 
 
 def _score(run: Run, state: PageState) -> str:
-    """Return the score that ranks, or the first of the run where that score needs labels."""
     return choose_name(state.score, ranking_scores(run), run.first_score)

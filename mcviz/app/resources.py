@@ -1,7 +1,4 @@
-"""Resources of all pages: the runs, the open one, its columns and rankings, what it has, and the model behind it.
-
-Each is made once for all sessions. What is shared is read-only.
-"""
+"""Resources of all pages: runs, columns, rankings, parts and model. Each is made once for all sessions, read-only."""
 
 import gc
 import os
@@ -59,7 +56,7 @@ RunPart = Literal["labels", "examples", "images", "model"]
 Need = (
     RunPart
     | Literal["examples or features", "groups", "targets", "losses", "bounded loss", "mistakes"]
-    | Literal["classes", "class filters", "class sets"]
+    | Literal["classes", "class filters", "class sets", "groups or classes", "unlabelled examples"]
 )
 MISSING: dict[RunPart, tuple[str, str]] = {
     "labels": (
@@ -91,10 +88,9 @@ NOT_IMPORTED: dict[RunPart, str] = {
 
 
 class ComparedRun(Run):
-    """A run whose table has what another run says of the same examples; otherwise it is as it was.
+    """A run with the compared run's results in its table.
 
-    How the prediction changed is one of its columns by which examples are filtered, grouped and coloured; the other
-    run's scores are numbers, as its own are.
+    The change of predictions is a column to filter, group and colour by; the other run's scores are numbers.
 
     Attributes:
         other: the other run.
@@ -133,17 +129,17 @@ class ComparedRun(Run):
 
 
 def numbers_key(run: Run) -> str:
-    """Return the key of what follows from a run's own numbers, targets, examples, model and decisions."""
+    """Return the cache key of numbers, targets, examples, model and decisions."""
     return run.numbers_version
 
 
 def scores_key(run: Run) -> str:
-    """Return the key of what follows from a run's scores, of which some may be added or replaced."""
+    """Return the cache key of scores, also added ones."""
     return run.scores_version
 
 
 def table_key(run: Run) -> str:
-    """Return the key of what follows from a run's table, in which there may be another run beside it."""
+    """Return the cache key of a table, with a compared run."""
     if not isinstance(run, ComparedRun):
         return scores_key(run)
     labels_of = run.pairs.labels_of
@@ -152,7 +148,7 @@ def table_key(run: Run) -> str:
 
 
 def names_key(run: Run) -> str:
-    """Return the key of what also says the names of the run and of its classes."""
+    """Return the cache key of names, too."""
     return repr((table_key(run), *_names(run)))
 
 
@@ -228,10 +224,7 @@ def _names(run: Run) -> tuple[str, str, tuple[str, ...]]:
 
 @cached_for_run(table_key, max_entries=8)
 def own_columns(run: Run) -> dict[str, ColumnKind]:
-    """Return the kind of each of the user's own columns, by its name.
-
-    `id` is first, where ids say more than numbers, and those that are the example itself are last.
-    """
+    """Return kinds of the user's columns by name: useful ids first, example columns last."""
     return {} if run.columns is None else column_kinds(run)
 
 
@@ -271,7 +264,7 @@ def groups(run: Run, name: str) -> Groups:
 
 
 def find_example(run: Run, wanted: str) -> int | None:
-    """Return the number of the example of an id, or None where none has it."""
+    """Return an example's number by id, or None."""
     if run.columns is None or "id" not in run.columns:
         return None
     places = np.flatnonzero(run.columns["id"] == wanted.strip())
@@ -322,7 +315,7 @@ def class_sets(run: Run) -> dict[str, np.ndarray]:
 
 
 class Needing(Protocol):
-    """Something that is shown only where a run has what it needs."""
+    """An element that needs parts of a run."""
 
     @property
     def needs(self) -> Collection[Need]:
@@ -348,11 +341,13 @@ HOLDS: dict[Need, Callable[[Run], bool]] = {
     "bounded loss": lambda run: bool(np.isfinite(run.task.loss.largest)),
     "mistakes": lambda run: run.task.loss.is_mistake,
     "groups": lambda run: bool(all_grouping_columns(run)),
+    "groups or classes": lambda run: run.task.has_one_class or bool(grouping_columns(run)),
+    "unlabelled examples": lambda run: run.manifest.examples_with_labels is not None,
 }
 
 
 def missing(run: Run, part: RunPart) -> str:
-    """Say what a run does not have, and how to make one that has it; or why its model cannot be opened here."""
+    """Explain a missing part and how to get it, or a closed model."""
     if part == "model" and run.manifest.has_model and (closed := _explain_closed(run)):
         return closed
     sentence = NOT_IMPORTED[part] if run.manifest.origin.kind == "imported" else MISSING[part][1]
@@ -364,7 +359,6 @@ def missing(run: Run, part: RunPart) -> str:
 
 
 def _explain_closed(run: Run) -> str:
-    """Say why the model that a run has is not asked for new predictions here; "" where it is."""
     if run.task.of_pixels and (size := 4 * run.passes * run.manifest.width) > MOST_LIVE_BYTES:
         return (
             f"The passes over one input take {size / 2**20:,.0f} MiB of memory, and pages take {MOST_LIVE_BYTES >> 20} "
@@ -374,7 +368,7 @@ def _explain_closed(run: Run) -> str:
 
 
 def check_needs(run: Run, needs: Collection[RunPart]) -> bool:
-    """Return whether a run has all that is needed; otherwise the page says what is missing and what to do."""
+    """Return whether a run meets needs; otherwise show advice."""
     lacking = [part for part in MISSING if part in needs and not has(run, part)]
     for part in lacking[:1]:
         st.info(missing(run, part), icon=MISSING[part][0])
@@ -412,7 +406,7 @@ def run_paths() -> dict[str, Path]:
 
 
 def open_cached_run(path: Path) -> Run:
-    """Open the run of a folder; again only where it was written anew.
+    """Open a folder's run, again after each write.
 
     Raises:
         McvizError: it cannot be opened.
@@ -504,9 +498,7 @@ def sorted_scores(run: Run, score: str) -> np.ndarray:
 
 
 def predict_live(run: Run, contents: np.ndarray) -> np.ndarray:
-    """Predict new inputs with the run's own model, in as many passes as the run has.
-
-    A progress bar is shown where that takes long enough to be noticed.
+    """Predict new inputs with the run's model and number of passes, with progress.
 
     Args:
         run: whose model predicts.
@@ -590,7 +582,7 @@ def _join_columns(run: Run, other: Run, labels: LabelChoice) -> tuple[Pairs, str
 
 
 def _other_numbers(run: ComparedRun, own: Mapping[str, Score]) -> dict[str, Score]:
-    """Return the numbers of the other run, each as its own counterpart is."""
+    """Map the other run's numbers to their counterparts."""
     there, of = map(str, run.numbers), one_line(run.other.name)
     named = {name: own[name.removeprefix(OTHER_PREFIX)] for name in there if name.removeprefix(OTHER_PREFIX) in own}
     return {name: replace(number, name=name, label=f"{number.label} in {of}") for name, number in named.items()}

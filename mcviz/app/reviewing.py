@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from itertools import chain, pairwise
+from math import isfinite
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ from mcviz.app.components import PICTURE, Explanation, keys, render_explanation
 from mcviz.app.components.gallery import send_steps_ahead, tiles
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.navigation import LABELLING
-from mcviz.app.resources import class_names, has, own_columns, table
+from mcviz.app.resources import class_names, has, own_columns, table, target_names
 from mcviz.app.selection import Selection, components, find_rank
 from mcviz.app.state import queue_toast, rerun_fragments, session_store, widget_value
 from mcviz.app.tasks import task_renderer
@@ -27,8 +28,9 @@ from mcviz.errors import McvizError
 from mcviz.measures import percent
 from mcviz.measures.multilabel import UNKNOWN
 from mcviz.reviews import Answers, Decision, LabelAnswers, Reviews, ReviewSummary, answers_of, summarise_reviews
-from mcviz.reviews.store import LONGEST_NOTE, LONGEST_REVIEWER, DecisionKind, encode_classes
-from mcviz.runs import Run
+from mcviz.reviews.answers import ChosenClasses, Numbers
+from mcviz.reviews.store import LONGEST_NOTE, LONGEST_REVIEWER, DecisionKind, encode_classes, encode_values
+from mcviz.runs import Run, labelled_numbers
 from mcviz.text import format_duration, one_line, printable
 
 BUTTONS = 10  # classes that have a key each; more are typed
@@ -38,6 +40,7 @@ ANSWER_KEYS = {"label": "l", "prediction": "p", "wrong_label": "w", "none": "n",
 KEEP_KEY = {"keep": "k"}  # what is chosen of several classes
 LABEL_ANSWERS = "label", "wrong_label"  # answers about the given label
 VERDICT_KEYS = {"prediction": "p", "wrong_prediction": "w", "note": "m"}  # where no class is named
+NUMBER_KEYS = {"label": "l", "wrong_label": "w", "number": "n", "note": "m"} | KEEP_KEY
 MOVE_KEYS = {"skip": " ", "undo": "backspace", "back": "arrowleft", "forward": "arrowright"}
 KEY_LABELS = {" ": "Space", "backspace": "⌫", "arrowleft": "←", "arrowright": "→"}
 PAUSE = 120  # seconds; whoever needs longer for one example was away
@@ -72,7 +75,7 @@ def class_keys(class_names: Sequence[str]) -> dict[str, int]:
 
 
 def action_keys(class_names: Sequence[str], several: bool = False) -> dict[str, str]:
-    """Return the key of each answer; another one where the usual is the name of a class, or ""."""
+    """Return the key of each answer, avoiding class names, or ""."""
     taken, answer_keys = {name.lower() for name in class_names}, ANSWER_KEYS | (KEEP_KEY if several else {})
     free = [letter for letter in LETTERS if letter not in taken]
     keys: dict[str, str] = {}
@@ -168,18 +171,18 @@ class Review:
 
     @cached_property
     def answers(self) -> Answers:
-        """What can be answered about the run's examples."""
+        """The answers for the run's examples."""
         return answers_of(self.run)
 
     @cached_property
     def options(self) -> tuple[str, ...]:
-        """What an answer can name, each as one line."""
+        """The classes that answers name, as lines."""
         return tuple(map(one_line, self.answers.options))
 
     def explain(self, example: int) -> Explanation:
         """Say what the given label is, and what the ensemble predicts."""
         renderer = task_renderer(self.run)
-        if not isinstance(self.answers, LabelAnswers):
+        if not isinstance(self.answers, ChosenClasses):
             return renderer.explain(load_example(self.run, self.selection.state, example))
         given = renderer.describe_label(self.run, example)
         predicted = renderer.describe_prediction(self.run, self.run.predictions(example))
@@ -187,8 +190,8 @@ class Review:
 
     def keyboard(self) -> dict[str, str]:
         """Return the key of each action; "" for each where keys are switched off."""
-        keys = VERDICT_KEYS | MOVE_KEYS
-        if isinstance(self.answers, LabelAnswers):
+        keys = (NUMBER_KEYS if isinstance(self.answers, Numbers) else VERDICT_KEYS) | MOVE_KEYS
+        if isinstance(self.answers, ChosenClasses):
             keys = review_keys(self.options, has(self.run, "labels"), self.answers.several)
         return keys if widget_value(KEYS) is not False else dict.fromkeys(keys, "")
 
@@ -243,7 +246,6 @@ def render_queue(selection: Selection, store: Reviews, reviewer: str, *, dispute
 
 @st.dialog("Your name", icon=":material/person:", on_dismiss="rerun")
 def _ask_name(review: Review) -> None:
-    """Ask for the name of the reviewer, and then keep the decision that was the first."""
     st.markdown("It is stored with your decisions, this one and all that follow.")
     with st.form("name-of-reviewer", border=False):
         st.text_input("Name", max_chars=LONGEST_REVIEWER, key="first-name")
@@ -251,14 +253,6 @@ def _ask_name(review: Review) -> None:
 
 
 def _steps(queue: np.ndarray, example: int, following: int | None, decision: str) -> dict[str, int]:
-    """Return the examples that follow this one, by what the keys of the buttons that lead there begin with.
-
-    Args:
-        queue: (n,) int64 examples in their order.
-        example: that is shown.
-        following: that a decision leads to.
-        decision: the name of the buttons by which classes are decided.
-    """
     rank = find_rank(example, queue)
     moves = {"review-back-": rank - 1, "review-forward-": rank + 1}
     following_examples = {name: int(queue[to]) for name, to in moves.items() if 0 <= to < len(queue)}
@@ -268,7 +262,6 @@ def _steps(queue: np.ndarray, example: int, following: int | None, decision: str
 
 
 def _done(review: Review) -> tuple[set[int], set[int]]:
-    """Return the examples of the queue that are done, and those that were skipped."""
     queue, mine = set(review.selection.examples.tolist()), review.mine
     if review.disputed:
         return queue - review.known.disagreements().keys(), set()
@@ -293,7 +286,6 @@ def _render_progress(review: Review, done: int, skipped: int) -> None:
 
 
 def _render_example(review: Review, example: int) -> dict[str, str]:
-    """Render the example; return the button or field for each key of the keyboard."""
     run, queue = review.run, review.selection.examples
     left, right = st.columns([1, 2], gap="large")
     with left:
@@ -312,17 +304,18 @@ def _render_example(review: Review, example: int) -> dict[str, str]:
                 st.caption(f"{as_markdown(reviewer)} notes: {as_markdown(note)}")
     with right:
         render_explanation("explanation-sentences", review.explain(example))
+        if isinstance(review.answers, Numbers):
+            task_renderer(run).render_preview(load_example(run, review.selection.state, example))
         pressing = _render_choices(review, example)
         _render_similar(review, example)
     return pressing
 
 
 class _Controls:
-    """The buttons and fields of an example until one of them is pressed.
+    """An example's buttons and fields until one is pressed.
 
-    Each press renders them again under other keys of Streamlit's, and a callback of the old ones does nothing: a click
-    that came late was meant for what was on the screen before, and Streamlit may call a callback again where the next
-    click interrupts a rerun.
+    Each press renders them with new keys, and old callbacks do nothing: a late click, or a repeated callback after an
+    interrupt, was meant for the previous screen.
     """
 
     def __init__(self, example: int, keyboard: dict[str, str]) -> None:
@@ -351,7 +344,7 @@ class _Controls:
         again: bool = False,
         bold: bool = False,
     ) -> None:
-        """Render a button; `again` where it may be pressed more than once."""
+        """Render a button; `again` allows repeated presses."""
         pressed, words_shown = (
             key_label(self.keyboard[name]),
             f"**{as_markdown(words)}**" if bold else as_markdown(words),
@@ -365,16 +358,17 @@ class _Controls:
 
 
 def _render_choices(review: Review, example: int) -> dict[str, str]:
-    """Render the buttons and fields; return that of each key of the keyboard."""
     keyboard = review.keyboard()
     controls, decide = _Controls(example, keyboard), partial(_decide, review, example)
     shortcuts = review.answers.shortcuts(example)
     with st.container(key="review-decisions", gap="small"):
-        with st.container(horizontal=True, gap="small", key="review-answers"):
+        with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="review-answers"):
             for name, words in (ANSWERS_OF_SEVERAL if review.answers.several else ANSWERS).items():
                 if name in shortcuts:
                     controls.button(name, words, partial(decide, *shortcuts[name]))
-        if isinstance(review.answers, LabelAnswers):
+            if isinstance(review.answers, Numbers):
+                _render_numbers(review, controls)
+        if isinstance(review.answers, ChosenClasses):
             (_render_class_set if review.answers.several else _render_classes)(review, controls)
         with st.container(horizontal=True, gap="small", key="review-moves"):
             if review.answers.several:
@@ -397,7 +391,6 @@ def _render_choices(review: Review, example: int) -> dict[str, str]:
 
 
 def _render_classes(review: Review, controls: _Controls) -> None:
-    """Render a button a class, which decides for it, the likeliest in bold; of many classes one is typed."""
     names, mean, likeliest = _likeliest_classes(review, controls.example)
     if len(names) <= BUTTONS:
         with st.container(horizontal=True, gap="small", key="review-classes"):
@@ -414,6 +407,35 @@ def _render_classes(review: Review, controls: _Controls) -> None:
         f"Class: {_typing(controls, 'a part of its name')}", likeliest, index=None, format_func=names.__getitem__,
         key=field, on_change=controls.once(decide_typed),
     )  # fmt: skip
+
+
+def _render_numbers(review: Review, controls: _Controls) -> None:
+    """Render a field for each number; Enter decides, or a button where there are several."""
+    run, example = review.run, controls.example
+    assert isinstance(review.answers, Numbers)
+    names, label = target_names(run), review.answers.given[example].tolist()
+    fields = [controls.key("number" if place == 0 else f"number{place}") for place in range(len(names))]
+
+    def decide() -> None:
+        values = [widget_value(field) for field in fields]
+        if None not in values:
+            _decide(review, example, "values", encode_values(dict(zip(run.targets, values, strict=True))))
+
+    is_one, pressed = len(names) == 1, key_label(controls.keyboard["number"])
+    for place, (name, field) in enumerate(zip(names, fields, strict=True)):
+        words = "Another number" if is_one else as_markdown(name)
+        if run.manifest.unit:
+            words += f", {as_markdown(run.manifest.unit)}"
+        st.number_input(
+            f"`{pressed}` {words}" if pressed and place == 0 else words,
+            value=None if is_one or not isfinite(label[place]) else label[place],
+            format="%.6g",
+            key=field,
+            width=220,
+            on_change=controls.once(decide) if is_one else None,
+        )
+    if not is_one:
+        controls.button("keep", "Keep these numbers", decide)
 
 
 def _render_class_set(review: Review, controls: _Controls) -> None:
@@ -442,7 +464,6 @@ def _render_class_set(review: Review, controls: _Controls) -> None:
 
 
 def _render_keep(review: Review, controls: _Controls) -> None:
-    """Render a button that decides for the classes that are chosen."""
     chosen, names = _draft(review, controls.example), class_names(review.run)
 
     def decide() -> None:
@@ -457,7 +478,6 @@ def _render_keep(review: Review, controls: _Controls) -> None:
 
 
 def _likeliest_classes(review: Review, example: int) -> tuple[Sequence[str], np.ndarray, list[int]]:
-    """Return the names of the classes, their probabilities, and their numbers, the likeliest first."""
     mean = review.run.mean_probs[example]
     return class_names(review.run), mean, np.argsort(-mean, kind="stable").tolist()
 
@@ -472,12 +492,11 @@ def _typing(controls: _Controls, what: str) -> str:
 
 
 def _draft(review: Review, example: int) -> frozenset[int]:
-    """Return the classes that are chosen: at first one's own or the given ones, or else those that are predicted."""
     kept = session_store().get(DRAFT)
     if kept is not None and kept[:2] == (review.run.digest, example):
         chosen: frozenset[int] = kept[2]
         return chosen
-    assert isinstance(review.answers, LabelAnswers)
+    assert isinstance(review.answers, ChosenClasses)
     mine, given = review.mine.get(example), review.answers.given[example]
     if mine is not None and mine.classes is not None:
         given = np.where(np.array(mine.classes) == UNKNOWN, given, mine.classes)
@@ -486,25 +505,31 @@ def _draft(review: Review, example: int) -> frozenset[int]:
 
 
 def _render_similar(review: Review, example: int) -> None:
-    """Render the nearest of the examples that this reviewer decided about, with the decisions."""
+    """Render the nearest examples that this reviewer decided about, with the decisions; of numbers all with labels."""
     run, mine = review.run, review.mine
     decided = np.array([other for other, of in mine.items() if other != example and of.kind != "skip"], int)
+    of_labels = isinstance(review.answers, Numbers) and has(run, "labels")
+    if of_labels:
+        decided = np.delete(labelled_numbers(run), np.flatnonzero(labelled_numbers(run) == example))
     if len(decided) == 0 or not has(run, "examples or features"):
         return
     vectors, names = components(run), review.options
     distances = np.square(vectors[decided] - vectors[example]).sum(axis=1)
     nearest = decided[np.argsort(distances, kind="stable")[:SIMILAR]]
-    words = " · ".join(
-        f"\\#{rank} {as_markdown(mine[neighbour].in_words(names))}"
-        for rank, neighbour in enumerate(nearest.tolist(), 1)
-    )
-    st.caption(f"The examples with the nearest {similarity_basis(run)} that you decided about: {words}.")
+    if of_labels:
+        st.caption(f"The examples with the nearest {similarity_basis(run)}, with their labels and predictions.")
+    else:
+        words = " · ".join(
+            f"\\#{rank} {as_markdown(mine[neighbour].in_words(names))}"
+            for rank, neighbour in enumerate(nearest.tolist(), 1)
+        )
+        st.caption(f"The examples with the nearest {similarity_basis(run)} that you decided about: {words}.")
     tiles(run, review.selection.state, nearest, 1, review.selection.score, key="review-similar")
 
 
 # Callbacks
 def _with_name(review: Review, act: Callable[[Review], object]) -> None:
-    """Do something in the name of the reviewer, who is asked for it first where it is not known."""
+    """Do something in the reviewer's name, asking for it first."""
     if review.reviewer:
         act(review)
     else:
@@ -512,7 +537,6 @@ def _with_name(review: Review, act: Callable[[Review], object]) -> None:
 
 
 def _keep_pending(review: Review) -> None:
-    """Take in the name, and do what waits for it."""
     name = printable(widget_value("first-name").strip())
     if name:
         session_store()[REVIEWER] = name
@@ -521,8 +545,6 @@ def _keep_pending(review: Review) -> None:
 
 
 def _decide(review: Review, example: int, verdict: DecisionKind, class_name: str | None = None) -> None:
-    """Store a decision and go on to the next example."""
-
     def keep(named: Review) -> None:
         if _add(named, example, verdict, class_name=class_name):
             session_store().update({LAST: example, AT: None, DRAFT: None})
@@ -531,7 +553,6 @@ def _decide(review: Review, example: int, verdict: DecisionKind, class_name: str
 
 
 def _put_class(review: Review, example: int, index: int, has_class: bool) -> None:
-    """Put a class among those that are chosen, or take it out."""
     _keep_draft(review, example, _draft(review, example) | {index} if has_class else _draft(review, example) - {index})
 
 
@@ -546,7 +567,6 @@ def _note(review: Review, example: int, field: str) -> None:
 
 
 def _add(review: Review, example: int, *entry: Any, **more: Any) -> bool:
-    """Store an entry about an example; where that fails, the page says so."""
     label = review.answers.label_text(example)
     try:
         review.store.add(example, review.reviewer, *entry, label=label, **more)
@@ -571,6 +591,5 @@ def _undo(review: Review) -> None:
 
 
 def _move(queue: np.ndarray, example: int, step: int) -> None:
-    """Show the example so many steps on in the queue; at an end the same."""
     place = np.clip(find_rank(example, queue) + step, 0, len(queue) - 1)
     session_store()[AT] = int(queue[place])

@@ -1,4 +1,4 @@
-"""The selection: the examples of a run that pass the filters, ranked, and where they lie on a map."""
+"""The selection: filtered and ranked examples, and their map."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.base import LEAST_LABELLED
-from mcviz.analysis.labelling import OUT_OF_FOLD, count_label_errors, label_errors_sentence
+from mcviz.analysis.labelling import OUT_OF_FOLD, USUAL_ISSUES, count_label_errors, label_errors_sentence
 from mcviz.analysis.layouts import components_plane, compute_tsne, load_components, load_tsne
 from mcviz.app.filters import Filters, class_column
 from mcviz.app.resources import cached_for_run, class_sets, has, numbers_key, ranking, table, table_key
@@ -69,7 +69,7 @@ def _selected_examples(run: Run, score: str, order: str, filters: Filters) -> np
 
 @cached_for_run(table_key, max_entries=8)
 def mistakes(run: Run) -> np.ndarray | None:
-    """Return (N,) bool: which predictions are wrong; None where nobody knows, or none is right or wrong."""
+    """Return (N,) bool of wrong predictions, or None."""
     if not has(run, "labels") or not has(run, "classes"):
         return None
     return ~table(run)["correct"].fillna(True).to_numpy(bool)
@@ -90,14 +90,23 @@ def filter_mask(run: Run, filters: Filters) -> np.ndarray:
 
 
 def label_error_ranking(run: Run) -> dict[str, str]:
-    """Return what of the state ranks the labels first that fit the least, of a task that has a score of that."""
+    """Return the ranking by label fit of the state, if the task has one."""
     return {"score": run.task.label_score, "order": UNCERTAIN_FIRST}
 
 
 @cached_for_run(table_key, max_entries=8)
 def doubted_labels(run: Run) -> np.ndarray:
-    """Return (N,) bool: whether a label of an example is less probable to the ensemble than another answer."""
-    return np.nan_to_num(run.task.loss_of_table(table(run)).astype(np.float64)) > 0
+    """Return (N,) bool: whether a label is less probable to the ensemble than another answer.
+
+    For numbers, these are the first labels of `mcviz label-issues`; with a tolerance, only those beyond it.
+    """
+    if run.task.decides != "values":
+        run = run.undecided  # a label is no more doubtful for a threshold
+    loss = np.nan_to_num(run.task.loss_of_table(run.scores()).astype(np.float64))
+    if np.isfinite(run.task.loss.largest):
+        return loss > 0
+    farthest = ranking(run, run.task.label_score)
+    return np.isin(np.arange(len(run)), farthest[loss[farthest] > 0][:USUAL_ISSUES])
 
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Counting probable label errors …")
@@ -107,12 +116,12 @@ def probable_label_errors(run: Run) -> str:
 
 
 def label_error_words(run: Run) -> str:
-    """Say how many labels of a run are expected to be wrong, and what that takes; "" of one example."""
+    """Describe the expected number of wrong labels and assumptions, or ""."""
     return f"{probable_label_errors(run)} {OUT_OF_FOLD}".lstrip() if run.manifest.labelled >= LEAST_LABELLED else ""
 
 
 def find_rank(example: int, order: np.ndarray) -> int:
-    """Return where an example stands in an order of examples, counted from 0; -1 where it is not there."""
+    """Return an example's rank from 0, or -1."""
     places = np.flatnonzero(order == example)
     return int(places[0]) if len(places) else -1
 
@@ -142,18 +151,18 @@ def computed_layouts(run: Run) -> list[str]:
 
 
 def choose_layout(run: Run, state: PageState) -> str:
-    """Return the layout that a state names, or that of its lasso, or else t-SNE where that is computed."""
+    """Return the layout of state or lasso, or else t-SNE if computed."""
     area = state.filters.area
     return choose_name(state.layout, available_layouts(run), area.layout if area else computed_layouts(run)[-1])
 
 
 def positions(run: Run, layout: str) -> np.ndarray | None:
-    """Return (N, 2) float32: where each example lies, NaN where it does not; None if not computed yet."""
+    """Return (N, 2) float32 positions, NaN without one; None before computing."""
     return _load_tsne(run) if layout == "tsne" else components_plane(components(run))
 
 
 def add_tsne(run: Run, progress: Callable[[int, int], object]) -> None:
-    """Compute the t-SNE layout of a run, which takes minutes, and keep it; what `progress` raises ends it."""
+    """Compute and store a t-SNE layout in minutes; `progress` can raise to stop."""
     _tsne_layouts()[run.digest] = compute_tsne(run, components(run), progress)
 
 
@@ -166,7 +175,7 @@ def _load_tsne(run: Run) -> np.ndarray | None:
 
 @st.cache_resource(show_spinner=False)
 def _tsne_layouts() -> dict[str, np.ndarray]:
-    """Return those of runs by digest, shared by all sessions."""
+    """Return t-SNE layouts by digest, shared by sessions."""
     return {}
 
 

@@ -1,8 +1,7 @@
-"""The server of the dashboard: its start, what it lets a visitor take, and the one that `mcviz dashboard` runs.
+"""The server of the dashboard: its start, and limits on visitors.
 
-Below stands all that this app takes of Streamlit beside what it offers in `st`. Tried with Streamlit 1.67.0; after an
-update, tests/app and tests/browser say what is left of it. What the browser's scripts take stands in
-components/internals.js.
+The only file that uses Streamlit beyond `st`, tried with 1.67.0. tests/app and tests/browser show breakage after an
+update. Internals of its scripts are in components/internals.js.
 """
 
 import asyncio
@@ -96,7 +95,7 @@ WARNING_OF_NO_PAGE = "scriptrunner_utils.script_run_context", "state.session_sta
 
 @cache
 def prepare_server() -> None:
-    """Check the environment, print who may write, close the folder of runs to imports, and prepare Streamlit.
+    """Check variables, print writers, protect imports, and prepare Streamlit.
 
     Raises:
         InvalidInputError: there is an environment variable whose name may be mistyped; this is asked again then.
@@ -109,7 +108,7 @@ def prepare_server() -> None:
 
 
 def raise_file_limit() -> None:
-    """Raise the soft limit on open files, of which Streamlit 1.67 leaves three open after each visit."""
+    """Raise the soft limit on open files: Streamlit 1.67 leaks three a visit."""
     try:
         import resource
     except ImportError:  # on Windows, which has no such limit
@@ -122,10 +121,9 @@ def raise_file_limit() -> None:
 
 
 def keep_unsent_fragments() -> None:
-    """Let all that was drawn of a fragment reach the browser before the same fragment is drawn anew.
+    """Send a fragment's pending messages before Streamlit reruns it.
 
-    Streamlit 1.67 drops what it has not sent of that fragment yet, but sends what lies within it or after it on the
-    page, for which the browser then has no place: after a click during the first drawing the page could be empty.
+    Streamlit 1.67 drops them but sends later parts, for which the browser has no place: the page could become empty.
     """
     clear = getattr(AppSession, "_clear_queue", None)
     if clear is None:
@@ -143,9 +141,8 @@ def keep_unsent_fragments() -> None:
 class Limits:
     """ASGI middleware around Streamlit's app.
 
-    A session holds at most two uploads of the largest size, of which the earliest make room for new ones, and all
-    sessions together hold ten. Files go two minutes after their session has lost its connection. The message by which
-    a browser may clear the cache, which is everybody's, is passed over.
+    A session holds two uploads of the largest size, all sessions ten; the earliest make room. Files are removed two
+    minutes after the connection is lost. Requests to clear the shared cache are ignored.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -191,7 +188,6 @@ class Limits:
             self.arriving = +self.arriving  # without those of whom nothing arrives
 
     def _make_room(self, session: str, size: int, largest: int) -> bool:
-        """Return whether an upload fits, once earlier ones of its session have made room for it."""
         uploads = uploaded_files()
         own = uploads.file_storage.get(session, {})
         room = A_SESSION * largest - self.arriving[session] - size
@@ -202,10 +198,7 @@ class Limits:
 
 
 class StyledPages:
-    """ASGI middleware that writes the style of the pages into the HTML with which a visit begins.
-
-    The browser lays out the first words with it. A style among the page's elements would come later, and move them.
-    """
+    """ASGI middleware that writes the pages' style into the first HTML, so that words do not move."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -247,7 +240,7 @@ class StyledPages:
 
 
 def _early_code() -> list[str]:
-    """Return the names of the frontend's files that every page needs, and that it asks for only when it draws them."""
+    """Return the frontend files that every page requests late."""
     return [file.name for part in EARLY for file in Path(get_static_dir(), "static", "js").glob(f"{part}.*.js")]
 
 
@@ -263,7 +256,6 @@ def _inactive(sessions: list[str]) -> list[str]:
 
 
 def _free(sessions: list[str]) -> None:
-    """Remove the files of sessions that have not come back."""
     for session in _inactive(sessions):
         uploaded_files().remove_session_files(session)
 
@@ -275,9 +267,7 @@ def serve(
     read_only: bool = False,
     device: str = AUTO,
 ) -> None:
-    """Serve the dashboard to this machine, and show it in a browser where there is a display, until Ctrl-C.
-
-    A proxy's name, as `STREAMLIT_BROWSER_SERVER_ADDRESS` has it, is served too.
+    """Serve the dashboard to this machine, and for `STREAMLIT_BROWSER_SERVER_ADDRESS`, until Ctrl-C; open a browser.
 
     Args:
         cache: the folder of runs, or None for that of `cache_folder`.
@@ -313,10 +303,9 @@ def serve(
 
 
 def streamlit_options() -> dict[str, Any]:
-    """The options that `streamlit run dashboard.py` finds beside it, such as `{"theme.baseRadius": "8px"}`.
+    """Return the options beside `streamlit run dashboard.py`, such as `{"theme.baseRadius": "8px"}`.
 
-    Streamlit's environment variables, such as `STREAMLIT_SERVER_ADDRESS`, go before them, as they do there. An app that
-    is not started by `streamlit run` has to read them by itself.
+    Streamlit's environment variables win. An app without `streamlit run` reads both itself.
 
     Raises:
         InvalidInputError: a variable is not of its option's type.
@@ -354,7 +343,7 @@ def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 @contextmanager
 def outside_of_pages() -> Iterator[None]:
-    """Let functions of pages run where none is drawn, without Streamlit's warnings that they do."""
+    """Run functions of pages outside pages, without Streamlit's warnings."""
     loggers = [logging.getLogger(f"streamlit.runtime.{name}") for name in WARNING_OF_NO_PAGE]
     for logger in loggers:
         logger.addFilter(_is_error)
@@ -370,7 +359,7 @@ def _is_error(record: logging.LogRecord) -> bool:
 
 
 def _asks_for_no_restart(record: logging.LogRecord) -> bool:
-    """Leave out what Streamlit says of options that it is given before it serves: that it has to be restarted."""
+    """Drop Streamlit's restart hint for options set before it serves."""
     return "please restart streamlit" not in record.getMessage()
 
 
@@ -393,25 +382,25 @@ async def _browser(app: st.App) -> AsyncIterator[None]:  # noqa: ARG001 (Streaml
 
 
 def current_visit() -> object | None:
-    """Return what is one and the same object while one page is drawn for one visitor; None in a thread of its own."""
+    """Return one object per drawn page and visitor; None in other threads."""
     return get_script_run_ctx(suppress_warning=True)
 
 
 def is_history_navigation() -> bool:
-    """Return whether the page is drawn because somebody went back or forward to it."""
+    """Return whether a history step caused the rerun."""
     visit = get_script_run_ctx(suppress_warning=True)
     return visit is not None and visit.is_history_navigation
 
 
 def draws_fragments(keys: Collection[str] | None) -> bool:
-    """Return whether what follows a callback draws just these fragments; None for all of the page."""
+    """Return the fragments of the rerun; None for the whole page."""
     visit = get_script_run_ctx(suppress_warning=True)
     fragments = (visit and visit.fragment_ids_this_run) or None
     return fragments == (visit.fragment_storage.resolve_target(list(keys)) if visit and keys is not None else keys)
 
 
 def is_click_waiting() -> bool:
-    """Return whether somebody clicked in a fragment, for which Streamlit does not end what it draws meanwhile."""
+    """Return whether a click in a fragment waits for this rerun."""
     visit = get_script_run_ctx(suppress_warning=True)
     requests = visit.script_requests if visit else None
     if requests is None or requests._state is not ScriptRequestType.RERUN:
@@ -421,12 +410,12 @@ def is_click_waiting() -> bool:
 
 
 def join_visit(thread: Thread) -> None:
-    """Let a thread that has not begun yet work for the visitor for whom this one works."""
+    """Let a new thread work for the current visitor."""
     add_script_run_ctx(thread)
 
 
 def draw_at_top() -> None:
-    """Go on at the top of the page; a page that is drawn right after a fragment would go on in the fragment's place."""
+    """Continue at the top of the page instead of a fragment's place."""
     context_dg_stack.set(get_default_dg_stack_value())
 
 
@@ -443,7 +432,7 @@ def is_active_session(session: str) -> bool:
 
 
 def clears_cache(message: bytes) -> bool:
-    """Return whether a browser's message asks to clear the cache, which is everybody's."""
+    """Return whether a message asks to clear the shared cache."""
     try:
         return BackMsg.FromString(message).WhichOneof("type") == "clear_cache"
     except Exception:  # noqa: BLE001 (protobuf's own; Streamlit ends the connection)

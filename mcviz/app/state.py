@@ -1,10 +1,7 @@
-"""The state of a page, all of it in its address: a link opens what its sender saw, and back and forward work.
+"""The state of a page, held in its address, so that links, back and forward work.
 
-`st.session_state` must not be used in a callback: where something newer was clicked meanwhile, it ends the callback at
-once, and what was clicked before is lost. A copy of it does not.
-
-The address is read and written in this file and nowhere else. What Streamlit says it is, is what the browser had when
-somebody clicked: where clicks come fast, one that is out of date.
+Do not use `st.session_state` in a callback: after a newer click it ends the callback, and the older click is lost. A
+copy is safe. Only this file reads and writes the address. Streamlit's copy of the address can be out of date.
 """
 
 import dataclasses
@@ -73,7 +70,7 @@ VERSIONS = "widgets-shown"
 
 
 def session_store() -> dict[str, Any]:
-    """Return the memory of this visit, from one drawing to the next, by names."""
+    """Return this visit's memory by names."""
     visit = current_visit()
     before, store = getattr(_of_thread, "visit", (None, {}))
     if visit is None or visit is not before:
@@ -85,12 +82,12 @@ def session_store() -> dict[str, Any]:
 
 
 def widget_value(key: str) -> Any:
-    """Return the value of a widget; None where it is gone, since somebody left the page meanwhile."""
+    """Return a widget's value; None if the page was left."""
     return st.session_state.to_dict().get(key)
 
 
 def mark_dirty(*keys: str) -> None:
-    """Note in a callback what it changes on the page, whatever comes in between: these fragments, or else all of it."""
+    """Mark fragments, or the page, as changed in a callback."""
     left = _pending_fragments()
     if not keys:
         session_store()[PENDING_FRAGMENTS] = None
@@ -99,10 +96,7 @@ def mark_dirty(*keys: str) -> None:
 
 
 def rerun_fragments(*keys: str) -> None:
-    """Draw only these fragments anew, one after the other, in a callback, and what earlier ones left undrawn.
-
-    Where all of the page is left, that is drawn.
-    """
+    """Redraw these fragments in order in a callback, and pending ones; or the page if it is pending."""
     mark_dirty(*keys)
     left = _pending_fragments()
     if not draws_fragments(left):
@@ -117,7 +111,7 @@ def mark_rendered(key: str) -> None:
 
 
 def start_page() -> None:
-    """Begin to draw all of the page at its top; after a fragment, Streamlit would draw it in the fragment's place."""
+    """Begin the page at its top: Streamlit would use a fragment's place."""
     draw_at_top()
     mark_dirty()
     for key, value in session_store().get(PENDING_VALUES, {}).items():
@@ -126,7 +120,7 @@ def start_page() -> None:
 
 
 def finish_page() -> None:
-    """Note that all of the page was drawn, and say what callbacks had to say."""
+    """Note that the page is complete, and show messages of callbacks."""
     session_store()[PENDING_FRAGMENTS] = {}
     for words, icon in session_store().get(PENDING_TOASTS, ()):
         st.toast(words, icon=icon)
@@ -134,7 +128,7 @@ def finish_page() -> None:
 
 
 def queue_toast(words: str, icon: str) -> None:
-    """Say something in passing, in a callback, once the page is drawn: before that, Streamlit may drop it.
+    """Queue a toast in a callback until the page is drawn.
 
     Args:
         words: a sentence in Markdown.
@@ -144,25 +138,23 @@ def queue_toast(words: str, icon: str) -> None:
 
 
 def queue_value(key: str, value: Any) -> None:
-    """Give a widget a value, in a callback, once all of the page is drawn: a newer click may end the callback."""
+    """Queue a widget's value in a callback, which newer clicks may end."""
     session_store().setdefault(PENDING_VALUES, {})[key] = value
 
 
 def _pending_fragments() -> dict[str, None] | None:
-    """Return the keys of the fragments that are still to be drawn, in their order; None for all of the page."""
     pending: dict[str, None] | None = session_store().get(PENDING_FRAGMENTS)
     return pending
 
 
 def _read_brushes(text: str, run: RunLimits) -> tuple[str, ...]:
-    """Read names of columns that can be brushed, each once, as far as they are there."""
     known = {*run.numbers, *(run.columns or ()), *CLASSES}
     names = (unquote(name) for name in text.split("~"))
     return tuple(dict.fromkeys(name for name in names if name in known))[:BRUSHES]
 
 
 def _read_row_values(text: str) -> tuple[tuple[int, float], ...]:
-    """Read columns and their values, as "3:1.5,0:-2" lists them."""
+    """Read columns and values, such as "3:1.5,0:-2"."""
     values = {}
     for column, _, value in (part.partition(":") for part in text.split(",")):
         place, amount = parse_whole(column), parse_number(value, -LARGEST_VALUE, LARGEST_VALUE)
@@ -200,8 +192,7 @@ _PRESENT = OwnText(lambda text, _: text == "yes", lambda _: "yes")
 class PageState:
     """The state of a page, parsed once a rerun and passed down.
 
-    A field of the address is declared once, with its default and its type. Names of what is offered only by some runs
-    (`view`, `layout`, …) are kept as they are: `choose_name` says which holds.
+    Names that only some runs offer (`view`, `layout`, …) stay; `choose_name` resolves them.
     """
 
     run: str = ""  # its name; empty where there is only one
@@ -264,7 +255,7 @@ class PageState:
 
     @classmethod
     def from_query(cls, query: Mapping[str, str], run: RunLimits = ANY_RUN) -> "PageState":
-        """Read the state from an address. What means nothing for this run is passed over.
+        """Read the state; skip parts invalid for the run.
 
         Args:
             query: the address's keys and their texts; other keys are left alone.
@@ -276,11 +267,11 @@ class PageState:
         return dataclasses.replace(state, ignored=_find_ignored(query, state.to_query()), **_follow_details(state))
 
     def to_query(self) -> dict[str, str]:
-        """Return the state as an address; defaults are left out."""
+        """Return the state as an address, without defaults."""
         return self.filters.to_query() | write_fields(self)
 
     def replace(self, **changes: Any) -> "PageState":
-        """Return the state with other values; other examples are listed from their first page on, and as they are.
+        """Change values; other examples start at their first page.
 
         Args:
             changes: new values by the names of fields, also of those of `Filters`; what makes the filters of those that
@@ -300,26 +291,24 @@ class PageState:
         return self.replace(**changes).to_query()
 
     def without_all(self, refers_to: Literal["examples", "classes"]) -> "PageState":
-        """Return the state without what refers to examples, or to classes, of its run."""
+        """Drop references to examples or classes of the run."""
         return self.replace(**defaults_referring_to(refers_to, Filters, PageState))
 
 
 def read_state(run: RunLimits) -> PageState:
-    """Read the state from the address, for a run that has this."""
+    """Read the state from the address for a run."""
     state = session_store()[LATEST] = PageState.from_query(address(), run)
     return state
 
 
 def latest_state() -> PageState:
-    """Return the state that was shown or gone to last, for a callback: the page may be behind it."""
+    """Return the latest state for a callback: the page may lag behind."""
     latest: PageState = session_store()[LATEST]
     return latest
 
 
 def update_state(*, parts: Collection[str] = (), **changes: Any) -> None:
-    """Change the state, in a callback: the rerun that follows shows it, and the address says it.
-
-    What changes is the state that was shown or gone to last, whatever the page was drawn with.
+    """Change the latest state in a callback; the rerun shows it and writes the address.
 
     Args:
         parts: the keys of the fragments that show what changes; all of the page, without them.
@@ -332,12 +321,12 @@ def update_state(*, parts: Collection[str] = (), **changes: Any) -> None:
 
 
 def go_to_run(name: str, other: str = "") -> None:
-    """Make the address that of a run, and of one that it is compared with, and of nothing else."""
+    """Set the address to a run and a compared run alone."""
     _show_address(PageState(run=name, other=other).to_query())
 
 
 def go_to_same_examples(name: str, now: str, *, same_classes: bool) -> None:
-    """Show another run over the same examples, with the example, pins, view and filters.
+    """Switch to a run over the same examples; keep example, pins, view and filters.
 
     Args:
         name: of the run to go to; where it is the one that was compared with, the two change places.
@@ -350,7 +339,7 @@ def go_to_same_examples(name: str, now: str, *, same_classes: bool) -> None:
 
 
 def toggle_example(examples: tuple[int, ...], example: int) -> tuple[int, ...]:
-    """Return the examples without one of them, or with one more."""
+    """Add or remove an example."""
     others = tuple(other for other in examples if other != example)
     return others if example in examples else (*others, example)
 
@@ -361,7 +350,7 @@ def add_examples(examples: Iterable[int], more: Iterable[int]) -> tuple[int, ...
 
 
 def resolve_run(names: Sequence[str]) -> str:
-    """Make the address name a run that is there, the first where it names none; an only run needs no name.
+    """Set a valid run in the address, the first by default.
 
     Args:
         names: of the runs that are there.
@@ -381,10 +370,9 @@ def resolve_run(names: Sequence[str]) -> str:
 
 
 def sync_from_url(page: str) -> None:
-    """Find out what the address is, as the drawing of a page begins.
+    """Find the current address when a page begins.
 
-    What the browser says is out of date where it is one that this page had before, unless somebody went back to it. A
-    link may have been drawn before the latest change of the page, and leads to the state after it.
+    The browser's address is outdated if the page had it before, unless by going back. Links may be older than the page.
     """
     store, from_browser = session_store(), st.query_params.to_dict()
     if store.get(PAGE) == page and not is_history_navigation() and from_browser in store[ADDRESSES]:
@@ -402,33 +390,27 @@ def sync_from_url(page: str) -> None:
 
 
 def note_link(page: str, query: dict[str, str]) -> None:
-    """Note the address of a link to the page of a title."""
+    """Store the address of a link to a page."""
     session_store().setdefault(LINKED, {})[page] = query
 
 
 def note_address(query: dict[str, str]) -> None:
-    """Note the address of a page that is gone to."""
+    """Store the address of an opened page."""
     session_store()[ADDRESS] = query
 
 
 def is_open(page: str) -> bool:
-    """Return whether the page of a title is the one that is drawn."""
+    """Return whether the page of a title is drawn."""
     return bool(session_store().get(PAGE) == page)
 
 
 def address() -> dict[str, str]:
-    """Return the address as it is, for links to other pages."""
+    """Return the current address, for links."""
     query: dict[str, str] | None = session_store().get(ADDRESS)
     return st.query_params.to_dict() if query is None else dict(query)
 
 
 def _show_address(query: dict[str, str], parts: Collection[str] = ()) -> None:
-    """Make this the address; it is also where the browser cannot be told, since something newer was clicked.
-
-    Args:
-        query: the address.
-        parts: the keys of the fragments that show what changes; all of the page, without them.
-    """
     mark_dirty(*parts)
     session_store()[ADDRESS] = query
     _note_shown(query)
@@ -440,18 +422,18 @@ def _note_shown(query: dict[str, str]) -> None:
 
 
 def choose_name(name: str, offered: Iterable[str], default: str | None = None) -> str:
-    """Return a name where it is offered, or else the default, or else the first that is offered."""
+    """Return a name if offered, else the default, else the first."""
     names = list(offered)
     return name if name in names else default or names[0]
 
 
 def quote(text: str) -> str:
-    """Quote a text that came with the address, in Markdown: short, and as it was typed."""
+    """Quote a text of the address in Markdown, shortened."""
     return f"“{as_markdown(text[:60])}”"
 
 
 def _follow_details(state: PageState) -> dict[str, Any]:
-    """Return what an address says now in place of details of Trust that went into others."""
+    """Redirect details that moved away from Trust."""
     if not {"costs", "mistakes"} & set(state.details):
         return {}
     details = dict.fromkeys("scores" if name == "mistakes" else name for name in state.details if name != "costs")
@@ -459,7 +441,7 @@ def _follow_details(state: PageState) -> dict[str, Any]:
 
 
 def _find_ignored(query: Mapping[str, str], understood: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the parts of an address that are not, or not wholly, in the state that was read from it."""
+    """Return the address parts that the state ignores."""
     known = {field.key: field for of in (Filters, PageState) for field in address_fields(of)}
     ignored = []
     for key, text in query.items():
@@ -486,10 +468,9 @@ class WidgetVersion:
 def state_widget_args(
     name: str, value: T, change: Callable[[T], None] | None = None, *, may_be_empty: bool = False
 ) -> dict[str, Any]:
-    """Return keyword arguments for a widget that shows a value of the state, and puts a new one there.
+    """Return keyword arguments of a widget that shows and sets a value.
 
-    A button or a link that changes the value replaces the widget by a new one of another key. So what a browser that is
-    a moment behind still sends for the old one is known for that, and cannot undo the change.
+    Changing the value elsewhere makes a new key, so a late browser cannot undo the change.
 
     Args:
         name: of the value in `PageState`; the widget's key is the name and a number.
@@ -532,7 +513,7 @@ def choose_segment(
     *,
     label_visibility: Literal["visible", "collapsed"] = "visible",
 ) -> None:
-    """Render a choice of one of some values, side by side; see `state_widget_args`.
+    """Render a segmented choice; see `state_widget_args`.
 
     Args:
         label: of the choice.

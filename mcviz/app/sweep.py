@@ -1,7 +1,6 @@
-"""Many inputs at once: what is predicted for them, and how many are stopped as out of distribution.
+"""Many inputs at once: noise, distorted examples, and effects on accuracy and calibration.
 
-Noise many times, with its pictures; distorted examples; and what a distortion does to accuracy and calibration. All is
-computed on demand, and findings are kept beside the run.
+All is computed on demand, and findings are stored beside the run.
 """
 
 import json
@@ -13,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 import streamlit as st
 
+from mcviz.analysis.calibration_sentences import degradation_sentences
 from mcviz.app.components import chart
 from mcviz.app.components.gallery import input_tiles
 from mcviz.app.kinds import kind_renderer
@@ -30,20 +30,21 @@ from mcviz.app.state import (
     widget_value,
 )
 from mcviz.app.tasks import task_renderer
+from mcviz.app.thresholds import at_half
 from mcviz.app.wording import as_markdown, as_sentence, counted
 from mcviz.app.work import compute_on_request, give_way_to_clicks, progress_bar, request
 from mcviz.figures.sweeps import score_comparison
 from mcviz.figures.trust import PREDICTOR_LABELS, calibration_along
 from mcviz.kinds.base import Distortion
 from mcviz.measures import percent
-from mcviz.measures.calibration import TERMS, Calibration, calibration, degradation_sentences
+from mcviz.measures.calibration import TERMS, Calibration, calibration
 from mcviz.measures.intervals import Interval, proportion
 from mcviz.measures.registry import Terms
 from mcviz.runs import Derived, Run, labelled_numbers, load_derived, save_derived
 
 DEFAULT_INPUTS = 100  # as many findings are kept beside a run
 SWEEP = "sweep"  # of the session
-WORK = "sweeping"  # of which the subject is the run's digest
+WORK = "sweeping"  # of which the subject is the version of the run's numbers
 BLOCK = 20  # inputs that are predicted at a time; one that is stopped amid a block loses it
 
 NOISE_PARTS = NOISE_TILES, NOISE_LOOK = "noise-tiles", "noise-look"  # fragments, and the keys of their containers
@@ -90,7 +91,7 @@ class Sweep:
         return len(self.is_ood)
 
     def add(self, run: Run, contents: np.ndarray, labels: np.ndarray | None, predictions: np.ndarray) -> None:
-        """Add the predictions of more inputs: all of them, or none where the detector is interrupted.
+        """Add predictions of inputs: all, or none after an interrupt.
 
         Args:
             run: whose examples are in distribution.
@@ -120,7 +121,8 @@ def find_sweep(run: Run, inputs: SweepInputs) -> Sweep | None:
     sweep: Sweep | None = session_store().get(SWEEP)
     if sweep and sweep.inputs.same_as(inputs):
         return sweep
-    arrays = load_derived(run.path, run.digest, _derived(inputs)) if inputs.stored_as else None
+    is_kept = bool(inputs.stored_as) and not run.decisions.thresholds
+    arrays = load_derived(run.path, run.digest, _derived(inputs)) if is_kept else None
     if arrays is None:
         return None
     about, is_ood = json.loads(arrays["about"].tobytes()), arrays["is_ood"]
@@ -138,9 +140,9 @@ def start_sweep(inputs: SweepInputs, total: int = DEFAULT_INPUTS) -> None:
 def continue_on_request(run: Run, page: Page, place: Any = None) -> bool:
     """Go on with the sweep of this visit where that was requested, as `compute_on_request` does."""
     sweep: Sweep | None = session_store().get(SWEEP)
-    if sweep is None or sweep.inputs.digest != run.digest:
+    if sweep is None or sweep.inputs.digest != run.numbers_version:
         return False
-    return compute_on_request(WORK, run.digest, partial(compute, run, sweep), page.title, place=place)
+    return compute_on_request(WORK, run.numbers_version, partial(compute, run, sweep), page.title, place=place)
 
 
 def render_sweep(run: Run, state: PageState, choose: Callable[[Run, PageState], SweepInputs]) -> None:
@@ -179,7 +181,7 @@ def render_controls(run: Run, state: PageState, choose: Callable[[Run, PageState
     continue_on_request(run, PROBE, buttons)
     with buttons.container(horizontal=True):
         if sweep and sweep.done < sweep.total and sweep.inputs.same_as(now):
-            st.button("Go on", icon=":material/resume:", on_click=request, args=(WORK, run.digest))
+            st.button("Go on", icon=":material/resume:", on_click=request, args=(WORK, run.numbers_version))
         st.button(
             f"Predict {now.kind}",
             icon=":material/grain:",
@@ -218,7 +220,6 @@ def summarize(run: Run, sweep: Sweep) -> str:
 
 
 def _start(run: Run, choose: Callable[[Run, PageState], SweepInputs], count_key: str) -> None:
-    """Begin a sweep by the state of now, which also has a number that was typed just before the click."""
     start_sweep(choose(run, load_state(run)), widget_value(count_key))
 
 
@@ -247,7 +248,7 @@ def compute(run: Run, sweep: Sweep) -> None:
                 progress=progress,
             )
             sweep.add(run, contents, labels, predictions)
-        if sweep.inputs.stored_as and sweep.total == DEFAULT_INPUTS:
+        if sweep.inputs.stored_as and sweep.total == DEFAULT_INPUTS and not run.decisions.thresholds:
             _keep(run, sweep)
     finally:
         bar.empty()
@@ -258,7 +259,6 @@ def _derived(inputs: SweepInputs) -> Derived:
 
 
 def _keep(run: Run, sweep: Sweep) -> None:
-    """Keep the findings of a sweep of the usual size beside the run."""
     about = json.dumps({"by": sweep.by, "scores": list(sweep.scores)}).encode()
     arrays = {
         "about": np.frombuffer(about, np.uint8),
@@ -269,7 +269,7 @@ def _keep(run: Run, sweep: Sweep) -> None:
 
 
 def noise_kind(run: Run) -> InputKind | None:
-    """Return the inputs of a run's kind that are noise; None where there are none."""
+    """Return the inputs of noise of a run's kind, or None."""
     return next((kind for kind in kind_renderer(run).inputs.values() if kind.is_noise), None)
 
 
@@ -308,7 +308,7 @@ def render_tiles(run: Run, state: PageState, inputs: SweepInputs, sweep: Sweep |
 
 
 def render_findings(run: Run, state: PageState, sweep: Sweep) -> None:
-    """Render what is predicted for the inputs of a sweep, and a score of theirs beside that of the run's examples."""
+    """Render a sweep's predictions, and a score beside that of the run."""
     st.markdown(f"**What is predicted for {sweep.done:,} {sweep.inputs.kind}**")
     st.caption(as_markdown(as_sentence(sweep.inputs.name)))
     figure = task_renderer(run).sweep_figure(run, state, sweep)
@@ -317,10 +317,9 @@ def render_findings(run: Run, state: PageState, sweep: Sweep) -> None:
 
 
 def render_noise_summary(run: Run) -> None:
-    """Render what noise is most often taken for and how much of it is stopped, or a button to find out.
+    """Render the predictions for noise and the stopped share, or a button to compute them.
 
-    Nothing is rendered for a run of whose kind no noise is known, and for one without a model whose findings were not
-    kept.
+    Nothing for kinds without noise, or without a model and stored findings.
     """
     if noise_kind(run) is None:
         return
@@ -366,7 +365,7 @@ def look_at_noise(seed: int | None) -> None:
 
 
 def render_degradation(run: Run, state: PageState) -> None:
-    """Render what the distortion that is chosen does to many examples, computed on demand and kept beside the run."""
+    """Render effects of the distortion on many examples, on demand."""
     distorter = kind_renderer(run).distorter
     if distorter is None or not (has(run, "classes") and has(run, "labels")):
         return
@@ -427,7 +426,6 @@ def _compute_on_request(run: Run, name: str, distorter: Distorter) -> None:
 
 
 def _count(run: Run) -> str:
-    """Return how many examples are distorted, such as "200 images"."""
     return counted(min(EXAMPLES, run.manifest.labelled), run.manifest.examples.kind)
 
 
@@ -453,7 +451,7 @@ def _compute(run: Run, name: str, distorter: Distorter) -> Steps:
 def _render_steps(run: Run, name: str, distortion: Distortion, calibrations: Sequence[Calibration]) -> None:
     sentences = degradation_sentences(calibrations)
     st.markdown(f"**{sentences[0]}** {' '.join(sentences[1:])}")
-    st.caption(f"With 95% bands, of {_count(run)}. Above 0, confidence − accuracy is over-confidence.")
+    st.caption(f"With 95% bands, of {_count(run)}{at_half(run)}. Above 0, confidence − accuracy is over-confidence.")
     measures = {
         label: {way: _line([step.figures[way][measure] for step in calibrations]) for way in PREDICTOR_LABELS}
         for label, measure in (("accuracy", "accuracy"), ("confidence − accuracy", "overconfidence"))
@@ -468,7 +466,7 @@ def _render_steps(run: Run, name: str, distortion: Distortion, calibrations: Seq
 
 
 def _line(values: Sequence[Interval]) -> np.ndarray:
-    """Return (S, 3) float64 values with the ends of their intervals."""
+    """Return (S, 3) float64 values with intervals."""
     return np.array([(interval.value, interval.low, interval.high) for interval in values])
 
 
@@ -479,5 +477,4 @@ def _derived_of_steps(name: str) -> Derived:
 
 @st.cache_resource(show_spinner=False)
 def _cache() -> dict[tuple[str, str], list[Calibration]]:
-    """Return the calibration of each step, by the run's digest and the distortion, shared by all sessions."""
     return {}

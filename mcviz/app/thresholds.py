@@ -1,4 +1,4 @@
-"""Where somebody decides on Trust: the threshold of a class, and the tolerance of numbers."""
+"""Decisions on Trust: a class's threshold, and tolerances."""
 
 from functools import partial
 
@@ -6,12 +6,12 @@ import numpy as np
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.thresholds import choosing_curve, keep_threshold, thresholds
+from mcviz.analysis.thresholds import choosing_curve, costs_of_half, find_threshold, keep_threshold, thresholds
 from mcviz.app.components import chart, text_table
 from mcviz.app.navigation import load_state
 from mcviz.app.resources import cached_for_run, class_names, numbers_key, table, target_names
 from mcviz.app.state import queue_toast, rerun_fragments, session_store, state_widget_args, update_state, widget_value
-from mcviz.app.wording import as_markdown
+from mcviz.app.wording import all_as_markdown, as_markdown
 from mcviz.errors import McvizError
 from mcviz.measures import percent
 from mcviz.measures.intervals import Interval
@@ -22,6 +22,7 @@ from mcviz.runs import Run
 from mcviz.runs.storage import is_shipped
 from mcviz.text import one_line
 
+HEADER = "From which probability on is it predicted?"
 STEP = 0.005  # of the slider
 FIELD = "tolerance-field"
 USUAL_SHARE = 0.9  # of the errors, which are within the tolerance that is proposed
@@ -34,10 +35,37 @@ def _curve(run: Run, number: int, group: str | None) -> Curve:
 
 @cached_for_run(numbers_key, max_entries=64)
 def _f1(run: Run, number: int, group: str | None, threshold: float) -> Interval:
-    """Measure the F1 above a threshold with its interval, by the labels that choose."""
     probs, has_class = _curve(run, number, group).rows
     columns = (rows[:, None] for rows in (probs, has_class.astype(np.int8), probs > threshold))
     return measure_class(dict(zip(("probs", "labels", "predicted"), columns, strict=True)), 0).f1
+
+
+@cached_for_run(numbers_key, max_entries=8)
+def _costs(run: Run, group: str | None) -> str:
+    return costs_of_half(run, group)
+
+
+def at_half(run: Run) -> str:
+    """Return the words behind a figure that does not follow the thresholds of its run; "" without any."""
+    return f" at {THRESHOLD:g}" if run.decisions.thresholds else ""
+
+
+def describe_threshold(run: Run) -> str:
+    """Say in Markdown above which probability one of two classes is predicted; "" where the likelier one is."""
+    given = run.decisions.thresholds.items()
+    return "".join(f"**{as_markdown(name)}** is predicted above {percent(each.value)}." for name, each in given)
+
+
+def render_threshold_of_two(run: Run, trust_class: int | None, group: str | None) -> None:
+    """Render the threshold of one of two classes: of that with a threshold, or else of the second."""
+    names = class_names(run)
+    decided = [names.index(name) for name in run.decisions.thresholds] or [1]
+    number = decided[0] if trust_class not in (0, 1) else trust_class
+    st.header(HEADER, anchor=False)
+    st.markdown(" ".join(filter(None, [describe_threshold(run), as_markdown(_costs(run, group))])))
+    widget = state_widget_args("trust_class", number, choose_class)
+    st.segmented_control("Class", range(2), format_func=all_as_markdown(names).__getitem__, required=True, **widget)
+    render_threshold(run, number, group)
 
 
 def choose_class(number: int) -> None:
@@ -49,7 +77,8 @@ def choose_class(number: int) -> None:
 def render_threshold(run: Run, number: int, group: str | None) -> None:
     """Render the precision and recall of a class, and a slider for its threshold."""
     name, curve = as_markdown(class_names(run)[number]), _curve(run, number, group)
-    st.header("From which probability on is it predicted?", anchor=False)
+    if not run.task.has_one_class:
+        st.header(HEADER, anchor=False)
     positives = curve.count(0.0).positives
     if positives < FEWEST_POSITIVE:
         st.caption(
@@ -57,8 +86,21 @@ def render_threshold(run: Run, number: int, group: str | None) -> None:
             f"**{name}** has {positives:,} there."
         )
         return
-    stored = run.decisions.thresholds.get(run.class_names[number])
-    counts_now = THRESHOLD if stored is None else stored.value
+    is_wide = run.task.has_one_class
+    left, right = st.columns(2, gap="medium") if is_wide else [st.container()] * 2
+    with left:
+        threshold = _choose_threshold(run, number, group, name)
+    with right:
+        chart(
+            plot.precision_recall(run, number, threshold, group=group),
+            "class-precision-recall",
+            f"Precision over recall of {class_names(run)[number]}; marked is the threshold {threshold:.3f}.",
+        )
+
+
+def _choose_threshold(run: Run, number: int, group: str | None, name: str) -> float:
+    """Render the slider, what it counts, and the buttons; return the threshold."""
+    counts_now, curve = find_threshold(run, number)[0], _curve(run, number, group)
     tried = load_state(run).trust_threshold
     threshold = counts_now if tried is None else tried
     st.slider(
@@ -72,11 +114,6 @@ def render_threshold(run: Run, number: int, group: str | None) -> None:
     )
     counts = curve.count(threshold)
     _render_counts(counts, curve.count(THRESHOLD))
-    chart(
-        plot.precision_recall(run, number, threshold, group=group),
-        "class-precision-recall",
-        f"Precision over recall of {class_names(run)[number]}; marked is the threshold {threshold:.3f}.",
-    )
     best = curve.find_best("f1")
     with st.container(horizontal=True, gap="small"):
         st.button(f"Best F1: {best:.3f}", on_click=partial(_try, counts_now, best), key="threshold-best")
@@ -88,10 +125,10 @@ def render_threshold(run: Run, number: int, group: str | None) -> None:
         f"Counted are the {counts.examples:,} labels that choose; its F1 by them is "
         f"{f1.format(lambda value: f'{value:.3f}')}. Once a threshold is kept, every figure is by the other half."
     )
+    return threshold
 
 
 def _render_counts(counts: Counts, at_half: Counts) -> None:
-    """Render what a threshold predicts, beside 0.5."""
     rows = [
         (
             words,
@@ -108,7 +145,6 @@ def _render_counts(counts: Counts, at_half: Counts) -> None:
 
 
 def _try(counts_now: float, threshold: float) -> None:
-    """Show what a threshold comes to, in a callback; the address has only another than counts."""
     update_state(trust_threshold=None if threshold == counts_now else round(threshold, 6))
 
 
@@ -125,7 +161,6 @@ def _keep(run: Run, name: str, threshold: float, group: str | None) -> None:
 
 def render_tolerance(run: Run) -> None:
     """Render a field for the tolerance of each target; nothing is computed by it until it is set."""
-    st.header("Which error is too large?", anchor=False)
     st.markdown(as_markdown(thresholds(run).in_words))
     if not may_write() or is_shipped(run.path):
         return
@@ -144,7 +179,6 @@ def render_tolerance(run: Run) -> None:
 
 
 def _propose(run: Run, place: int) -> str:
-    """Propose a tolerance: that within which nine of ten errors are."""
     several = len(run.targets) > 1
     label, prediction = (f"{name}_{run.targets[place]}" if several else name for name in ("label", "prediction"))
     errors = np.abs(table(run)[label].to_numpy(np.float64) - table(run)[prediction].to_numpy(np.float64))

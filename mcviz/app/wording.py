@@ -95,7 +95,7 @@ def _describe_labels(manifest: Manifest) -> str:
 
 
 def time_made(manifest: Manifest) -> datetime | None:
-    """The time at which a run was finished, or else begun, in UTC; None where it is not known."""
+    """The UTC time of finish, or else start, or None."""
     return manifest.time("finished") or manifest.time("started")
 
 
@@ -171,7 +171,6 @@ def _join(names: "tuple[str, ...] | list[str]") -> str:
 
 
 def _steps(done: Preprocessing) -> list[str]:
-    """List the preprocessing in words, a step each; mean and std of many columns are left out."""
     if max(len(done.mean), len(done.std)) <= MOST_LISTED:
         return done.steps
     return [*replace(done, mean=(), std=()).steps, "scaled column by column"]
@@ -222,7 +221,7 @@ def with_count(choice: str, examples: int) -> str:
 
 
 def describe_scores(scores: Mapping[str, Score]) -> str:
-    """Say what each score means, in Markdown, a paragraph a score."""
+    """Describe each score in a paragraph of Markdown."""
     return "\n\n".join(f"**{score.label}**: {as_markdown(score.meaning)}" for score in scores.values())
 
 
@@ -279,7 +278,7 @@ def prediction_and_votes(summary: PassSummary, class_names: Sequence[str]) -> st
 
 
 def prediction_sentence(summary: PassSummary, class_names: Sequence[str]) -> str:
-    """Say what the ensemble predicts for an example, and how confident it is, in a sentence in Markdown."""
+    """Describe an example's prediction and confidence in Markdown."""
     probability, names = summary.mean[summary.prediction], all_as_markdown(class_names)
     return (
         f"The ensemble predicts **{names[summary.prediction]}** with {percent(probability)} and is "
@@ -288,7 +287,7 @@ def prediction_sentence(summary: PassSummary, class_names: Sequence[str]) -> str
 
 
 def correctness_sentence(prediction: int, label: int | None, class_names: Sequence[str]) -> str:
-    """Whether a prediction is correct, in one short sentence in Markdown; nothing where there is no label."""
+    """Describe correctness in a short sentence; "" without label."""
     if label is None:
         return ""
     if prediction == label:
@@ -313,9 +312,9 @@ def doubt_sentences(
     Returns:
         Sentences in Markdown, the most important first; one that says so where there is no doubt.
     """
-    first = int(summary.mean.argmax())
+    first = summary.prediction
     leader = as_markdown(class_names[first])
-    if summary.mean[first] >= CONFIDENT and row["variation_ratio"] <= 1 - CONFIDENT:
+    if summary.mean[first] >= CONFIDENT and summary.votes[first] >= CONFIDENT * summary.passes:
         if label not in (None, first):
             given = percent(summary.mean[label])
             return [f"**Confidently different from its label**, which gets {given}: check the label."]
@@ -345,7 +344,6 @@ def doubt_sentences(
 
 
 def _between(summary: PassSummary, class_names: Sequence[str]) -> str:
-    """Name the classes that the ensemble is torn between, or say how far one is ahead, in a sentence in Markdown."""
     order = np.argsort(-summary.mean, kind="stable")
     first, second = (as_markdown(class_names[c]) for c in order[:2])
     lead = _points(float(summary.mean[order[0]] - summary.mean[order[1]]))
@@ -361,12 +359,11 @@ def _between(summary: PassSummary, class_names: Sequence[str]) -> str:
 
 
 def _voting_for_others(summary: PassSummary, first: int) -> str:
-    """How many passes predict another class, such as "3 of 500 passes predict another class"; or ""."""
+    """Describe passes for other classes, such as "3 of 500 passes predict another class", or ""."""
     others = summary.passes - int(summary.votes[first])
     verb = "predicts" if others == 1 else "predict"
     return f"{others:,} of {counted(summary.passes, 'pass')} {verb} another class" if others else ""
 
 
 def _points(difference: float) -> str:
-    """A difference of two probabilities, such as "5.0 percentage points"."""
     return f"{100 * difference:.1f} percentage points"

@@ -1,7 +1,6 @@
-"""Work of a page: what fails is said in a sentence, and what takes long starts on request, and can be stopped.
+"""Long or failing work of a page: a sentence for errors, a button to start and to stop.
 
-A visitor gets the sentence, the operator all of an error. Work that takes long shows its progress, and what is done is
-not lost. Any click interrupts it, and the next drawing of the page goes on.
+Visitors see the sentence, operators the traceback. A click interrupts work; the next rerun continues it.
 """
 
 import time
@@ -34,7 +33,7 @@ NOTICEABLE = 0.5  # seconds
 
 @contextmanager
 def show_failures(page: str) -> Iterator[None]:
-    """Show an error of the page of this title as a sentence; the rest of the dashboard works on."""
+    """Show an error of a page as a sentence; the dashboard keeps running."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 (whatever it was, it is logged in full)
@@ -42,29 +41,25 @@ def show_failures(page: str) -> Iterator[None]:
 
 
 def _show(error: Exception, page: str) -> None:
-    """Show an error; one of mcviz, such as a damaged run, has a sentence of its own."""
     words = refusal(error, page) if isinstance(error, McvizError) else unforeseen(error, page)
     st.error(words, icon=":material/error:")
 
 
 def refusal(error: BaseException, page: str) -> str:
-    """Log an error, and return its sentence in Markdown without the folders above that of the runs.
-
-    The operator, who knows where the runs are, is told in the log as well, with the whole paths.
-    """
+    """Log an error with full paths; return its sentence in Markdown without them."""
     log.warning("%s: %s", _where(page), one_line(str(error)))
     return as_markdown(hide_folders(str(error)))
 
 
 def unforeseen(error: BaseException, page: str) -> str:
-    """Log all of an error that has no sentence of its own, and return one for a visitor."""
+    """Log an unexpected error; return a sentence for visitors."""
     lines = "".join(traceback.format_exception(error)).splitlines()
     log.error("%s failed.\n%s", _where(page), "\n".join(map(_line, lines)))
     return UNFORESEEN
 
 
 def hide_folders(message: str) -> str:
-    """Return a message as one line without the folders above that of the runs."""
+    """Return one line without the folders above the runs."""
     for folder in (cache_folder().parent, FOLDER):
         if folder != Path():  # of a relative `cache`
             message = message.replace(f"{folder}/", "")
@@ -82,7 +77,7 @@ def _line(line: str) -> str:
 
 @contextmanager
 def progress_bar(things: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar of how many things are done, where that takes long enough to be noticed."""
+    """Show progress if it takes long."""
     bar, started = st.empty(), time.monotonic()
 
     def progress(done: int, total: int) -> None:
@@ -97,16 +92,16 @@ def progress_bar(things: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def give_way_to_clicks() -> None:
-    """End what is drawn where somebody clicked meanwhile, and draw all of the page, with what the click changes.
+    """End drawing after a click, and redraw with its change.
 
-    Streamlit ends it by itself at its next element; but not for a click in a fragment, which waits until it is done.
+    Streamlit does so at its next element, except for clicks in a fragment.
     """
     if is_click_waiting():
         st.rerun()
 
 
 def request(work: str, subject: object) -> None:
-    """Ask for work, in a callback; its subject is None to stop it. All of the page is drawn, outside of fragments.
+    """Request work in a callback, or stop it with None; redraws the page.
 
     Args:
         work: the name of its kind, of which a visitor has one at a time.
@@ -117,7 +112,7 @@ def request(work: str, subject: object) -> None:
 
 
 def is_requested(work: str) -> bool:
-    """Return whether a visitor asked for work that is not done yet."""
+    """Return whether requested work is unfinished."""
     return bool(session_store().get(work))
 
 
@@ -131,9 +126,7 @@ def compute_on_request(
     place: DeltaGenerator | None = None,
     key: str = "",
 ) -> bool:
-    """Do work that was requested, with a button to stop it, and draw the page again.
-
-    A click on anything else interrupts it, and the next drawing of the page goes on. An error is shown as a sentence.
+    """Do requested work with a stop button, then redraw; clicks interrupt it, and errors become sentences.
 
     Args:
         work: as for `request`.
@@ -164,17 +157,17 @@ def compute_on_request(
 
 
 def stop_work(work: str) -> None:
-    """Stop work that otherwise starts by itself, in a callback; it stays so until a visitor lets it go on."""
+    """Stop automatic work in a callback until it is resumed."""
     session_store()[work] = False
 
 
 def is_stopped(work: str) -> bool:
-    """Return whether a visitor stopped work that otherwise starts by itself."""
+    """Return whether automatic work is stopped."""
     return session_store().get(work) is False
 
 
 def offer_to_go_on(work: str, words: str, label: str, **options: Any) -> None:
-    """Say that work is stopped, with a button to go on.
+    """Render that work is stopped, with a button to resume.
 
     Args:
         work: as for `stop_work`.

@@ -1,4 +1,4 @@
-"""The command line: `mcviz COMMAND --help` says what each command takes."""
+"""The command line; `mcviz COMMAND --help` describes each command."""
 
 import os
 import sys
@@ -18,11 +18,11 @@ REFUSED = 2
 
 
 def run() -> NoReturn:
-    """Run the command that this process was started for, and exit."""
-    # Python's, of a step of Zarr that Ctrl-C came before; it is printed after the line that the command ends with.
+    """Run this process's command, and exit."""
+    # Ctrl-C before a step of Zarr makes Python warn after the command's last line
     warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     code = main()
-    if code == INTERRUPTED:  # at once: Python's own way to end could wait for threads, or report a death by the signal
+    if code == INTERRUPTED:  # at once: Python's own exit could wait for threads, or report a signal
         sys.stdout.flush()
         os._exit(code)
     sys.exit(code)
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, 2 for anything refused, 130 after Ctrl-C.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings would bury our own lines
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's log would bury our lines
     try:
         _check_text(sys.argv[1:] if arguments is None else arguments)
         code = commands.main(arguments, prog_name="mcviz", standalone_mode=False)
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check_text(arguments: Sequence[str]) -> None:
-    """Refuse bytes that cannot be decoded: no run may hold them, and few programs can show them."""
+    """Refuse undecodable bytes: runs cannot hold them."""
     for argument in arguments:
         if not is_text(argument):
             advice = "Type it anew, or rename the file."

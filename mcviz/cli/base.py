@@ -1,4 +1,4 @@
-"""What commands share: their output, how libraries are loaded, and how Ctrl-C ends them."""
+"""Output, lazy loading of libraries, and Ctrl-C, shared by commands."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ from mcviz.interrupts import INTERRUPTED, end_at_interrupt
 from mcviz.text import one_line
 
 GAP = 3  # characters between columns
-STOPPED = "mcviz.stopped"  # the line that Ctrl-C ends the command with, in the meta of its context
+STOPPED = "mcviz.stopped"  # key of the message on Ctrl-C, in the meta of the context
 
 
 def tell(message: str) -> None:
@@ -25,13 +25,13 @@ def tell(message: str) -> None:
 
 
 def say(line: str, *, err: bool = False) -> None:
-    """Print one line, indented as it is; control characters in it are shown and not obeyed."""
+    """Print one line with its indent; control characters are escaped."""
     click.echo(" " * (len(line) - len(line.lstrip(" "))) + one_line(line), err=err)
 
 
 def print_json(content: Any) -> None:
     """Print results as JSON."""
-    # What is not a number or not finite is null.
+    # NaN and infinity become null
     click.echo(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY).decode())
 
 
@@ -40,8 +40,8 @@ def table_lines(rows: Sequence[Sequence[str]], *formats: str) -> list[str]:
 
     Args:
         rows: the texts of its cells.
-        formats: of each column, as `format` takes it, such as "<34" or ">9". Without any, the first column is to the
-            left and the others to the right, as wide as their widest texts and three characters apart.
+        formats: of each column, for `format`, such as "<34" or ">9". Without any, the first column is left-aligned and
+            the others right-aligned, as wide as their widest texts and three characters apart.
     """
     if not formats:
         first, *others = (max(map(len, column)) for column in zip(*rows, strict=True)) if rows else (0,)
@@ -61,9 +61,10 @@ def report_interrupt(message: str) -> Iterator[None]:
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Load libraries, where Ctrl-C ends the process at once: `KeyboardInterrupt` can crash them, or get lost in them.
+    """Load libraries quietly; Ctrl-C ends the process at once.
 
-    The output of TensorFlow's libraries, which ignore any setting at this time, is kept off the terminal.
+    `KeyboardInterrupt` can crash libraries, or get lost in them. Standard error is redirected because TensorFlow
+    ignores log settings while loading.
     """
     context = click.get_current_context(silent=True)
     stopped = context.meta.get(STOPPED, "stopped.") if context else "stopped."
@@ -83,11 +84,11 @@ def loading() -> Iterator[None]:
 def call_lazily(
     function: str, stopped: Callable[..., str] = lambda **_: "stopped."
 ) -> Callable[[Callable[[], None]], Callable[..., None]]:
-    """Have a command call a function whose module is imported then: its help and its refusals need no libraries.
+    """Make a command import and call a function only when it runs.
 
     Args:
         function: as `module:function`; it takes the values of the command's arguments and options.
-        stopped: says, of the same values, what Ctrl-C prints.
+        stopped: returns, for the same values, the message on Ctrl-C.
     """
     module, _, name = function.partition(":")
 

@@ -38,7 +38,7 @@ def compare(
     summary: Path | None,
     as_json: bool,
 ) -> None:
-    """Print the comparison of two runs; fail where a requirement is not met."""
+    """Print the comparison of two runs; fail if a requirement is not met."""
     required = [parse_non_inferiority(text) for text in requirements]
     if summary is not None:
         check_summary_folder(summary)
@@ -85,7 +85,6 @@ def compare(
 
 
 def _summary_tables(comparison: Comparison) -> dict[str, Rows]:
-    """Return the tables of a summary, by heading: both runs, their measures, and the examples that changed."""
     both = {"RUN": comparison.one, "OTHER": comparison.other}
     runs = [(name, run.path, f"{run.passes:,}", f"{len(run):,}") for name, run in both.items()]
     counts = comparison.changes.counts if comparison.changes else {}
@@ -99,7 +98,7 @@ def _summary_tables(comparison: Comparison) -> dict[str, Rows]:
 
 
 def _draw_charts(comparison: Comparison) -> "dict[str, go.Figure]":
-    """Draw the reliability of both runs, where they are of classes and have labels."""
+    """Draw the reliability of both runs, if they have classes and labels."""
     if comparison.terms is None or not comparison.one.task.has_one_class:
         return {}
     bins = reliability_near_one(dict(zip(("RUN", "OTHER"), comparison.terms, strict=True)))
@@ -122,7 +121,7 @@ def _measure_lines(comparison: Comparison) -> list[str]:
 def _group_lines(
     comparison: Comparison, by: str | None, groups: Mapping[str, tuple[int, MeasureComparison]]
 ) -> list[str]:
-    """Lines on each group, those first on which the second run is worst."""
+    """Return lines on each group, the worst second run first."""
     if not by:
         return []
     if not groups:
@@ -162,7 +161,6 @@ def _change_lines(comparison: Comparison) -> list[str]:
 
 
 def _list_ids(comparison: Comparison, kind: str) -> str:
-    """List the ids of the examples of a change that moved the most."""
     if comparison.changes is None or kind not in comparison.changes.moved:
         return ""
     examples = comparison.changed(kind)

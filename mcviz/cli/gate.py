@@ -1,7 +1,6 @@
-"""The end of a command that may be a gate in a pipeline: print, write a summary, fail where it is not good enough.
+"""The end of a command that may gate a pipeline: print, summarise, fail.
 
-A summary is Markdown with one picture, and a web page that holds everything in one file. Names of runs, classes and
-examples are others' text: in Markdown and HTML they are shown as they were typed.
+A summary is Markdown with one picture, and a self-contained web page. Both escape names of runs, classes and examples.
 """
 
 import base64
@@ -25,7 +24,7 @@ from mcviz.runs import Run
 from mcviz.runs.verify import replaced_file
 from mcviz.text import as_html
 
-Rows = list[Sequence[str]]  # of a table, the names of its columns first
+Rows = list[Sequence[str]]  # of a table, the column names first
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
@@ -50,8 +49,8 @@ class Findings:
     """The findings of a command on a run.
 
     Attributes:
-        run: that is judged, and whose most uncertain examples a summary shows.
-        score: that ranks them.
+        run: the judged run, whose most uncertain examples a summary shows.
+        score: to rank them by.
         sentences: the verdict.
         lines: printed behind the verdict.
         as_dict: printed as JSON in place of both.
@@ -69,7 +68,7 @@ class Findings:
 
 
 def check_summary_folder(folder: Path) -> None:
-    """Check before the work that a summary can go into a folder.
+    """Check that a folder can take a summary.
 
     Raises:
         InvalidInputError: it is a file.
@@ -79,7 +78,7 @@ def check_summary_folder(folder: Path) -> None:
 
 
 def finish(findings: Findings, judgements: Sequence[Judgement], *, as_json: bool, folder: Path | None) -> None:
-    """Print what was found, and write the summary where a folder is given.
+    """Print findings, and write the summary if a folder is given.
 
     Args:
         findings: of the command.
@@ -88,7 +87,7 @@ def finish(findings: Findings, judgements: Sequence[Judgement], *, as_json: bool
         folder: of the summary's files, or None.
 
     Raises:
-        click.exceptions.Exit: with code 1 where a requirement is not met.
+        click.exceptions.Exit: with code 1 if a requirement is not met.
         InvalidInputError: a requirement means nothing here; the summary is written before, and says so.
         StorageError: the summary cannot be written.
     """
@@ -121,10 +120,10 @@ def _judgement_dict(judgement: Judgement) -> dict[str, Any]:
 
 
 def write_summary(folder: Path, findings: Findings, judgements: Sequence[Judgement]) -> None:
-    """Write `summary.md`, the picture that it shows, and `report.html`.
+    """Write `summary.md`, its picture, and `report.html`.
 
     Args:
-        folder: which is created where it is missing.
+        folder: created if missing.
         findings: of the command.
         judgements: of the requirements, if there were any.
 
@@ -166,7 +165,7 @@ def write_summary(folder: Path, findings: Findings, judgements: Sequence[Judgeme
 
 
 def _markdown(title: str, sentences: Sequence[str], sections: "Sequence[Section]") -> Iterator[str]:
-    """Yield the blocks of the Markdown file, which has no charts."""
+    """Yield the blocks of the Markdown file, without charts."""
     yield f"# {as_inline_markdown(title)}"
     yield as_markdown(" ".join(sentences))
     for heading, content in sections:
@@ -180,7 +179,6 @@ def _markdown(title: str, sentences: Sequence[str], sections: "Sequence[Section]
 
 
 def _html(title: str, sentences: Sequence[str], sections: "Sequence[Section]") -> Iterator[str]:
-    """Yield the parts of the web page."""
     yield f"<h1>{as_html(title)}</h1>"
     yield f"<p>{as_html(' '.join(sentences))}</p>"
     charts = draw_in_page(content for _, content in sections if not isinstance(content, bytes | list))
@@ -198,7 +196,6 @@ def _html(title: str, sentences: Sequence[str], sections: "Sequence[Section]") -
 
 
 def _example_rows(run: Run, examples: np.ndarray, score: str) -> Rows:
-    """The rows of a table of examples, with texts and rows of numbers themselves."""
     table, names = run.scores().iloc[examples], dict(enumerate(run.class_names) if run.task.has_one_class else ())
     columns_of_task = [*run.task.named_columns] + [
         name for name in run.task.table_columns(run.targets) if name != "correct" and table[name].notna().all()

@@ -9,16 +9,16 @@ from mcviz.runs import open_run
 from mcviz.runs.ood_scores import OODScores, load_ood_scores
 from mcviz.sampling.sampler import find_backend
 
-LABEL = "<26.25"  # a column with labels of sets, which are cut
+LABEL = "<26.25"  # a column with shortened labels of sets
 
 
 def ood(run: str, against: tuple[str, ...], modules: tuple[str, ...], as_json: bool) -> None:
-    """Print how well a run's model tells what it was not made for."""
+    """Print how well a run's model detects out-of-distribution examples."""
     opened = open_run(run)
     if opened.model_path is not None and (against or load_ood_scores(opened) is None):
         require_framework(opened.model_path)
         with loading():
-            find_backend(opened.model_path)  # which imports the framework
+            find_backend(opened.model_path)  # imports the framework
     with stage_progress() as progress:
         scores = mcviz.ood(opened, against, modules=modules, stage=progress)
     if as_json:
@@ -29,7 +29,6 @@ def ood(run: str, against: tuple[str, ...], modules: tuple[str, ...], as_json: b
 
 
 def _ood_table(scores: OODScores) -> list[str]:
-    """The table of the verdict, then that of the AUROC of a few detectors."""
     (low, high), detectors = scores.stopped_by_chance, scores.chart_labels()
     hardest = [
         (ood_set.label, *(f"{ood_set.figures[name][0].auroc:.3f}" for name in detectors))

@@ -1,4 +1,4 @@
-"""Bars of progress on standard error; lines now and then where that is no terminal."""
+"""Progress bars on standard error; occasional lines if it is no terminal."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -14,14 +14,12 @@ SECONDS_BETWEEN_LOG_LINES = 10.0
 def sampling_progress(examples: int, stream: TextIO | None = None) -> Iterator[Callable[[int, int], None]]:
     """Show the progress of a sampling.
 
-    A prediction is one example in one pass.
-
     Args:
         examples: number of examples in a pass, N.
         stream: to write to; standard error without one.
 
     Yields:
-        A function of the predictions that are done, those of an earlier, stopped sampling among them, and their total.
+        A function of the finished predictions, including those of an earlier, stopped sampling, and their total.
     """
     with _open_bar(lambda done, total: _SamplingBar(examples, done, total, stream or sys.stderr)) as show:
         yield show
@@ -29,10 +27,10 @@ def sampling_progress(examples: int, stream: TextIO | None = None) -> Iterator[C
 
 @contextmanager
 def count_progress(things: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how many things are done, such as pictures that are read, where it takes more than a moment.
+    """Show how many things are done, after a second.
 
     Yields:
-        A function of the things that are done, and their total.
+        A function of the finished things, and their total.
     """
 
     def make(_: int, total: int) -> "tqdm[Any]":
@@ -44,7 +42,7 @@ def count_progress(things: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def stage_progress() -> Iterator[Callable[[str, float], None]]:
-    """Show the current stage and the progress of all stages.
+    """Show the stage and the progress of all stages.
 
     Yields:
         A function of the name of the stage, and the share of all that is done, 0 to 1.
@@ -60,7 +58,7 @@ def stage_progress() -> Iterator[Callable[[str, float], None]]:
 
 @contextmanager
 def _open_bar(make: "Callable[[Any, Any], tqdm[Any]]") -> Iterator[Callable[..., None]]:
-    """Open a bar at the first report, made from (done, total); a stage's name may come with each."""
+    """Open a bar, `make(done, total)`, at the first report."""
     bar: tqdm[Any] | None = None
 
     def show(done: float, total: float, stage: str = "") -> None:
@@ -79,7 +77,7 @@ def _open_bar(make: "Callable[[Any, Any], tqdm[Any]]") -> Iterator[Callable[...,
 
 
 class _SamplingBar(tqdm):
-    monitor_interval = 0  # no thread that looks after bars which are not updated
+    monitor_interval = 0  # no monitor thread
 
     def __init__(self, examples: int, done: int, total: int, stream: TextIO) -> None:
         self._examples = examples
@@ -99,7 +97,7 @@ class _SamplingBar(tqdm):
 
 
 class _Lines:
-    """A stream that writes each drawing of a bar as a line."""
+    """A stream that writes each state of a bar as a line."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -54,7 +54,7 @@ def refer(
     as_json: bool,
     **target: Any,
 ) -> None:
-    """Print and write the examples that a person should look at."""
+    """Print and write the examples to refer to a person."""
     for file in filter(None, (to, guaranteed_to)):
         check_table_file(file)
     old = open_run(calibrated_on) if calibrated_on else None
@@ -99,7 +99,7 @@ def label_issues(run: str, first: int | None, confidence: float, seed: int, to: 
     table = labelling.label_issues(opened, first or labelling.count_listed(count))
     if to:
         write_table(table, to)
-    several, ids = opened.task.several_labels, table["id"].tolist()
+    several, ids = opened.task.decides == "classes", table["id"].tolist()
     if as_json:
         classes = {"classes": table["class"].tolist()} if several else {}
         content = {"run": run, "examples": len(opened), "in_words": in_words}
@@ -111,6 +111,8 @@ def label_issues(run: str, first: int | None, confidence: float, seed: int, to: 
         others = int(((table["probability"] > THRESHOLD) != (table["given"] == 1)).sum())
         say(f"These are the {len(table):,} least probable. The ensemble predicts the opposite of {others:,}.")
         ids = [f"{name} ({one_line(of)})" for name, of in zip(ids, table["class"], strict=True)]
+    elif opened.task.decides == "values":
+        say(f"These are the {len(table):,} highest by {score}.")
     else:
         others = int((opened.task.loss_of_table(table) > 0).sum())
         say(f"These are the {len(table):,} lowest by {score}. The ensemble predicts another class for {others:,}.")
@@ -131,13 +133,13 @@ def acquire(run: str, method: Any, batch: int, seed: int, to: str) -> None:
 
 
 def ood_warnings(old: Run, new: Run, modules: tuple[str, ...], promise: str) -> list[str]:
-    """Warn that new examples differ from the old ones by the OOD score, where there is a model to compute it.
+    """Warn if new examples differ by the OOD score; needs a stored model.
 
     Args:
         old: a run with labels.
         new: a run of the same model.
-        modules: to import for that.
-        promise: what holds only for examples that are alike.
+        modules: to import for the model.
+        promise: words for the result that assumes similar examples.
     """
     if old.manifest.examples.sha256 == new.manifest.examples.sha256:
         return []
@@ -148,14 +150,14 @@ def ood_warnings(old: Run, new: Run, modules: tuple[str, ...], promise: str) -> 
         require_framework(old.model_path)
     except MissingPackageError:
         return []
-    with loading():  # here, because few commands on runs have to load what samples
+    with loading():  # here, because few commands on runs load samplers
         from mcviz.sampling.loading import load_run_sampler
         from mcviz.sampling.ood import ood_shift
         from mcviz.sampling.sampler import find_backend
 
     try:
         with loading():
-            find_backend(old.model_path)  # which imports the framework
+            find_backend(old.model_path)  # imports the framework
         shift, usual, share = ood_shift(load_run_sampler(old, modules), old, new)
     except McvizError as error:
         return [f"The examples are not compared by the OOD score. {error}"]
@@ -183,16 +185,16 @@ def _say_ids(what: str, ids: Sequence[str]) -> None:
 
 
 def score(run: str, name: str, file: Path, low_is_uncertain: bool, meaning: str) -> None:
-    """Add a score of the user's own to a run."""
+    """Add a user's score to a run."""
     opened = open_run(run)
     opened.add_score(name, _read_values(file, name, opened), high_is_uncertain=not low_is_uncertain, meaning=meaning)
     say(f"{run} has the score {name}, of {len(opened):,} examples.")
 
 
 def _read_values(file: Path, name: str, run: Run) -> pd.Series | np.ndarray:
-    """Read the values of a file, by the ids or the numbers of the examples where it has them."""
+    """Read values, by example ids or numbers if present."""
     frame = read_frame(file)
-    if not frame.index.equals(pd.RangeIndex(len(frame))):  # which a Parquet file keeps
+    if not frame.index.equals(pd.RangeIndex(len(frame))):  # stored in a Parquet file
         frame = frame.reset_index(names=frame.index.name or f"{UNNAMED_PREFIX}0")
     try:
         check_columns(frame, ColumnNames())
@@ -208,7 +210,7 @@ def _read_values(file: Path, name: str, run: Run) -> pd.Series | np.ndarray:
             if _are_numbers(key, keys, run):
                 return _order_by_number(frame[column], keys, run)
             return frame[column].set_axis(keys)
-        if NUMBER_PATTERN.fullmatch(column):  # it has no head, and its first value was taken for one
+        if NUMBER_PATTERN.fullmatch(column):  # without a header, the first value became one
             return pd.concat([pd.Series([float(column)]), frame[column]], ignore_index=True)
         return frame[column]
     except InvalidInputError as error:
@@ -216,12 +218,11 @@ def _read_values(file: Path, name: str, run: Run) -> pd.Series | np.ndarray:
 
 
 def _are_numbers(key: str, keys: pd.Series, run: Run) -> bool:
-    """Whether a column has the numbers of the examples, and not their ids: so an index without a name may be."""
+    """Whether a column holds example numbers, not ids, like an unnamed index."""
     return key.lower() not in ID_COLUMNS and (key.lower() == NUMBER or not set(keys.map(str)) & set(run.scores()["id"]))
 
 
 def _order_by_number(values: pd.Series, numbers: pd.Series, run: Run) -> np.ndarray:
-    """Bring values into the order of the examples, by their numbers."""
     order = np.argsort(numbers, kind="stable")
     if not np.array_equal(numbers.iloc[order], np.arange(len(run))):
         raise InvalidInputError(

@@ -22,7 +22,7 @@ from mcviz.runs import Run, check_table_file, open_run, write_table
 
 
 def export(run: str, to: str | None, to_folders: str | None, yes: bool) -> None:
-    """Write corrected labels, or decisions that name no label; or move files to the folders of their new classes."""
+    """Write corrected labels or verdicts, or move files to their classes' folders."""
     if (to is None) == (to_folders is None) or (yes and to_folders is None):
         raise click.UsageError(
             "Corrected labels go to one place: --to FILE, or --to-folders FOLDER with or without --yes."
@@ -31,7 +31,7 @@ def export(run: str, to: str | None, to_folders: str | None, yes: bool) -> None:
         check_table_file(to)
     opened = open_run(run)
     if to is None or not opened.task.decides:
-        require_one_class(opened)  # and so for a folder a class
+        require_one_class(opened)  # moving files needs a folder for each class
     known = summarise_reviews(opened, open_reviews(opened).rows())
     if opened.task.decides == "verdict" and to is not None:
         decided = decisions_table(opened, known)
@@ -60,11 +60,11 @@ def _export_labels(run: Run, known: ReviewSummary, to: str | None, to_folders: s
         before = len(moves) - len(left)
         say(f"Files {'moved' if yes else 'to move, which --yes does'}: {len(left):,}. Moved before: {before:,}.")
     if without:
-        say(f"Left out, since nobody named their class: {without:,}.")
+        say(f"Left out, since nobody named their {'class' if run.class_names else 'number'}: {without:,}.")
 
 
 def import_(run: str, file: Path) -> None:
-    """Add the decisions of a file to the reviews of a run's examples."""
+    """Add a file's decisions to the reviews of a run's examples."""
     opened = open_run(run)
     if not opened.task.decides:
         raise InvalidInputError(f"Nothing can be decided about the examples of a {opened.task.name}. Received: {run}.")

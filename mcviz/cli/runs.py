@@ -1,4 +1,4 @@
-"""`mcviz verify`, `list`, `rename`, `remove` and `export`: what is done to the folders of runs."""
+"""`mcviz verify`, `list`, `rename`, `remove` and `export`."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from mcviz.text import one_line
 
 
 def verify(run: str) -> None:
-    """Print what the check of every byte of a run found."""
+    """Print the result of checking every byte of a run."""
     for line in str(verify_run(run)).splitlines():
         say(line)
 
@@ -25,7 +25,7 @@ def list_(folder: str | None, as_json: bool) -> None:
     place = cache_folder() if folder is None else folder
     runs = list_runs(place) or list_shipped_runs()
     if as_json:
-        click.echo(json.dumps([run.as_json() for run in runs], indent=1))  # in ASCII, which any terminal shows as it is
+        click.echo(json.dumps([run.as_json() for run in runs], indent=1))  # in ASCII, for any terminal
         return
     if all(run.is_shipped for run in runs):
         say(f"There is no run of your own in {place}." + (" These came with mcviz, as examples:" if runs else ""))
@@ -34,7 +34,7 @@ def list_(folder: str | None, as_json: bool) -> None:
 
 
 def rename(old: str, new: str) -> None:
-    """Give a run another name in its folder."""
+    """Rename a run in its folder."""
     folder, _, name = new.rpartition("/")
     if folder and Path(folder).absolute() != Path(old).absolute().parent:
         raise InvalidInputError(f"A run stays in its folder, {Path(old).parent}. Received: {new}. Give a name alone.")

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -63,11 +63,13 @@ if TYPE_CHECKING:
 
 MOST_NAMES_SHOWN = 20
 
-OF_A_RUN = ("output", "from_logits", "weights", "transform")  # options that a run's own model does without
+OF_A_RUN = ("output", "from_logits", "weights", "transform")  # options that do not apply to a run's own model
 
 
-def read_examples(options: DataOptions, task: str = "classification", complete: bool = True) -> DataSet:
-    """Read examples, also those of a run, with a line on what was found out, and one on how far it is."""
+def read_examples(
+    options: DataOptions, task: str = "classification", complete: bool = True, say: Callable[[str], None] = say
+) -> DataSet:
+    """Read examples, also those of a run, with notes and progress."""
     if run := find_run(options.data):
         if options.split is not None:
             raise invalid("split", "left out where the data are those of a run", options.split)
@@ -92,10 +94,10 @@ def read_examples(options: DataOptions, task: str = "classification", complete: 
 def name_classes(
     examples: DataSet, options: DataOptions, task: str = "classification", of_passes: Sequence[str] = ()
 ) -> DataSet:
-    """Give the classes the names of the options; those of passes are in the order of these, whoever names them.
+    """Apply the options' class names; classes of passes keep their order.
 
     Raises:
-        InvalidInputError: names that are not those of the data or of the passes, and are not given as new ones.
+        InvalidInputError: names that differ from those of the data or passes, and are not given as new ones.
     """
     own = tuple(of_passes) or examples.class_names or ()
     names, new = options.class_names, dict(options.rename_class)
@@ -123,7 +125,7 @@ def name_classes(
 
 
 def say_classes(examples: DataSet) -> None:
-    """Print which number stands for which class, where the data or the options say it, and how labels met them."""
+    """Print the numbers of known classes, and how labels matched them."""
     if examples.class_names:
         listed = ", ".join(f"{number} {name}" for number, name in enumerate(examples.class_names[:MOST_NAMES_SHOWN]))
         more = len(examples.class_names) - MOST_NAMES_SHOWN
@@ -135,24 +137,24 @@ def say_classes(examples: DataSet) -> None:
 
 
 def read_labels(path: str, options: DataOptions, task: str = "classification") -> DataSet:
-    """Read labels from a table, with its ids and columns, or from an `.npy`."""
+    """Read labels from a table, with its ids and columns, or an `.npy`."""
     columns = _column_names(replace(options.columns, text_column=None, feature_columns=()))
     return _take_selected(mcviz.data.read_labels(path, columns=columns, task=task), options)
 
 
-def read_relabelled(options: DataOptions, task: str = "classification") -> DataSet:
+def read_relabelled(options: DataOptions, task: str = "classification", say: Callable[[str], None] = say) -> DataSet:
     """Read examples with the labels of a file, by ids or numbers.
 
-    Those that it does not name have no label; of a segmentation they are left out.
+    Other examples have no label; in a segmentation they are left out.
 
     Raises:
-        InvalidInputError: it names none of the examples, or has other labels than are taken.
+        InvalidInputError: it names none of the examples, or has unsuitable labels.
     """
     labels, columns = options.labels, replace(options.columns, text_column=None, feature_columns=())
     assert labels is not None
     given = mcviz.data.read_labels(labels, columns=_column_names(columns), task=task)
     options = replace(options, columns=replace(options.columns, label_column=()))
-    examples = replace(read_examples(options, task), labels=None)
+    examples = replace(read_examples(options, task, say=say), labels=None)
     if given.ids is None:
         return examples.with_labels_of(given)
     ids = examples.ids or tuple(map(str, range(len(examples))))
@@ -186,7 +188,7 @@ def refuse_mask_options(masks: MaskOptions, task: str) -> None:
 
 
 def _refuse_options_of_data(options: ImportOptions) -> None:
-    """Refuse options of `mcviz import` that say something of data or labels which are not given."""
+    """Refuse import options about missing data or labels."""
     data, columns = options.data, options.data.columns
     of_data: dict[str, object] = {
         "--text-column": columns.text_column,
@@ -195,7 +197,7 @@ def _refuse_options_of_data(options: ImportOptions) -> None:
         "--skip-broken": data.skip_broken,
     }
     of_labels: dict[str, object] = {"--label-column": columns.label_column, "--id-column": columns.id_column}
-    crops_masks = TASKS[options.task.task].of_pixels  # to the proportions of the passes
+    crops_masks = TASKS[options.task.task].of_pixels  # --crop crops masks to the proportions of the passes
     (of_labels if crops_masks else of_data)["--crop"] = options.preprocessing.crop
     for needed, asked in (("--data", of_data), ("--data or --labels", {} if data.labels else of_labels)):
         given = [name for name, value in asked.items() if value]
@@ -204,7 +206,7 @@ def _refuse_options_of_data(options: ImportOptions) -> None:
 
 
 def add_scaler(chosen: Preprocessing | None, options: DataOptions, examples: DataSet) -> Preprocessing | None:
-    """Return the preprocessing of the options, with the mean and std of --scaler where it is given.
+    """Add the mean and std of --scaler, if given, to the preprocessing.
 
     Raises:
         InvalidInputError: the file cannot be used, the examples are no rows, or --mean or --std are given as well.
@@ -222,7 +224,7 @@ def add_scaler(chosen: Preprocessing | None, options: DataOptions, examples: Dat
 
 
 def find_target_scaler(options: DataOptions, task: str, targets: tuple[str, ...] | None) -> TargetScaler | None:
-    """Read the file of --target-scaler where it is given.
+    """Read the file of --target-scaler, if given.
 
     Raises:
         InvalidInputError: the file cannot be used, or the task predicts no targets.
@@ -235,7 +237,7 @@ def find_target_scaler(options: DataOptions, task: str, targets: tuple[str, ...]
 
 
 def choose_preprocessing(options: PreprocessingOptions) -> Preprocessing | None:
-    """Return the preprocessing of the options; None where they leave the scale to be found out from the model."""
+    """Return the options' preprocessing; None if they leave the scale open."""
     given = {
         "divide_by": options.scale,
         "mean": options.mean,
@@ -253,18 +255,18 @@ def choose_preprocessing(options: PreprocessingOptions) -> Preprocessing | None:
 
 
 def say_masks(labels: StoredLabels) -> None:
-    """Print what masks hold."""
+    """Print the contents of masks."""
     if labels.summary:
         say(f"masks: {labels.summary}")
 
 
 def say_run(run: Run) -> None:
-    """Print how good a run's predictions are, where that is known, and where it is."""
+    """Print a run's quality, if known, and its place."""
     if run.quality_by_pass is not None:
         task, (single, ensembles) = run.task, run.quality_by_pass
         values = float(ensembles[-1]), task.quality_of_single_pass(single)
         together, alone = (task.format_quality(value, run.manifest.unit) for value in values)
-        say(f"{task.quality_name}: ensemble {together}, mean single pass {alone}")
+        say(f"{task.sealed_quality_name}: ensemble {together}, mean single pass {alone}")
     say(f"The run is {run.path}.")
 
 
@@ -294,14 +296,14 @@ def _take_selected(examples: DataSet, options: DataOptions) -> DataSet:
 
 
 def sample(options: SampleOptions) -> None:
-    """Sample into a run, by the cluster of a scheduler where one is named."""
+    """Sample into a run, on a scheduler's cluster if one is named."""
     with _cluster(options.scheduler) as cluster:
         _sample(options, cluster)
 
 
 @contextmanager
 def _cluster(scheduler: str | None) -> "Iterator[Client | None]":
-    """The cluster of a scheduler's address, whose workers tell their warnings here; None without one."""
+    """Connect to a scheduler's cluster; None without one."""
     if scheduler is None:
         yield None
         return
@@ -359,7 +361,7 @@ def _sample(options: SampleOptions, cluster: "Client | None") -> None:
 
 
 def check(options: CheckOptions) -> None:
-    """Print what a model makes of some of the data."""
+    """Print a model's results on some of the data."""
     sampler, examples, preprocessing = _load_model_and_data(options)
     check = _check(options, sampler, examples, preprocessing)
     for line in check.lines(options.passes):
@@ -380,7 +382,7 @@ def _check(options: CheckOptions, sampler: Sampler, examples: DataSet, preproces
 
 
 def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Preprocessing | None]:
-    """Read the data, which takes less time to refuse, and then the model."""
+    """Read the data first: they are refused sooner."""
     model, data = options.model, options.data
     if not Path(model.model).exists() and not is_function_name(model.model):
         raise DataNotFoundError(f"No model at that place. Received: {model.model}. Make one with `mcviz train`.")
@@ -390,7 +392,8 @@ def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Prepr
     require_framework(file)
     task = own.manifest.task if own else options.task.task
     refuse_mask_options(options.masks_mean, task)
-    examples = read_relabelled(data, task) if data.labels else read_examples(data, task)
+    found: list[str] = []  # which is said behind the device
+    examples = (read_relabelled if data.labels else read_examples)(data, task, say=found.append)
     if options.preprocessing.crop and not isinstance(examples.images, Pictures) and find_run(data.data) is None:
         raise InvalidInputError("--crop is for pictures in files, which are brought to the model's size. Leave it out.")
     chosen = add_scaler(chosen, data, examples)
@@ -398,7 +401,7 @@ def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Prepr
     if model.trust_model:
         tell(f"warning: {model.model} is opened without checks and can run any code on this machine, with your rights.")
     with loading():
-        find_backend(file)  # which imports the framework
+        find_backend(file)  # imports the framework
     weights = None if model.weights is None else absolute(model.weights)
     source = ModelSpec(
         replace(model, model=absolute(file), weights=weights),
@@ -406,7 +409,8 @@ def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Prepr
         run=None if own is None else absolute(own.path),
     )
     sampler = load_sampler(source).with_target_scaler(find_target_scaler(data, task, examples.target_names))
-    say(f"device: {sampler.network.describe_device()}")
+    for line in (f"device: {sampler.network.describe_device()}", *found):
+        say(line)
     if data.class_names is None:
         examples = name_classes_by_model(examples, sampler.network)
     say_classes(examples)
@@ -414,7 +418,6 @@ def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Prepr
 
 
 def _find_preprocessing(options: PreprocessingOptions, sampler: Sampler, examples: DataSet) -> Preprocessing | None:
-    """Find the preprocessing for the crop and the order of colours of the options; return None without these."""
     if examples.images is None or not (options.crop or options.channel_order):
         return None
     preprocessing = default_preprocessing(sampler.network, examples.images.dtype)
@@ -422,7 +425,7 @@ def _find_preprocessing(options: PreprocessingOptions, sampler: Sampler, example
 
 
 def _find_model(options: ModelOptions) -> tuple[str, Run | None]:
-    """The file or function of a model; and the run where it is that of one, and is sampled as it was for it."""
+    """Return the file or function of a model, and its run, if any."""
     path = options.model
     if not (Path(path) / NAME).is_file():
         return path, None
@@ -440,7 +443,7 @@ def _find_model(options: ModelOptions) -> tuple[str, Run | None]:
 
 
 def _describe_source(run: Run) -> str:
-    """Say how the model of a run is given by itself."""
+    """Return the options that give a run's model."""
     model = run.manifest.model
     if model is None or model.backend == "keras":
         return f"its file: --model {run.model_path}"
@@ -449,7 +452,7 @@ def _describe_source(run: Run) -> str:
 
 
 def import_(passes: str, options: ImportOptions) -> None:
-    """Make a run of passes from elsewhere, and print what labels would show."""
+    """Make a run of passes from elsewhere, and print its quality."""
     task = options.task.task
     refuse_mask_options(options.masks_mean, task)
     _refuse_options_of_data(options)
@@ -509,7 +512,7 @@ def import_(passes: str, options: ImportOptions) -> None:
 
 
 def _read_examples(options: ImportOptions) -> DataSet:
-    """The examples; where labels come in a file of their own, that file has the column of labels."""
+    """Read the examples, without label column if labels have a file."""
     data = options.data
     if data.labels:
         data = replace(data, columns=replace(data.columns, label_column=()))
@@ -517,7 +520,7 @@ def _read_examples(options: ImportOptions) -> DataSet:
 
 
 def train(out: Path, data: Path | None, seed: int, epochs: int, activation: str) -> None:
-    """Train the reference network, and write it with a history of its epochs."""
+    """Train the reference network, and write it with its history."""
     require_keras()
     if out.suffix != ".keras":
         raise InvalidInputError(f"--out should end in .keras. Received: {out}.")
@@ -545,7 +548,7 @@ def train(out: Path, data: Path | None, seed: int, epochs: int, activation: str)
 
 
 def _check_writable(out: Path) -> None:
-    """Find out now rather than after minutes of work."""
+    """Check before training that the file can be written."""
     if out.is_dir():
         raise InvalidInputError(f"{out} is a folder. Give --out the path of a file.")
     try:

@@ -17,6 +17,7 @@ def share(
     without: tuple[Part, ...],
     link: str,
     max_size: float,
+    present: bool,
 ) -> None:
     """Write a run as one web page."""
     with count_progress("examples") as progress:
@@ -28,6 +29,7 @@ def share(
             without=without,
             link=link,
             max_size=max_size,
+            present=present,
             progress=progress,
         )
     say(f"{to} is written, {to.stat().st_size / 1e6:.1f} MB.")

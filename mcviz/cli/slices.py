@@ -11,7 +11,7 @@ MOST_SHOWN = 20  # slices
 
 
 def slices(run: str, group: str | None, as_json: bool) -> None:
-    """Print the slices of a run that its model is worse on than chance explains."""
+    """Print the slices that a run's model is worse on."""
     opened = open_run(run)
     with count_progress("permutations") as progress:
         result = mcviz.slices(opened, group=group, progress=progress)
@@ -23,13 +23,14 @@ def slices(run: str, group: str | None, as_json: bool) -> None:
     titles = {
         loss.name: f"{loss.more} than in the rest, beyond chance",
         "overconfidence": "More over-confident than the rest, beyond chance",
+        "coverage": "Intervals hold fewer labels than of the rest, beyond chance",
     }
     for line in [*slice_lines(result, titles), "", group_sentence(opened, group)]:
         say(line)
 
 
 def slice_lines(result: Slices, titles: dict[str, str]) -> list[str]:
-    """Return a sentence for each slice, under a title for each measure, and the notes."""
+    """Return sentences on slices, by measure, and the notes."""
     lines = []
     for measure, title in titles.items():
         named = [worse for worse in result.slices if worse.measure == measure]

@@ -20,7 +20,7 @@ def thresholds(
     group: str | None,
     as_json: bool,
 ) -> None:
-    """Decide on thresholds or tolerances, and print them with the figures by the labels that judge them."""
+    """Set and print thresholds or tolerances, with figures."""
     opened = open_run(run)
     result = mcviz.thresholds(
         opened,
@@ -40,7 +40,6 @@ def thresholds(
 
 
 def _class_lines(result: Thresholds) -> list[str]:
-    """Lines on each class, with the figures by the labels that did not choose its threshold."""
     if not result.classes:
         return []
     share = next(measure for measure in result.run.task.quality.of_class if measure.name == "recall")
@@ -63,7 +62,6 @@ def _class_lines(result: Thresholds) -> list[str]:
 
 
 def _parse_values(given: tuple[str, ...]) -> dict[str, float]:
-    """Parse thresholds, such as "login=0.34"."""
     values = {}
     for text in given:
         name, _, number = text.rpartition("=")
@@ -77,7 +75,7 @@ def _parse_values(given: tuple[str, ...]) -> dict[str, float]:
 
 
 def _parse_tolerances(given: tuple[str, ...]) -> str | dict[str, str] | None:
-    """Parse tolerances, such as "10", or of several targets "height=10"."""
+    """Parse tolerances, such as "10" or "height=10"."""
     if len(given) == 1 and "=" not in given[0]:
         return given[0]
     for text in given:

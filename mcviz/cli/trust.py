@@ -1,4 +1,4 @@
-"""`mcviz trust`: is a run calibrated, which scores find its mistakes, and how good is it where it is of no classes?"""
+"""`mcviz trust`."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def quality_lines(result: QualityTrust) -> list[str]:
-    """Return lines on each measure of each way to predict, and what is too little for an interval."""
+    """Return lines on each measure and predictor, and on missing intervals."""
     measures, figures = result.run.task.quality.measures, result.figures["ensemble"]
     lines = [line for measure in measures for line in _measure_lines(measure, result)]
     without = [measure for measure in measures if measure.name in figures and math.isnan(figures[measure.name].low)]
@@ -46,7 +46,7 @@ def quality_lines(result: QualityTrust) -> list[str]:
 
 
 def draw_coverage(result: QualityTrust) -> "dict[str, go.Figure]":
-    """Draw how often intervals of each target hold the label; nothing where there are no targets."""
+    """Draw how often each target's intervals hold the label."""
     return {
         f"Do intervals of {target} hold what they promise?": intervals(result.run, place)
         for place, target in enumerate(result.run.targets)
@@ -63,7 +63,6 @@ def _measure_lines(measure: Measure, result: QualityTrust) -> list[str]:
 
 
 def _class_lines(result: QualityTrust) -> list[str]:
-    """Lines on each class, those first whose average precision is lowest; none where classes have no figures."""
     if not result.by_class:
         return []
     measures = {measure.name: measure for measure in result.run.task.quality.measures}
@@ -83,7 +82,6 @@ def _class_lines(result: QualityTrust) -> list[str]:
 
 
 def _dice_lines(result: SegmentationTrust) -> list[str]:
-    """Lines on each class, those first whose Dice is lowest."""
     dice = result.run.task.quality.measures[0]
     rows: Rows = [("class", "images", "Dice", "IoU", "pairwise Dice")]
     by_dice = sorted(result.maps.items(), key=lambda pair: np.nan_to_num(pair[1].dice.value, nan=2))
@@ -94,7 +92,6 @@ def _dice_lines(result: SegmentationTrust) -> list[str]:
 
 
 def _pixel_lines(result: SegmentationTrust) -> list[str]:
-    """Lines on whether the probabilities of pixels are calibrated."""
     measure = result.run.task.quality.measures[0]
     rows: Rows = [("confidence − accuracy of a pixel", f"{100 * result.confidence:.6g}% interval, of images")]
     rows += [
@@ -105,7 +102,6 @@ def _pixel_lines(result: SegmentationTrust) -> list[str]:
 
 
 def _group_quality_lines(result: QualityTrust) -> list[str]:
-    """Lines on the first measure of the ensemble in each group, the worst first."""
     if not result.by_group:
         return []
     measure = result.run.task.quality.measures[0]
@@ -119,13 +115,13 @@ def _group_quality_lines(result: QualityTrust) -> list[str]:
 
 
 def find_estimate(run: Run, calibrated_on: Run, confidence: float, modules: tuple[str, ...]) -> Findings:
-    """Estimate the accuracy or the coverage, and test which columns and scores are distributed otherwise.
+    """Estimate accuracy or coverage, and test columns and scores for shift.
 
     Args:
-        run: whose predictions the estimate is about.
-        calibrated_on: the labelled run; or the same one, of which some examples have a label.
+        run: the run to estimate for.
+        calibrated_on: the labelled run; or the same one, if some of its examples have a label.
         confidence: of the interval.
-        modules: to import for the runs' model, which is asked for the OOD score.
+        modules: to import for the runs' model, for the OOD score.
     """
     estimate = estimate_without_labels(run, calibrated_on, confidence)
     ood = ood_warnings(calibrated_on, run, modules, "the estimate")
@@ -150,9 +146,9 @@ def find_estimate(run: Run, calibrated_on: Run, confidence: float, modules: tupl
         "",
         f"Shifted is a p-value below {SHIFTED:g}, corrected for {len(estimate.columns)} tests.",
     ]
-    if run.labels is not None:
+    if (labels := run.judging_labels) is not None:
         task, count = run.task, "" if run.manifest.examples_with_labels is None else f" {run.manifest.labelled:,}"
-        quality = task.format_quality(task.compute_quality(run.mean_predictions, run.labels), run.manifest.unit)
+        quality = task.format_quality(task.compute_quality(run.mean_predictions, labels), run.manifest.unit)
         lines.append(f"By the run's own{count} labels, the {task.quality_name} is {quality}.")
     as_dict = {**describe_run(run, sentences), **estimate.as_dict()}
     as_dict["warnings"] += ood
@@ -188,7 +184,7 @@ def trust(
     summary: Path | None,
     as_json: bool,
 ) -> None:
-    """Print the trust in a run, or its estimated accuracy; fail where a requirement is not met."""
+    """Print a run's trust or estimated accuracy; fail if a requirement is unmet."""
     required = [parse_requirement(text) for text in requirements]
     if summary is not None:
         check_summary_folder(summary)
@@ -297,7 +293,6 @@ def _calibration_lines(result: Calibration) -> list[str]:
 
 
 def _group_lines(by: str | None, groups: Mapping[str, Calibration]) -> list[str]:
-    """Lines on accuracy and calibration of the ensemble in each group, the least accurate first."""
     lines = []
     ordered = sorted(groups.items(), key=lambda pair: pair[1].figures["ensemble"]["accuracy"].value)
     for measure in (CALIBRATION_MEASURES[name] for name in ("accuracy", "overconfidence") if groups):
@@ -309,7 +304,7 @@ def _group_lines(by: str | None, groups: Mapping[str, Calibration]) -> list[str]
 
 
 def _score_lines(figures: Mapping[str, SelectiveFigures], noun: str) -> list[str]:
-    """Lines on the scores by which mistakes, or losses of another `noun`, are found, the best first."""
+    """Return lines on scores that find losses named `noun`, the best first."""
     if not any(areas.augrc.value for areas in figures.values()):
         return ["", f"Every prediction is correct, so there are no {noun} by which scores could be ranked."]
     lines = ["", f"AUGRC, in millionths: how well an order finds {noun}; low is good"]
@@ -326,7 +321,6 @@ def _score_lines(figures: Mapping[str, SelectiveFigures], noun: str) -> list[str
 
 
 def _convergence_lines(trusted: ClassificationTrust) -> list[str]:
-    """Lines on the ensemble of the first passes, size by size, and on how many are enough."""
     convergence, score = trusted.convergence, trusted.convergence_score
     rows = [("passes", "accuracy", "NLL", "ECE", "top 100 shared")]
     columns = zip(
@@ -361,7 +355,6 @@ def _cost_lines(referral: CheapestReferral | None) -> list[str]:
 
 
 def _format_figure(result: Calibration, way: str, measure: Measure) -> str:
-    """Format a figure of a predictor with the ends of its interval, or an ECE with the bound by chance."""
     by_chance = result.eces_by_chance[way].get(measure.name)
     return _format_with_ends(result.figures[way][measure.name], measure, by_chance=by_chance)
 

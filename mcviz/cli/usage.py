@@ -1,4 +1,4 @@
-"""The commands, with their arguments, options and help; each names the function that carries it out."""
+"""The commands, with arguments, options, help and the functions they call."""
 
 import warnings
 from collections.abc import Callable, Collection, Mapping
@@ -35,12 +35,12 @@ Command = Callable[..., Any]
 def add_options(
     group: "type[DataclassInstance]", *, required: Collection[str], helps: Mapping[str, str] | None = None
 ) -> Callable[[Command], Command]:
-    """Give a command the options of a group, of which it takes an instance as `options`.
+    """Give a command the options of a group, passed as one `options` instance.
 
     Args:
         group: the class.
-        required: names of the options that have to be given; the help begins with them.
-        helps: by the name of an option, its help where it is another one in this command.
+        required: names of the required options, which come first in the help.
+        helps: by the name of an option, its own help in this command.
     """
     declared = sorted(all_option_fields(group), key=lambda field: field.name not in required)
 
@@ -60,7 +60,7 @@ def add_options(
 
 
 def import_option(command: Command) -> Command:
-    """Give a command the option that names modules of the user's own; it takes `modules`."""
+    """Give a command the `--import` option of the user's modules, `modules`."""
     return _option_of_model("modules")(command)
 
 
@@ -71,7 +71,7 @@ def _option_of_model(name: str) -> Callable[[Command], Command]:
 
 def _click_option(field: OptionField, words: str, *, required: bool) -> Callable[[Command], Command]:
     option, is_told = field.option, field.default not in (None, "", ()) and field.default is not False
-    default = {} if required else {"default": field.default if is_told else None}  # with any, none would be required
+    default = {} if required else {"default": field.default if is_told else None}  # a default would make it optional
     return click.option(
         f"--{field.name}/{field.argument}" if field.default is True else f"--{field.name}",
         field.field,
@@ -143,7 +143,7 @@ SUMMARY = click.option(
     "--summary", type=PATH, metavar="FOLDER", help="Write summary.md, its picture and report.html into FOLDER."
 )
 COST = click.FloatRange(min=0)
-SHIPPED_SEED = 25  # of the training that the shipped run comes from; its README says what was tried
+SHIPPED_SEED = 25  # of the training of the shipped run; its README describes the trials
 
 
 class _Commands(click.Group):
@@ -243,6 +243,26 @@ def trust() -> None:
     """
 
 
+@commands.command(short_help="Write the prediction intervals of a regression.")
+@RUN
+@click.option(
+    "--coverage", callback=parse_share, metavar="SHARE", default="0.9", show_default=True, help="Of labels they hold."
+)
+@click.option(
+    "--calibrated-on",
+    metavar="RUN",
+    help="A run of the same model with labels, which calibrates the intervals; RUN's own labels without it.",
+)
+@click.option("--to", type=PATH, metavar="FILE", required=True, help="A .csv or .parquet.")
+@call_lazily("mcviz.cli.intervals:intervals")
+def intervals() -> None:
+    """Write the prediction intervals of the regression in folder or at fsspec address RUN, a row an example and target.
+
+    They are those of the passes, and those of split-conformal prediction, which hold as many labels of new examples of
+    the same kind as they promise, whatever the model: all of one width, and in proportion to the predictive std.
+    """
+
+
 @commands.command(short_help="Print the slices of a run that its model is worse on.")
 @RUN
 @GROUP
@@ -265,7 +285,13 @@ def slices() -> None:
 @click.option(
     "--recall", callback=parse_share, metavar="SHARE", help="Choose the highest thresholds with this recall likewise."
 )
-@click.option("--class", "classes", multiple=True, metavar="CLASS", help="A class whose threshold is chosen; or all.")
+@click.option(
+    "--class",
+    "classes",
+    multiple=True,
+    metavar="CLASS",
+    help="A class whose threshold is chosen; or all, of two the second.",
+)
 @click.option(
     "--tolerance",
     "tolerances",
@@ -280,10 +306,10 @@ def slices() -> None:
 def thresholds() -> None:
     """Decide about the run in folder or at fsspec address RUN, or without options print what was decided.
 
-    Of several labels an example, a class is predicted above its threshold, 0.5 at first. --best and --recall choose by
-    one half of the labels; from then on every figure is by the other half. Of numbers, an error above the tolerance is
-    a mistake, so that `mcviz refer`, `mcviz slices` and requirements take them as they take classes. The decisions are
-    kept in a file beside the run; the run stays as it is.
+    Each of several labels, or one of two classes, is predicted above its threshold, 0.5 at first. --best and --recall
+    choose by one half of the labels; from then on every figure is by the other half. Of numbers, an error above the
+    tolerance is a mistake, so that `mcviz refer`, `mcviz slices` and requirements take them as they take classes. The
+    decisions are kept in a file beside the run; the run stays as it is.
     """
 
 
@@ -533,6 +559,7 @@ def _parse_examples(context: click.Context, option: click.Parameter, given: str 
     show_default=True,
     help="Of the page. A larger one gets fewer scores, then smaller pictures, then fewer examples.",
 )
+@click.option("--present", is_flag=True, help="Also the steps of the page Present, as slides.")
 @call_lazily("mcviz.cli.share:share", stopped=lambda to, **_: f"stopped; {to} was not written.")
 def share() -> None:
     """Write the run in folder or at fsspec address RUN as one web page.

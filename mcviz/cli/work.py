@@ -1,4 +1,4 @@
-"""A job's own process: `mcviz sample` at low priority, which tells how far it is."""
+"""A job's process: `mcviz sample` at low priority, with progress reports."""
 
 import faulthandler
 import math
@@ -29,13 +29,13 @@ LEAST_PRIORITY = 19
 SECONDS_BETWEEN_QUESTIONS = 0.3
 SECONDS_BETWEEN_NEWS = 1.0
 TOP_EXAMPLES = 10  # examples, the most uncertain ones
-PIXELS = 96  # that a larger image is scaled down to
-ROOM = 2.2  # times the predictions: a run that grows is there twice, for a moment
-LONGEST = 160  # characters of a text that is shown
+PIXELS = 96  # side of a scaled-down image
+ROOM = 2.2  # times the predictions: a growing run briefly exists twice
+LONGEST = 160  # characters of a displayed text
 
 
 class Stopped(BaseException):
-    """The job is to end where it is; no error, so nothing that handles errors gets hold of it.
+    """A job's request to end; no error, so error handlers ignore it.
 
     Args:
         ending: how it ends.
@@ -47,7 +47,7 @@ class Stopped(BaseException):
 
 
 class Watcher:
-    """Stands between a command at work and the files of its job."""
+    """Writes the progress of a command to its job's files."""
 
     def __init__(self, jobs: Jobs, name: str) -> None:
         self.jobs, self.name, self.checks_first = jobs, name, False
@@ -58,7 +58,7 @@ class Watcher:
         self.news = JobProgress(process=os.getpid(), started=time.time())
 
     def begin(self, examples: DataSet, out: str) -> None:
-        """Take in what is to be sampled, and what a finished run of fewer passes already says of it."""
+        """Set the examples, and read a finished run of fewer passes."""
         self.examples = examples
         with suppress(McvizError):
             run = open_run(out)
@@ -68,10 +68,10 @@ class Watcher:
             self.seen(run.manifest, 0, Aggregates({}, {}, values))
 
     def ask(self) -> None:
-        """End the job where that is wanted.
+        """End the job if requested.
 
         Raises:
-            Stopped: it is.
+            Stopped: it was requested.
         """
         if time.monotonic() > self._asked + SECONDS_BETWEEN_QUESTIONS:
             if self.jobs.wanted(self.name) != "run":
@@ -79,7 +79,7 @@ class Watcher:
             self._asked = time.monotonic()
 
     def progress(self, done: int, total: int) -> None:
-        """Tell how many predictions stand, and ask."""
+        """Report the number of predictions, and end if requested."""
         if self.news.sampling is None:
             self._change(sampling=time.time(), before=done)
         self._change(done=done, total=total)
@@ -88,7 +88,7 @@ class Watcher:
             self.tell()
 
     def seen(self, manifest: Manifest, start: int, summary: Aggregates) -> None:
-        """Take in what the passes of some examples come to."""
+        """Record the results of the passes for some examples."""
         count = manifest.examples.count
         for name, values in {**summary.columns, "passes": np.full(_length(summary), manifest.passes)}.items():
             whole = self._known.setdefault(name, np.zeros(count, values.dtype))
@@ -104,10 +104,10 @@ class Watcher:
         self._manifest = manifest
 
     def checked(self, check: Check, passes: int) -> None:
-        """Tell what a check found.
+        """Report the findings of a check.
 
         Raises:
-            Stopped: somebody is to say whether to go on, or another job is sampling.
+            Stopped: somebody has to decide whether to go on, or another job is sampling.
         """
         advice = " ".join(filter(None, (check.advice, self._warn_of_little_room(passes * check.bytes_per_pass))))
         self.tell(found=check.findings(passes), advice=advice, examples=check.examples)
@@ -125,7 +125,7 @@ class Watcher:
         return f"There may be too little room: {room}"
 
     def tell(self, **changes: Any) -> None:
-        """Write down how far it is."""
+        """Write the progress."""
         self._change(updated=time.time(), **changes)
         if self._known:
             self._change(**self._summary())
@@ -136,7 +136,7 @@ class Watcher:
         self.news = replace(self.news, **changes)
 
     def _summary(self) -> dict[str, Any]:
-        """How good the ensemble is so far, and its most uncertain examples."""
+        """Return the current quality and the most uncertain examples."""
         manifest, task = self._manifest, task_of(self._manifest)
         score = next(name for name in task.first_scores if name in manifest.scores)
         there = self._known["passes"].nonzero()[0]
@@ -166,15 +166,15 @@ class Watcher:
             return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
         if held is None or held.images is None or self._manifest.images is None:
             return ""
-        from mcviz.figures import png_url, thumbnails  # here, because only a job has to load plotly
+        from mcviz.figures import png_url, thumbnails  # here, because only a job loads plotly
 
         scale = ValueScale.of(self._manifest.images, self._manifest.preprocessing)
         return png_url(thumbnails([scale.to_unit(held.images[example])], PIXELS)[0])
 
 
 def work(folder: Path, lock: int) -> None:
-    """Carry out a job, whatever may become of it, and let go of its lock."""
-    faulthandler.enable()  # what crashes says where
+    """Carry out a job, and release its lock in any case."""
+    faulthandler.enable()  # prints the place of a crash
     os.nice(LEAST_PRIORITY)  # the dashboard goes first
     jobs = Jobs(folder.parent.parent)
     try:
@@ -190,7 +190,7 @@ def _work(jobs: Jobs, name: str) -> None:
     state_of_job = jobs.find(name)
     if state_of_job is None:
         return
-    if state_of_job.progress is not None:  # of an earlier start, to be shown until there is more
+    if state_of_job.progress is not None:  # of an earlier start, shown until there is more
         watcher.news = replace(
             state_of_job.progress, process=os.getpid(), started=time.time(), sampling=None, ending=None
         )

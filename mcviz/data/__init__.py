@@ -1,7 +1,6 @@
 """Examples: images, texts and rows of numbers from files.
 
-The names stand in `__init__.pyi`. Each is imported when it is first asked for: whoever opens a run needs neither pandas
-nor Pillow.
+`__init__.pyi` lists the names. Each is imported at its first use: opening a run needs neither pandas nor Pillow.
 """
 
 import lazy_loader

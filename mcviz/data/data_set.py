@@ -1,4 +1,4 @@
-"""A data set: the examples that a model is asked about, with all that is known of them."""
+"""A data set: examples with labels, ids and columns."""
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +41,7 @@ PARTS = ("images", "texts", "rows", "inputs", "labels", "ids", "columns")  # of 
 
 @dataclass(frozen=True)
 class DataSet:
-    """Examples in one order, checked and brought into one form: images, texts, rows of numbers, or none of these.
+    """Checked examples in one order: images, texts, rows, or none.
 
     Attributes:
         images: (N, height, width, channels), uint8 in 0..255 or finite float32; or what is read when it is indexed, or
@@ -92,12 +92,12 @@ class DataSet:
 
     @property
     def content(self) -> pd.DataFrame | None:
-        """The columns that are the examples themselves: `text` of texts, those of rows; None for all others."""
+        """The columns of examples: `text`, or those of rows; else None."""
         return self.rows if self.texts is None else pd.DataFrame({"text": self.texts})
 
     @property
     def labelled(self) -> int:
-        """The number of examples of which a label is known."""
+        """The number of labelled examples."""
         if not isinstance(self.labels, np.ndarray) or self.labels.ndim > 2:
             return 0 if self.labels is None else len(self.labels)
         if self.labels.dtype.kind == "f":
@@ -108,7 +108,7 @@ class DataSet:
 
     @property
     def label_array(self) -> np.ndarray | None:
-        """The labels as one array in memory, masks in files in their own size.
+        """The labels as one array in memory, masks in file size.
 
         Raises:
             InvalidInputError: a mask cannot be read, or masks differ in size.
@@ -117,7 +117,7 @@ class DataSet:
 
     @property
     def pixels(self) -> np.ndarray:
-        """(N, height, width, channels): the images as one array in memory.
+        """(N, height, width, channels) images in memory.
 
         Raises:
             InvalidInputError: there are none, or a picture cannot be read.
@@ -127,10 +127,9 @@ class DataSet:
         return self.images[:]
 
     def with_class_names(self, names: Sequence[str] | Mapping[str, str]) -> "DataSet":
-        """The same examples with the classes in the order of some names, that of the model's outputs.
+        """Return the data with classes in the order of the model's outputs.
 
-        Labels meet the names as `match_labels` says. Where the data name their classes already, labels follow these
-        names, and never their order.
+        Labels match by `match_labels`. If the data name classes, labels follow names, never order.
 
         Args:
             names: of all classes; or new names of some by those that the data have, whose order stays.
@@ -160,9 +159,7 @@ class DataSet:
         return replace(self, class_names=names)
 
     def with_target_names(self, names: Sequence[str]) -> "DataSet":
-        """The same examples with the targets in the order of some names.
-
-        Where these are the data's own, labels follow the names; otherwise the names are given to the targets.
+        """Return the data with targets in order of names; own names reorder labels, others rename targets.
 
         Raises:
             InvalidInputError: names that repeat, are more or fewer than the targets, or lack some of the data's own.
@@ -179,7 +176,7 @@ class DataSet:
         return replace(self, labels=labels[:, places], target_names=names)
 
     def with_names(self, names: Sequence[str], task: str) -> "DataSet":
-        """The same examples with the classes, or the targets of a regression, in the order of some names.
+        """Return the data with classes or targets in the order of names.
 
         Raises:
             InvalidInputError: as `with_class_names` and `with_target_names`.
@@ -187,7 +184,7 @@ class DataSet:
         return find_task(task).name_axis(self, names)
 
     def check_labels(self, task: str = "classification") -> "DataSet":
-        """Return the same examples with their labels checked and brought into the form of this class.
+        """Return the data with labels in this class's form.
 
         Args:
             task: what the labels are for.
@@ -198,7 +195,7 @@ class DataSet:
         return self if self.labels is None else find_task(task).check_labels(self)
 
     def check_class_labels(self) -> "DataSet":
-        """Return the same examples with their labels checked and brought into the form of a classification.
+        """Return the data with labels in the form of a classification.
 
         Raises:
             InvalidInputError: they are no labels, or those of a regression.
@@ -212,7 +209,7 @@ class DataSet:
 
     @property
     def _masked_labels(self) -> Any:
-        """The labels, class indices without those that are not known."""
+        """Return class indices, masked if unknown."""
         labels = self.labels
         if not isinstance(labels, np.ndarray) or labels.ndim > 1 or not self.some_unlabelled:
             return labels
@@ -264,7 +261,7 @@ class DataSet:
         return replace(self, labels=rows, class_names=names, matched_by=by)
 
     def _name_label_columns(self, names: Sequence[str] | Mapping[str, str]) -> "DataSet":
-        """The same examples with the columns of their labels in the order of some names."""
+        """Reorder label columns by names."""
         assert isinstance(self.labels, np.ndarray)
         own = self.class_names
         if isinstance(names, Mapping):
@@ -285,7 +282,7 @@ class DataSet:
         return replace(self, labels=labels, class_names=names, matched_by=by)
 
     def with_targets(self, values: Any, names: Sequence[str] | None = None, name: str = "labels") -> "DataSet":
-        """The same examples with what a regression predicts as their labels.
+        """Return the data with targets of a regression as labels.
 
         Args:
             values: (N,) or (N, D) numbers, also as a table or a column of one, whose index is taken as `order_by_ids`
@@ -303,7 +300,7 @@ class DataSet:
         return replace(self, labels=targets, target_names=names, class_names=None)
 
     def with_masks(self, masks: Any, name: str = "labels") -> "DataSet":
-        """The same examples with a label map each, a class for every pixel.
+        """Return the data with a label map each.
 
         Args:
             masks: (N, H, W) whole numbers of 0 to 255 or bool, also with an axis of one channel behind; a mapping from
@@ -327,7 +324,7 @@ class DataSet:
         return replace(self, labels=values.astype(np.uint8, copy=False), target_names=None)
 
     def fit_masks(self, size: Size, *, crop: Size | None, as_images: bool) -> np.ndarray:
-        """Bring all masks to one size, turned, cropped and resized as their images are, each pixel as the nearest one.
+        """Fit masks to one size like their images, by nearest pixels.
 
         Args:
             size: (height, width).
@@ -362,7 +359,7 @@ class DataSet:
         return set() if self.labels is None else {(self.labels.shape[1], self.labels.shape[2])}
 
     def resolve_ignore(self, ignore: Ignore) -> tuple[int | None, bool]:
-        """Resolve what stands in masks for a pixel that counts nowhere.
+        """Return the mask value of ignored pixels.
 
         Args:
             ignore: as it is given; where it is not, it is that of the data, or else 255.
@@ -375,15 +372,14 @@ class DataSet:
         return (USUAL_IGNORE if self.ignored is None else self.ignored), self.ignored is None
 
     def _image_sizes(self) -> set[Size]:
-        """Return the height and width of all images, upright; empty where the examples are no images."""
         if isinstance(self.images, Pictures):
             return set(self.images.sizes)
         return set() if self.images is None else {(self.images.shape[1], self.images.shape[2])}
 
     def with_labels_of(self, others: "DataSet") -> "DataSet":
-        """The same examples with the labels, class names and columns of others, matched by ids where both have them.
+        """Return the data with labels, class names and columns of others, matched by common ids.
 
-        Where the others lack some ids, the labels of these are not known; of masks every image needs one.
+        Missing ids have unknown labels; every image needs a mask.
 
         Raises:
             InvalidInputError: the others are not as many, or have other ids.
@@ -410,7 +406,7 @@ class DataSet:
         )
 
     def check_classes(self, count: int) -> None:
-        """Check that the names of the classes and the labels are those of as many classes as are predicted.
+        """Check class names and labels against the number of classes.
 
         Raises:
             InvalidInputError: they are not, or belong to a regression.
@@ -427,7 +423,7 @@ class DataSet:
             validate.class_indices("labels", known, len(known), count, f"Are they names? {advice}")
 
     def with_columns(self, columns: "pd.DataFrame | Mapping[str, Any]") -> "DataSet":
-        """The same examples with the user's own columns, a row an example.
+        """Return the data with the user's columns, a row an example.
 
         Args:
             columns: a table, whose index is taken as `order_by_ids` says; or each column by its name.
@@ -471,10 +467,7 @@ class DataSet:
         return replace(self, ids=texts)
 
     def spread(self, ids: Sequence[str]) -> "DataSet":
-        """Add examples of which only the id is known, one for each of some ids that the examples lack.
-
-        Label maps, data that are more than labels, and labels whose ids are not all among these stay as they are.
-        """
+        """Add examples by missing ids without content; other labels stay unchanged."""
         labels, own = self.labels, set(self.ids or ())
         missing = [name for name in ids if name not in own]
         is_more = any(part is not None for part in (self.images, self.texts, self.rows, self.inputs))
@@ -491,7 +484,7 @@ class DataSet:
         )
 
     def in_order_of(self, ids: Sequence[str]) -> "DataSet":
-        """The same examples in another order, that of their ids, or of their numbers where they have none.
+        """Return the data in the order of ids or numbers.
 
         Raises:
             InvalidInputError: the ids are not those of the examples.
@@ -509,31 +502,25 @@ class DataSet:
         return replace(self.take(np.array([place[name] for name in ids])), ids=tuple(ids))
 
     def slice_for_worker(self, start: int, stop: int) -> "DataSet":
-        """The examples from `start` to before `stop`, without ids and the user's columns, to be sent elsewhere.
-
-        Images that lie in a file or in a run stay there, and are read by whoever indexes them.
-        """
+        """Return examples `start` to `stop` without ids and columns, for a worker; images in files stay there."""
         alone = replace(self, ids=None, columns=None, notes=())
         return alone._map_parts(lambda part: _slice_for_worker(part, start, stop))
 
     def take(self, indices: np.ndarray) -> "DataSet":
-        """Some of the examples, by an array of their numbers."""
+        """Return some examples by number."""
         return self._map_parts(lambda part: _take(part, indices))
 
     def _map_parts(self, change: Callable[[Any], Any]) -> "DataSet":
-        """The same data set with all that has a row an example changed."""
         parts = {name: getattr(self, name) for name in PARTS}
         return replace(self, **{name: change(part) for name, part in parts.items() if part is not None})
 
     def _name_classes_of_masks(self, names: tuple[str, ...]) -> "DataSet":
-        """The same examples with names of the classes whose numbers are in masks, which no name changes."""
         if self.class_names is not None and names != self.class_names:
             expected = f"those of the data in their order, {list_names(self.class_names)}"
             raise validate.invalid("class_names", expected, list_names(names), explain_renaming(self.class_names[0]))
         return replace(self, class_names=names)
 
     def _match(self, name: str, labels: Any, class_names: Sequence[str] | None) -> "DataSet":
-        """The same examples with labels that meet their classes."""
         indices, names, by = match_labels(name, labels, len(self) or len(labels), class_names)
         unknown = bool((indices == UNKNOWN_LABEL).any())
         return replace(
@@ -560,7 +547,7 @@ def _take(part: Any, indices: np.ndarray) -> Any:
 
 
 def as_model_input(images: np.ndarray) -> np.ndarray:
-    """Images as a model trained on 0..1 takes them: uint8 divided by 255, float32 as it is.
+    """Return float32 images in 0..1: uint8 is divided by 255.
 
     Args:
         images: (N, …) uint8 or floating point.

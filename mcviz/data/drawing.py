@@ -1,4 +1,4 @@
-"""Drawings as images, and parts of an example that are hidden one after the other."""
+"""Drawings as images, and parts of an example that are hidden in turn."""
 
 import re
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ WORD = re.compile(r"\S+")
 
 
 def border_pixels(image: np.ndarray) -> np.ndarray:
-    """(2 · (height + width), channels): the pixels along the four edges of an image (height, width, channels)."""
+    """Return (2 · (height + width), channels) pixels along the edges of an image."""
     return np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
 
 
@@ -41,7 +41,7 @@ class Stroke:
 
 
 def render_strokes(strokes: Sequence[Stroke], height: int, width: int) -> np.ndarray:
-    """Draw strokes in white on black, with round ends and smooth edges.
+    """Draw smooth white strokes with round ends on black.
 
     Args:
         strokes: what was drawn; what lies outside the paper is cut off.
@@ -73,9 +73,9 @@ def render_strokes(strokes: Sequence[Stroke], height: int, width: int) -> np.nda
 
 
 def center_digit(ink: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Scale and centre a digit as MNIST's are: 20 of 28 pixels long, its centre of mass in the middle.
+    """Fit a digit like MNIST's: 20 of 28 pixels, centre of mass in the middle (LeCun et al. 1998).
 
-    What is darker than a quarter of the brightest pixel is taken for paper. As in LeCun et al. (1998).
+    Pixels darker than a quarter of the brightest are paper.
 
     Args:
         ink: (h, w) floating point in 0..1, bright on dark; best larger than the result.
@@ -102,7 +102,6 @@ def center_digit(ink: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _band(start: np.ndarray, end: np.ndarray, radius: float) -> list[tuple[float, float]]:
-    """The corners of a line as broad as the pen."""
     along = end - start
     length = float(np.hypot(*along)) or 1.0
     across = np.array([-along[1], along[0]]) / length * radius
@@ -140,11 +139,11 @@ class Windows:
 
     @property
     def step(self) -> int:
-        """Pixels from one square to the next, the side of the cells of `spread`."""
+        """Pixels between squares, the side of cells of `spread`."""
         return max(1, self.side // 2)
 
     def hide(self, image: np.ndarray, start: int, stop: int) -> np.ndarray:
-        """An image with some of the squares painted over, each in the colour of the image's edge, the median.
+        """Paint squares of an image in the median colour of its edge.
 
         Args:
             image: (height, width, channels) float32.
@@ -161,7 +160,7 @@ class Windows:
         return hidden
 
     def spread(self, values: np.ndarray) -> np.ndarray:
-        """A value a square as a map: in each cell the mean over the squares that cover its centre.
+        """Map square values to cells, averaged over covering squares.
 
         Args:
             values: (P,) floating point.
@@ -179,19 +178,19 @@ class Windows:
 
 
 def groups_of_words(text: str) -> list[tuple[int, int]]:
-    """The beginning and the end of each word of a text; of a long text, of as many words in a row as make 60 groups."""
+    """Return ends of words, or of 60 groups of a long text."""
     words = [match.span() for match in WORD.finditer(text)]
     size = max(1, -(-len(words) // MOST_GROUPS))
     return [(words[at][0], words[min(at + size, len(words)) - 1][1]) for at in range(0, len(words), size)]
 
 
 def drop_each_group(text: str, groups: Sequence[tuple[int, int]]) -> np.ndarray:
-    """(P,) of dtype object: a text without one group of its words after the other."""
+    """Return (P,) objects: the text without one group each."""
     return np.array([text[:start] + text[stop:] for start, stop in groups], object)
 
 
 def replace_each_by_median(row: np.ndarray, medians: np.ndarray) -> np.ndarray:
-    """A row with one value after the other replaced by the median of its column.
+    """Return rows with one value each replaced by the column's median.
 
     Args:
         row: (D,) float32.

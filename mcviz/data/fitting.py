@@ -1,4 +1,4 @@
-"""The size of images and of their masks: both are cropped and resized by one geometry."""
+"""The size of images and masks: one geometry crops and resizes both."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ Size = tuple[int, int]  # height and width in pixels
 
 
 def kept_box(size: Size, crop: Size | None) -> tuple[float, float, float, float]:
-    """Return the part of an image, and of its mask, that is kept when they are brought to another size.
+    """Return the part of an image and mask that resizing keeps.
 
     Args:
         size: (height, width) of the upright image or mask.
@@ -27,12 +27,12 @@ def kept_box(size: Size, crop: Size | None) -> tuple[float, float, float, float]
 
 
 def have_same_proportions(one: Size, other: Size) -> bool:
-    """Whether two sizes are the same but for scale, and for less than a pixel of the smaller one by rounding."""
+    """Return whether sizes differ only by scale, up to a pixel of rounding."""
     return abs(one[0] * other[1] - one[1] * other[0]) < max(*one, *other)
 
 
 def scale_label_maps(maps: np.ndarray, size: Size, crop: Size | None = None) -> np.ndarray:
-    """Bring (n, H, W) label maps to (height, width), cropped as `kept_box` says, each pixel as the nearest one was."""
+    """Fit (n, H, W) label maps to (height, width), cropped by `kept_box`, by nearest pixels."""
     left, top, right, bottom = kept_box((maps.shape[1], maps.shape[2]), crop)
     rows, columns = (
         np.floor(low + (np.arange(wanted) + 0.5) * (high - low) / wanted).astype(np.int64)

@@ -1,7 +1,4 @@
-"""Data sets from arrays, tables and lists in Python, and from what people hold for PyTorch.
-
-Known by what they are like: torch is not imported.
-"""
+"""Data sets from arrays, tables and lists, and from data for PyTorch, without importing torch."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +34,7 @@ MODEL_INPUTS = ("input_ids", "pixel_values", "input_values", "input_features")  
 
 
 def spread_places(count: int) -> np.ndarray:
-    """Return the places of a few of some examples, evenly spread."""
+    """Return places of a few examples, evenly spread."""
     return np.unique(np.linspace(0, count - 1, SOME).astype(int))
 
 
@@ -47,12 +44,12 @@ def is_tensor(given: Any) -> bool:
 
 
 def is_torch_data(given: Any) -> bool:
-    """Whether this is a Dataset or a loader of PyTorch."""
+    """Return whether this is a Dataset or loader of PyTorch."""
     return any(base.__module__.startswith("torch.utils.data") for base in type(given).__mro__)
 
 
 def to_array(name: str, given: Any) -> np.ndarray:
-    """Convert to an array: tensors, lists of these, PIL pictures and texts too.
+    """Convert tensors, lists of tensors, PIL pictures or texts to an array.
 
     Raises:
         InvalidInputError: the rows have several lengths, or they are no array.
@@ -72,7 +69,7 @@ def to_array(name: str, given: Any) -> np.ndarray:
 
 
 def read_tensor(tensor: Any, labels: Any, task: str) -> DataSet:
-    """Read a tensor: of images, (N, channels, height, width); or of anything else, which is shown where it can be.
+    """Read a tensor: images are (N, channels, height, width).
 
     Args:
         tensor: of PyTorch, or an array with its order of axes.
@@ -102,7 +99,7 @@ def read_columns(
     labels: Any = None,
     class_names: Mapping[str, tuple[str, ...]] | None = None,
 ) -> DataSet:
-    """Read arrays by name: with several axes they are a model's inputs, with one texts, labels, ids or the user's own.
+    """Read arrays by name: those with several axes are inputs, others columns.
 
     Args:
         columns: by name, each of N examples.
@@ -134,11 +131,10 @@ def read_columns(
 
 
 def read_torch_data(data: Any, task: str | None) -> DataSet:
-    """Read a Dataset of examples, of (example, label) or (example, label, id), or a loader of one, in its order.
+    """Read a Dataset of examples, (example, label) or (example, label, id), or its loader, in order.
 
-    An example may be a dict. One with a single image is that image, with what else is in it as label, id and columns of
-    the user's own; any other has a model's inputs by their names. Images stay where they are, and are read when they
-    are indexed.
+    A dict with one image is that image with label, id and columns. Other dicts are a model's inputs. Images are read
+    lazily.
 
     Args:
         data: map-style, so that an example can be read again; it gives the same then.
@@ -186,7 +182,7 @@ def read_torch_data(data: Any, task: str | None) -> DataSet:
 
 
 class _Item(NamedTuple):
-    """An example, its label or None, and what else is known of it by name."""
+    """An example, its label or None, and other values by name."""
 
     example: Any
     label: Any = None
@@ -195,7 +191,7 @@ class _Item(NamedTuple):
 
 @dataclass(frozen=True)
 class _Items:
-    """Gives an item of a Dataset by its place, as a loader's batch of one where that collates.
+    """Items of a Dataset by place, as batches of one if collated.
 
     Attributes:
         data: the Dataset.
@@ -232,12 +228,11 @@ class _Items:
 
 
 def _read_pixels(items: _Items, places: Places) -> np.ndarray:
-    """Read images of a Dataset by their places."""
     return np.stack([pixels for place in places if (pixels := _as_pixels(items(int(place)).example)) is not None])
 
 
 def _dataset(data: Any) -> Any:
-    """The Dataset of a loader, whose order is that of the Dataset; or a Dataset itself."""
+    """Return the Dataset of a loader that keeps its order, or a Dataset itself."""
     if not hasattr(data, "batch_sampler"):
         return data
     for part, usual in ((data.sampler, "SequentialSampler"), (data.batch_sampler, "BatchSampler")):
@@ -248,7 +243,7 @@ def _dataset(data: Any) -> Any:
 
 
 def _check_same(items: _Items, count: int) -> None:
-    """Check that some examples are the same when they are read again."""
+    """Check that reading examples again gives the same."""
     for place in spread_places(count).tolist():
         if not _same(items(place).example, items(place).example):
             advice = "Leave out what draws random numbers, such as augmentation."
@@ -256,14 +251,13 @@ def _check_same(items: _Items, count: int) -> None:
 
 
 def _take_first(batch: Any) -> Any:
-    """The example of a batch of one, or the example and its label."""
     if isinstance(batch, tuple | list) and not isinstance(batch[0], str):
         return [_take_first(part) if isinstance(part, Mapping) else part[0] for part in batch]
     return {name: values[0] for name, values in batch.items()} if isinstance(batch, Mapping) else batch[0]
 
 
 def _as_pixels(example: Any) -> np.ndarray | None:
-    """(height, width, channels) uint8 or float32 of a PIL picture or a tensor with channels first; None of others."""
+    """Return (height, width, channels) uint8 or float32 of a PIL picture or tensor; else None."""
     if isinstance(example, Image.Image):
         pixels = np.asarray(example.convert("L" if example.mode in ("1", "L") else "RGB"))
         return pixels.reshape(*pixels.shape[:2], -1)
@@ -276,7 +270,6 @@ def _as_pixels(example: Any) -> np.ndarray | None:
 
 
 def _as_cell(value: Any) -> Any:
-    """A value of a column: of a tensor or array of one number, that number."""
     return value if isinstance(value, str) else to_array("columns", value).item()
 
 
@@ -300,7 +293,7 @@ def _pack(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def as_data_set(data: Any, task: str = "classification", complete: bool = True) -> DataSet:
-    """Take examples, with labels where there are some, as people hold them.
+    """Take examples in any supported form, with labels if given.
 
     Args:
         data: a `DataSet`; a path, as `read_data` takes it; an array of images or of rows of numbers; a list or array of
@@ -323,7 +316,7 @@ def as_data_set(data: Any, task: str = "classification", complete: bool = True) 
 
 
 def as_examples(data: Any, task: str = "classification") -> DataSet | np.ndarray:
-    """Take examples of any kind, whose labels do not matter: as `as_data_set`, or an array of any shape but of texts.
+    """Take examples of any kind without labels.
 
     Raises:
         InvalidInputError: it is none of these, or cannot be used.
@@ -363,12 +356,11 @@ def _read_held(data: Any, task: str, files: Files) -> DataSet:
 
 
 def _is_pair(data: Any) -> bool:
-    """Whether these are examples and their labels."""
     return isinstance(data, tuple) and len(data) == 2 and not isinstance(data[0], str)
 
 
 def _arrays(data: Any) -> tuple[np.ndarray, Any]:
-    """Examples in one array, and their labels or None."""
+    """Return examples as one array, and labels or None."""
     if hasattr(data, "as_numpy_iterator"):
         return _read_tf_data(data)
     if _is_pair(data):
@@ -377,7 +369,7 @@ def _arrays(data: Any) -> tuple[np.ndarray, Any]:
 
 
 def _stack(given: Any) -> np.ndarray:
-    """Examples in an array; PIL images are stacked, and texts stay as they are, so that one that is missing is seen."""
+    """Stack PIL images; keep texts as objects."""
     if isinstance(given, Sequence) and not isinstance(given, str) and len(given) and isinstance(given[0], Image.Image):
         images = list(given)
         sizes = {image.size for image in images}
@@ -411,7 +403,7 @@ def _read_tf_data(data: Any) -> tuple[np.ndarray, Any]:
 
 
 def _is_batch(shape: tuple[int | None, ...]) -> bool:
-    """Whether elements of a shape are batches: of images, (N, height, width) or with channels, or of rows."""
+    """Return whether elements are batches of images or rows, by shape."""
     if len(shape) == 3 and shape[-1] in CHANNELS:
         return shape[0] is None and shape[1] is not None
     return len(shape) in (3, 4) or (len(shape) == 2 and shape[0] is None)

@@ -1,4 +1,4 @@
-"""Images and label maps that stay where they are, in an `.npy` file or in a run, and are read as they are indexed."""
+"""Images and label maps that stay in an `.npy` file or a run."""
 
 import os
 from collections.abc import Callable
@@ -17,12 +17,10 @@ Places = range | np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class LazyRows:
-    """Images that stay in a file or in a run, (N, height, width, channels), and are read as they are indexed.
+    """Lazy images of a file or run, (N, height, width, channels), or label maps, (N, height, width).
 
-    Label maps are such rows, too, (N, height, width).
-
-    Takes a number, a slice, an array of numbers or an array of booleans along the first axis, and gives a read-only
-    numpy array. `numpy.asarray` reads all of them. Pickled it is small where `read` is.
+    Indexed by number, slice, numbers or booleans, it returns read-only arrays. `numpy.asarray` reads all. It pickles
+    small if `read` does.
 
     Attributes:
         read: reads (n, height, width, channels) images by their places there.
@@ -76,7 +74,7 @@ class LazyRows:
         return images
 
     def take(self, indices: Places) -> "LazyRows":
-        """Select images by their numbers; a range of them stays one, to be sent to another process."""
+        """Select images by numbers; a range stays a range."""
         return replace(self, places=_select(self.places, to_index(indices)))
 
 
@@ -85,21 +83,21 @@ def _select(places: Places, index: Any) -> Places:
 
 
 def as_numbers(places: Places) -> np.ndarray:
-    """Return places as (n,) int64; numpy itself would read a range number by number."""
+    """Return places as (n,) int64, fast for ranges."""
     if isinstance(places, range):
         return np.arange(places.start, places.stop, places.step, dtype=np.int64)
     return np.asarray(places, np.int64)
 
 
 def to_index(places: Places) -> slice | np.ndarray:
-    """Convert places to an index of an array: a slice where they are consecutive."""
+    """Convert places to an index: a slice if consecutive."""
     if isinstance(places, range) and places.step == 1:
         return slice(places.start, places.stop)
     return as_numbers(places)
 
 
 def load_array(path: Path) -> np.ndarray:
-    """Map the array of an `.npy` file from disk, without reading it.
+    """Map the array of an `.npy` file without reading it.
 
     Raises:
         InvalidInputError: it is no regular file, or cannot be read as a plain array.
@@ -113,7 +111,7 @@ def load_array(path: Path) -> np.ndarray:
 
 @dataclass(frozen=True)
 class NpyRows:
-    """Reads rows of the array of an `.npy` file, which every process maps for itself."""
+    """Rows of an `.npy` file, mapped by each process itself."""
 
     path: str
     shape: tuple[int, ...]
@@ -137,7 +135,7 @@ class NpyRows:
 
 
 def locate_npy(array: np.ndarray) -> NpyRows | None:
-    """Locate an array that is a read-only map of a whole `.npy` file; None for any other."""
+    """Locate an array that maps a whole `.npy` file read-only; else None."""
     mapped = array if isinstance(array, np.memmap) else array.base
     if not isinstance(mapped, np.memmap) or mapped.mode != "r" or isinstance(mapped.base, np.ndarray):
         return None

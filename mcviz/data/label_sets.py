@@ -1,4 +1,4 @@
-"""Several labels an example, in the forms in which people keep them: columns of 0 and 1, or lists of names."""
+"""Several labels an example: columns of 0 and 1, or lists of names."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -61,7 +61,7 @@ def match_label_sets(
 
 
 def take_lists(labels: Any) -> Any:
-    """Return the only column of a table that holds lists or texts; anything else as it is."""
+    """Return the only column of a table of lists or texts; anything else unchanged."""
     is_list = isinstance(labels, pd.DataFrame) and labels.shape[1] == 1 and not _is_numeric(labels.iloc[:, 0])
     return labels.iloc[:, 0] if is_list else labels
 
@@ -71,7 +71,7 @@ def _is_numeric(column: pd.Series) -> bool:
 
 
 def _as_objects(labels: Any) -> np.ndarray:
-    """(N,) objects of lists or texts; (N, C) numbers where all rows are numbers of one length that are 0 and 1."""
+    """Return (N,) objects, or (N, C) numbers if all rows are 0 and 1."""
     given = list(labels)
     values = np.empty(len(given), object)
     values[:] = given
@@ -85,7 +85,7 @@ def _as_objects(labels: Any) -> np.ndarray:
 
 
 def _check_rows(name: str, rows: np.ndarray, count: int) -> np.ndarray:
-    """Check (N, C) numbers or bool, and bring them to int8."""
+    """Check (N, C) numbers or bool; return int8."""
     expected = f"{count:,} rows of 0, 1 and missing, a column a class"
     if rows.shape[:1] != (count,) or rows.ndim != 2 or not rows.shape[1]:
         raise invalid(name, expected, f"shape {rows.shape}")
@@ -105,7 +105,6 @@ def _check_rows(name: str, rows: np.ndarray, count: int) -> np.ndarray:
 def _from_lists(
     name: str, given: Sequence[Any], count: int, class_names: Sequence[str] | None
 ) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    """Match lists of the classes that each example has."""
     if len(given) != count:
         raise invalid(name, f"{count:,} lists of classes, one an example", f"{len(given):,}")
     lists = [_split(name, one, row) for row, one in enumerate(given)]
@@ -134,7 +133,6 @@ def _from_lists(
 
 
 def _split(name: str, one: Any, row: int) -> Collection[Any] | None:
-    """The classes of one example: names, or whole numbers; None where nobody knows them."""
     if one is None or (isinstance(one, float) and np.isnan(one)) or one is pd.NA:
         return None
     if isinstance(one, str):

@@ -1,4 +1,4 @@
-"""Labels in the forms in which people keep them: class indices, or the targets of a regression."""
+"""Labels: class indices, or targets of a regression."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -41,11 +41,9 @@ DIGITS_PATTERN = re.compile(r"(\d+)", re.ASCII)
 def order_by_ids(
     name: str, values: Any, ids: Sequence[str] | None, count: int, *, strict: bool = False, partial: bool = False
 ) -> Any:
-    """Bring values that have an index into the order of the examples.
+    """Order indexed values like the examples.
 
-    An index that has the ids of the examples names them. One that counts rows says nothing, nor does one that shares
-    nothing with the ids, such as that of rows which were selected. Where an index could mean ids or places, and these
-    disagree, it is refused.
+    An index of ids names them; one that counts rows, or shares no id, has no meaning. An ambiguous index is refused.
 
     Args:
         name: what an error calls the values.
@@ -155,13 +153,12 @@ def match_labels(name: str, labels: Any, count: int, class_names: Sequence[str] 
 
 
 def require_some_known(name: str, known: np.ndarray) -> None:
-    """Raise an `InvalidInputError` where of no example the label is known, (N,) bool."""
+    """Raise `InvalidInputError` if no label is known, (N,) bool."""
     if not known.any():
         raise InvalidInputError(f"No label of {name} is known. Leave them out, or give those that are known.")
 
 
 def _match_known(name: str, values: np.ndarray, count: int, class_names: Sequence[str] | None) -> LabelMatch:
-    """Match labels that are all known."""
     values, names = _normalise(name, values, count), None if class_names is None else tuple(class_names)
     if values.dtype.kind == "U":
         distinct, places = np.unique(values, return_inverse=True)
@@ -189,7 +186,7 @@ def _match_known(name: str, values: np.ndarray, count: int, class_names: Sequenc
 
 
 def check_named(texts: Sequence[str], names: Sequence[str], advice: str = "") -> None:
-    """Check that the classes of labels are among some names.
+    """Check that label classes are among the names.
 
     Raises:
         InvalidInputError: one is not.
@@ -200,7 +197,7 @@ def check_named(texts: Sequence[str], names: Sequence[str], advice: str = "") ->
 
 
 def explain_renaming(name: str) -> str:
-    """Say how a class of a name gets a new one."""
+    """Return the advice on renaming a class."""
     return (
         f"To rename classes, give pairs: class_names={{{name!r}: …}}, on the command line --rename-class {name}=…. "
         "If the new names are in the order of the old ones, --names-in-order says so."
@@ -220,7 +217,7 @@ def rename_classes(own: Sequence[str], new: Mapping[str, str]) -> tuple[str, ...
 
 
 def sort_class_names(texts: Sequence[str]) -> tuple[str, ...]:
-    """Sort names, numbers in them by their value: class_2 before class_10."""
+    """Sort names with numbers by value: class_2 before class_10."""
 
     def parts(text: str) -> tuple[list[Any], str]:
         split = DIGITS_PATTERN.split(text)  # every other one is digits; the longer number is the larger one
@@ -273,7 +270,7 @@ def convert_targets(name: str, values: Any, count: int) -> np.ndarray:
 
 
 def target_names(values: Any, count: int) -> tuple[str, ...]:
-    """Name `count` columns of targets: as a table or its column does, else target, or target_0 and so on."""
+    """Return `count` target names: of a table or column, else target_0, …."""
     if isinstance(values, pd.DataFrame):
         return tuple(map(str, values.columns))
     if isinstance(values, pd.Series) and values.name is not None:
@@ -282,7 +279,7 @@ def target_names(values: Any, count: int) -> tuple[str, ...]:
 
 
 def find_labels_file(images: Path) -> Path | None:
-    """Find the file of labels that belongs to a file of images, by its name."""
+    """Find the label file of an image file by its name."""
     for there, wanted in (("images-idx3", "labels-idx1"), ("images.idx3", "labels.idx1"), *ARRAY_NAMES):
         beside = images.with_name(images.name.replace(there, wanted, 1))
         if beside != images and beside.is_file():
@@ -295,7 +292,7 @@ def _is_pandas(values: Any) -> bool:
 
 
 def _as_values(name: str, labels: Any, count: int) -> np.ndarray:
-    """Bring labels to an array, in which what is missing is None, NaN or an empty text."""
+    """Return an array with None, NaN or "" for missing labels."""
     if np.ma.is_masked(labels):
         mask, labels = np.ma.getmaskarray(labels), np.ma.getdata(labels).astype(object)
         labels[mask] = None
@@ -309,12 +306,12 @@ def _as_values(name: str, labels: Any, count: int) -> np.ndarray:
 
 
 def _find_missing(values: np.ndarray) -> np.ndarray:
-    """Find the examples of which no label is known, (N,) bool."""
+    """Return (N,) bool, examples without a known label."""
     return np.asarray(_is_missing(values).reshape(len(values), -1).all(axis=1))
 
 
 def _is_missing(values: np.ndarray) -> np.ndarray:
-    """Whether each value is None, NaN or an empty text, bool of the same shape."""
+    """Return bool of the same shape: None, NaN or "" is missing."""
     if values.dtype.kind != "O":
         return np.asarray(values == "" if values.dtype.kind == "U" else pd.isna(values))
     empty = [isinstance(value, str) and not value for value in values.ravel().tolist()]
@@ -322,7 +319,7 @@ def _is_missing(values: np.ndarray) -> np.ndarray:
 
 
 def _normalise(name: str, values: np.ndarray, count: int) -> np.ndarray:
-    """Bring labels to whole numbers, to texts that are not all numbers, or to rows."""
+    """Return whole numbers, texts that are not all numbers, or rows."""
     if values.ndim == 2 and values.dtype.kind in "iufb":
         return values
     if values.dtype.kind == "O":
@@ -338,7 +335,6 @@ def _normalise(name: str, values: np.ndarray, count: int) -> np.ndarray:
 
 
 def _as_texts(name: str, values: np.ndarray) -> np.ndarray:
-    """Convert objects that are all texts, or all numbers."""
     kinds = {str if isinstance(value, str) else type(value) for value in values.ravel().tolist()}
     if kinds not in ({str}, {int}):  # or int, where one is larger than all of numpy's
         raise invalid(name, "numbers or texts, one an example", ", ".join(sorted(kind.__name__ for kind in kinds)))
@@ -346,7 +342,6 @@ def _as_texts(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def _numbers_or_texts(name: str, texts: np.ndarray, count: int) -> np.ndarray:
-    """Convert texts to numbers, where all are numbers."""
     if texts.shape != (count,):
         raise invalid(name, f"{count} texts, one an example", f"shape {texts.shape}")
     if not count or _number(texts[0]) is None:
@@ -357,7 +352,7 @@ def _numbers_or_texts(name: str, texts: np.ndarray, count: int) -> np.ndarray:
 
 
 def _number(text: str) -> float | None:
-    """The number in a text, as a CSV has it, or None."""
+    """Return the number in a text, or None."""
     return float(text) if NUMBER_PATTERN.fullmatch(text) else None
 
 

@@ -1,4 +1,4 @@
-"""Folders of masks: beside the images of a segmentation, as nnU-Net has them, or of the label maps of each pass."""
+"""Folders of masks, as nnU-Net has them, or of label maps of each pass."""
 
 import json
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ NAMES_ADVICE = "It should name the classes as nnU-Net does: labels, a whole numb
 
 
 def list_masks(folder: Path) -> dict[str, Path]:
-    """The pictures of a folder that may be masks, by their names without the ending, in the order of these.
+    """Return possible masks of a folder by stem, sorted.
 
     Raises:
         InvalidInputError: two have one name.
@@ -46,13 +46,13 @@ def list_masks(folder: Path) -> dict[str, Path]:
 
 
 def find_mask_folders(path: Path) -> tuple[Path, Path] | None:
-    """The folders of images and of their masks within a folder, or None where there are none."""
+    """Find folders of images and masks, or None."""
     found = ((path / images, path / masks) for images, masks in FOLDERS)
     return next(((images, masks) for images, masks in found if images.is_dir() and masks.is_dir()), None)
 
 
 def read_mask_folders(images: Path, masks: Path, files: Files) -> DataSet:
-    """Read images with the masks of the same names, also as nnU-Net has them, with the names of its `dataset.json`.
+    """Read images and masks by name, also of nnU-Net with its `dataset.json`.
 
     Raises:
         InvalidInputError: an image without a mask, or a mask that cannot be used; or images of several channels in
@@ -118,7 +118,7 @@ def _pair_masks(paths: list[Path], images: Any) -> tuple[MaskFiles, int]:
 
 
 def read_pass_folders(path: Path) -> Iterator[np.ndarray]:
-    """Read a folder of label maps a pass, (N, H, W) uint8 each; in every one the same names.
+    """Read a folder of label maps a pass, (N, H, W) uint8, with equal names.
 
     Raises:
         InvalidInputError: there are none, or a mask is missing or cannot be used.
@@ -144,16 +144,12 @@ def name_pass_folders(path: Path) -> tuple[str, ...]:
 
 
 def _upright_masks(paths: list[Path]) -> MaskFiles:
-    """Masks without images, each upright by its own note."""
     sizes = [inspect_mask(path).size for path in paths]
     return MaskFiles(paths, sizes, [1] * len(paths))
 
 
 def _read_names(path: Path) -> tuple[tuple[str, ...] | None, int | None]:
-    """Read the names of the classes in nnU-Net's `dataset.json`, in their order, and the number that is ignored.
-
-    Without such a file both are None.
-    """
+    """Read class names and the ignored number of nnU-Net's `dataset.json`; None without the file."""
     if not path.exists():
         return None, None
     try:
@@ -177,7 +173,6 @@ def _read_names(path: Path) -> tuple[tuple[str, ...] | None, int | None]:
 
 
 def _whole_number(number: Any) -> int | None:
-    """Read the number of a class, which some data sets write as a text."""
     if isinstance(number, str) and number.isascii() and number.isdigit():
         return int(number)
     return number if type(number) is int and number >= 0 else None

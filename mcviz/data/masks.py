@@ -1,4 +1,4 @@
-"""Masks of a segmentation in picture files: the classes that they hold, turned, cropped and resized as their images."""
+"""Masks in picture files, turned, cropped and resized like their images."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -36,10 +36,9 @@ EIGHT_BITS = "Save it with 8 bits, as PNG."
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """Read the values that a picture stores as a label map, turned by its own EXIF note.
+    """Read a mask's stored values, turned by its EXIF note.
 
-    Grey levels of 2 and 4 bits, which Pillow spreads over 0 to 255, are those of the file; of a palette it is the
-    numbers that are read.
+    Grey levels of 2 and 4 bits keep the file's values, palettes their numbers.
 
     Returns:
         (H, W) uint8.
@@ -52,7 +51,7 @@ def read_mask(path: Path) -> np.ndarray:
 
 
 def inspect_mask(path: Path) -> Upright:
-    """Find out the size of a mask and its own note of a turn.
+    """Return the size of a mask and its orientation.
 
     Raises:
         InvalidInputError: as `read_mask`, as far as the header of the file tells it.
@@ -61,7 +60,7 @@ def inspect_mask(path: Path) -> Upright:
 
 
 def _open_mask(path: Path, read: Callable[[Image.Image, int], Any]) -> Any:
-    """Read something from a mask, which is given with the factor between Pillow's values and those of the file."""
+    """Read from a mask, given Pillow's factor over the stored values."""
     try:
         with open_regular(path) as file:
             content = file.read()
@@ -89,7 +88,7 @@ def _read_values(picture: Image.Image, spread: int) -> np.ndarray:
 
 
 def _find_problem(picture: Image.Image, content: bytes) -> str:
-    """Say why a picture cannot be read as a mask, as the end of a sentence; or return ""."""
+    """Return why a picture is no mask, as the end of a sentence, or ""."""
     if picture.width * picture.height > MOST_PIXELS:
         return f"has {picture.width:,} × {picture.height:,} pixels, where {MOST_PIXELS:,} are taken."
     if picture.mode not in MODES:
@@ -105,12 +104,12 @@ def _find_problem(picture: Image.Image, content: bytes) -> str:
 
 
 def _spread(picture: Image.Image, content: bytes) -> int:
-    """The factor by which Pillow spreads grey levels of few bits over 0 to 255."""
+    """Return the factor by which Pillow spreads grey levels of few bits."""
     return 255 // (2 ** _bits(picture, content) - 1) if picture.mode == "L" else 1
 
 
 def _bits(picture: Image.Image, content: bytes) -> int:
-    """The bits of a grey level, by the header of the file."""
+    """Return the bits of a grey level from the file's header."""
     if picture.format == "PNG":
         return content[PNG_BIT_DEPTH]
     if isinstance(picture, TiffImageFile):
@@ -122,10 +121,9 @@ def _bits(picture: Image.Image, content: bytes) -> int:
 
 
 def find_turn(image: Upright, mask: Upright) -> int | None:
-    """Find the EXIF orientation by which a mask is turned with its image, after its own note was followed.
+    """Find the EXIF orientation that turns a mask with its image.
 
-    A mask with a note of its own is upright by that. One without is stored as its image is stored, or upright already;
-    where both is possible, the first is taken.
+    A mask with its own note is upright. Another is stored like its image, or upright; the former wins.
 
     Returns:
         2 to 8, or 1 where the mask is upright; None where it has not the proportions of its image.
@@ -137,7 +135,7 @@ def find_turn(image: Upright, mask: Upright) -> int | None:
 
 @dataclass(frozen=True)
 class MaskFiles:
-    """Masks in files, read when they are brought to one size.
+    """Masks in files, read when fitted to a size.
 
     Attributes:
         paths: of the files.
@@ -167,7 +165,7 @@ class MaskFiles:
         return replace(self, paths=paths, sizes=sizes, turns=turns)
 
     def fit(self, size: Size, crop: Size | None = None) -> np.ndarray:
-        """Read all masks, turned, cropped and resized as their images are: (N, *size) uint8.
+        """Read masks, oriented, cropped and resized like their images: (N, *size) uint8.
 
         Args:
             size: (height, width).

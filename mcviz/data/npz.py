@@ -1,7 +1,6 @@
-"""Arrays from `.npz` files of unknown origin: the memory that an array takes is known before it is unpacked.
+"""Arrays from `.npz` files of unknown origin, whose memory is known before unpacking.
 
-A few kilobytes can be packed so that they claim, or unpack to, any number of gigabytes. Each array's own header says
-its shape and dtype; it is held against the size that the archive gives, and no more than that is unpacked.
+A few kilobytes can claim gigabytes. The header's shape and dtype must match the size in the archive.
 """
 
 import math
@@ -67,7 +66,7 @@ class NpzArrays:
         return list_names([f"{name:.60}" for name in self._members]) or "no arrays"
 
     def header_array(self, name: str) -> np.ndarray:
-        """Return an array of the same shape and dtype that holds no numbers and takes no memory.
+        """Return an empty array of the same shape and dtype without memory.
 
         Raises:
             InvalidInputError: it is no array of plain numbers, or has another size than its header says.
@@ -93,7 +92,7 @@ class NpzArrays:
         return np.broadcast_to(np.zeros((), dtype), shape)
 
     def read(self, name: str) -> np.ndarray:
-        """Read an array, once its header is known to be true.
+        """Read an array after checking its header.
 
         Raises:
             InvalidInputError: as `header_array`, or it cannot be unpacked.
@@ -105,7 +104,7 @@ class NpzArrays:
 
 @contextmanager
 def open_npz(path: str | os.PathLike[str]) -> Iterator[NpzArrays]:
-    """Open the archive at `path`; all errors, also of reading its arrays, name the file.
+    """Open an archive; all errors name the file.
 
     Raises:
         DataNotFoundError: there is no such file.
@@ -133,7 +132,7 @@ def open_npz(path: str | os.PathLike[str]) -> Iterator[NpzArrays]:
 
 
 def _read_header(name: str, file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype, int]:
-    """Read shape and dtype of an array, and the offset of its numbers."""
+    """Read shape, dtype and the offset of the numbers."""
     start = file.read(npy.MAGIC_LEN)
     version = tuple(start[-2:])
     if not start.startswith(npy.MAGIC_PREFIX) or version not in HEADER_LENGTHS:

@@ -1,4 +1,4 @@
-"""Tables of Arrow: Parquet files, with pictures in a column too, and folders that Hugging Face datasets saved."""
+"""Arrow tables: Parquet files, also with pictures, and saved Hugging Face datasets."""
 
 import json
 import threading
@@ -31,12 +31,12 @@ PARQUET_ERRORS = (OSError, ValueError, RecursionError, pa.ArrowException)
 
 
 def is_saved_dataset(folder: Path) -> bool:
-    """Whether a folder is what `Dataset.save_to_disk` writes."""
+    """Return whether a folder is from `Dataset.save_to_disk`."""
     return any((folder / name).exists() for name in ("dataset_info.json", "state.json"))
 
 
 def choose_split(path: Path, wanted: str | None) -> tuple[Path, tuple[str, ...]]:
-    """Choose one split of a saved data set that has several.
+    """Choose one split of a saved data set.
 
     Args:
         path: of any data.
@@ -95,7 +95,7 @@ def read_dataset(folder: Path) -> tuple[pa.Table, dict[str, tuple[str, ...]]]:
 
 
 def encoded_pictures(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """Return the encoded bytes in a column of pictures, or None where it holds something else."""
+    """Return encoded pictures of a column, or None."""
     column = _struct_field(column, "bytes")
     if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
         return column
@@ -103,14 +103,14 @@ def encoded_pictures(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
 
 
 def picture_paths(column: pa.ChunkedArray) -> list[str] | None:
-    """Return the paths in a column of pictures that holds no bytes, as of a data set in memory, or None."""
+    """Return picture paths of a column without bytes, or None."""
     pictures, paths = _struct_field(column, "bytes"), _struct_field(column, "path")
     held = pictures is not column and len(pictures) and pictures.null_count == len(pictures)
     return paths.to_pylist() if held and paths is not column and not paths.null_count else None
 
 
 def stack_rows(column: pa.ChunkedArray) -> np.ndarray:
-    """Stack a column of nested lists of one shape, (N, …).
+    """Stack a column of equal nested lists, (N, …).
 
     Raises:
         InvalidInputError: their shapes differ.
@@ -122,7 +122,7 @@ def stack_rows(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def _struct_field(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
-    """Return a field of a column of structs, or the column itself where it has no such field."""
+    """Return a field of a struct column, or the column itself."""
     if not pa.types.is_struct(column.type) or name not in [field.name for field in column.type]:
         return column
     return pa.chunked_array([chunk.field(name) for chunk in column.chunks], type=column.type.field(name).type)
@@ -148,7 +148,7 @@ def _join_name(folder: Path, name: str) -> Path:
 
 @dataclass(frozen=True)
 class ParquetPictures:
-    """Reads the bytes of pictures in a column of a Parquet file, which every process opens for itself.
+    """Picture bytes in a Parquet column, opened by each process itself.
 
     Attributes:
         path: of the file.
@@ -181,7 +181,7 @@ class ParquetPictures:
 
 
 def read_parquet(path: Path, names: ColumnNames) -> tuple[pd.DataFrame, dict[str, ParquetPictures]]:
-    """Read a Parquet file but for its column of encoded pictures, where it has one.
+    """Read a Parquet file without its column of encoded pictures.
 
     Returns:
         The table, in which the numbers of the rows stand for that column; and what reads the column, by its name.
@@ -205,7 +205,6 @@ def read_parquet(path: Path, names: ColumnNames) -> tuple[pd.DataFrame, dict[str
 
 
 def _find_picture_column(schema: pa.Schema, names: ColumnNames) -> str | None:
-    """The name of the column of encoded pictures, or None."""
     if names.text or names.features or len(set(schema.names)) < len(schema.names):
         return None
     others = set(names.named()) - {names.picture}
@@ -216,10 +215,7 @@ def _find_picture_column(schema: pa.Schema, names: ColumnNames) -> str | None:
 
 
 class _Column:
-    """A column of a file, decoded forward from the beginning of a row group; the last cells are held.
-
-    Pictures are read one after the other, and a row group may hold all of them.
-    """
+    """A file's column, decoded forward; the last cells are kept, since a row group may hold all pictures."""
 
     def __init__(self, source: ParquetPictures) -> None:
         file = open_regular(source.path)

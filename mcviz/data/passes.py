@@ -62,7 +62,7 @@ class PassesFile:
     predicts: Predicts | None = None
 
     def resolve_predicts(self, asked: Predicts) -> Predicts:
-        """Resolve what the passes of a regression are: as the file says, or else as asked for.
+        """Return the form of regression passes, by file or request.
 
         Raises:
             InvalidInputError: these differ.
@@ -107,7 +107,7 @@ def open_passes(path: str | Path, names: PassNames = Classification.pass_names) 
 
 
 def read_array(path: str | Path, usual: Sequence[str] = ()) -> np.ndarray:
-    """Read an array with a row an example, such as features, from an `.npy` or `.npz`.
+    """Read an array with a row an example from `.npy` or `.npz`.
 
     Args:
         path: of the file.
@@ -172,7 +172,7 @@ def _read_zarr(path: Path, names: PassNames) -> PassesFile:
 
 
 def _check_size(name: str, size: int, stored: int) -> None:
-    """Check that an array can come from its stored bytes: of what was never written, a file only has the size."""
+    """Check that stored bytes can hold the array: unwritten parts take none."""
     if size > MOST_UNPACKED * stored:
         raise InvalidInputError(
             f"{name or 'the array'} should take {size:,} bytes, of which the file holds {stored:,}. Write its numbers."
@@ -186,7 +186,7 @@ def _collect_arrays(group: Any) -> dict[str, Any]:
 
 
 class _Packed:
-    """Numbers that are stored as integers with a scale, by the CF conventions."""
+    """Scaled integers of the CF conventions."""
 
     dtype = np.dtype(np.float32)
 
@@ -230,7 +230,7 @@ def _open_hdf5(path: Path, names: PassNames) -> Iterator[PassesFile]:
 
 
 def _dimension_name(dataset: Any, axis: int) -> str:
-    """The name of an axis, from its label or from the dimension that is attached to it, as NetCDF does."""
+    """Return an axis name from its label or attached dimension, as in NetCDF."""
     dimension = dataset.dims[axis]
     if dimension.label:
         return str(dimension.label)
@@ -255,7 +255,6 @@ class _Arrays:
 
 
 def _select_arrays(arrays: _Arrays, names: PassNames) -> PassesFile:
-    """Find the passes among some arrays, and the arrays that go with them."""
     name = _choose_array(arrays, names)
     group, slash, own = name.rpartition("/")
     passes, axes = _arrange_passes(arrays, name, names)
@@ -286,7 +285,6 @@ def _select_arrays(arrays: _Arrays, names: PassNames) -> PassesFile:
 
 
 def _arrange_passes(arrays: _Arrays, name: str, names: PassNames) -> tuple[Any, tuple[str, ...] | None]:
-    """Bring an array to three axes, with their names where the file has them."""
     array, axes, count = arrays.read(name), _name_axes(arrays.dimensions(name), names), arrays.axes[name]
     if axes and "chain" in axes:
         front = [axes.index("chain"), axes.index("pass")]
@@ -308,7 +306,7 @@ def _read_first(arrays: _Arrays, group: str, known: Sequence[str]) -> np.ndarray
 
 
 class _Concatenated:
-    """Two arrays of one shape, concatenated along an axis that is always read whole."""
+    """Two arrays, concatenated along an axis that is read whole."""
 
     dtype = np.dtype(np.float32)
 
@@ -360,7 +358,7 @@ def _read_long_table(path: Path, names: PassNames) -> PassesFile:
 
 
 def _column_names(values: Any) -> tuple[str, ...] | None:
-    """The names in a column, or None where it only counts from 0."""
+    """Return the names of a column; None if it only counts from 0."""
     numbers = np.asarray(values)
     if numbers.dtype.kind in "iu" and np.array_equal(numbers, np.arange(len(numbers))):
         return None
@@ -368,12 +366,12 @@ def _column_names(values: Any) -> tuple[str, ...] | None:
 
 
 def _decode_names(names: np.ndarray) -> tuple[str, ...]:
-    """Decode names from an array; those of HDF5 are bytes."""
+    """Decode names; HDF5 stores bytes."""
     return tuple(text.decode() if isinstance(text, bytes) else str(text) for text in names.ravel().tolist())
 
 
 def _choose_array(arrays: _Arrays, names: PassNames) -> str:
-    """Choose the array of the passes: one with a usual name, or the only one with enough axes."""
+    """Choose the array with a usual name, or the only one with enough axes."""
 
     def of(*counts: int) -> list[str]:
         beside = (*LABEL_ARRAYS, *names.spreads, *names.means)
@@ -393,7 +391,7 @@ def _choose_array(arrays: _Arrays, names: PassNames) -> str:
 
 
 def _name_axes(dimensions: Sequence[str], names: PassNames) -> tuple[str, ...] | None:
-    """Translate the names of axes to ours, where all are known; ArviZ calls unnamed ones `y_dim_0` and so on."""
+    """Translate axis names; ArviZ calls unnamed ones `y_dim_0`."""
     known = {**DIMENSIONS, names.last_axis: names.dimensions}
     of = {name: axis for axis, names in known.items() for name in names}
     numbered = {"0": "example", "1": names.last_axis}

@@ -1,7 +1,7 @@
-"""Pictures in files: checked before they are decoded, fitted to a size, and read as one array.
+"""Picture files: checked before decoding, fitted to a size, read as one array.
 
-A photograph of 50 megapixels takes 300 MB and more to decode as it is. A JPEG is therefore decoded at a fraction of its
-size, a PNG made small strip by strip, and one file at a time, whoever sends it.
+A photograph of 50 megapixels takes 300 MB to decode. JPEG is decoded at a fraction of its size, PNG strip by strip, and
+one file at a time.
 """
 
 import io
@@ -90,11 +90,10 @@ Progress = Callable[[int, int], None]
 
 
 def read_picture(content: bytes, largest_side: int = LARGEST_SIDE) -> np.ndarray:
-    """Decode a PNG or JPEG, recognised by its content and not by its name.
+    """Decode a PNG or JPEG, recognised by content.
 
-    Size and kind are read from the file's header and refused before a pixel is decoded. A large picture is made smaller
-    by averaging, so that neither side is longer than asked for. A rotation noted by the camera is applied; transparent
-    parts show white.
+    The header is checked before decoding. Large pictures are averaged down. EXIF rotation is applied; transparency is
+    white.
 
     Args:
         content: the file's bytes.
@@ -132,7 +131,7 @@ def read_picture(content: bytes, largest_side: int = LARGEST_SIDE) -> np.ndarray
 
 
 def edge_brightness(image: np.ndarray) -> float:
-    """Compute the median brightness along the four edges of an image, which is that of its background.
+    """Return the median brightness along the edges.
 
     Args:
         image: (height, width, channels) uint8, or floating point in 0..1; from three channels on, RGB.
@@ -146,7 +145,7 @@ def edge_brightness(image: np.ndarray) -> float:
 
 
 def fit_picture(picture: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """Fit a picture to a model's size: all of it is kept, and the rest is filled with the colour of its edge.
+    """Fit a whole picture to a size; fill with its edge colour.
 
     Args:
         picture: (height, width, 3) uint8 RGB.
@@ -172,7 +171,7 @@ def fit_picture(picture: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def flatten_on_white(picture: Image.Image) -> Image.Image:
-    """Show the transparent parts of a picture in white; the result is RGBA where it has such parts."""
+    """Put transparent parts on white; returns RGBA if there are any."""
     if not picture.has_transparency_data:
         return picture
     picture = picture.convert("RGBA")
@@ -180,7 +179,7 @@ def flatten_on_white(picture: Image.Image) -> Image.Image:
 
 
 def _shrink(picture: Image.Image, largest_side: int) -> Image.Image:
-    """Convert to RGB on white, and average over squares of pixels until neither side is longer than that."""
+    """Convert to RGB on white and average squares until no side is longer."""
     factor = -(-max(picture.size) // largest_side)
     if factor == 1:
         return flatten_on_white(picture).convert("RGB")
@@ -234,7 +233,7 @@ def _check_header(content: bytes, picture: Image.Image) -> None:
 
 @dataclass(frozen=True)
 class FilePictures:
-    """Reads the bytes of pictures in files, whose paths are relative to a folder."""
+    """Picture bytes in files, with paths relative to a folder."""
 
     folder: Path
     paths: Sequence[str]
@@ -265,7 +264,7 @@ def _select(read: Callable[[int], bytes], places: Sequence[int]) -> _Selection:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Encoded pictures, as an array of images of one size. Indexed by a number, a slice or an array of numbers.
+    """Encoded pictures as an array of images of one size.
 
     Attributes:
         names: of the pictures: paths, or places in the data set.
@@ -319,7 +318,7 @@ class Pictures:
         return replace(self, image_shape=image_shape, crop=crop)
 
     def limit_side(self, side: int) -> "Pictures":
-        """Return the pictures scaled down until the longer side of their common size is at most `side` pixels."""
+        """Return pictures whose longer side is at most `side` pixels."""
         height, width, channels = self.image_shape
         share = min(1.0, side / max(height, width))
         return replace(self, image_shape=(max(1, round(height * share)), max(1, round(width * share)), channels))
@@ -330,11 +329,7 @@ class Pictures:
         return replace(self, names=[self.names[place] for place in places], read=_select(self.read, places))
 
     def slice_for_worker(self, places: range) -> "Pictures":
-        """Select a range of pictures, without the bytes of the others, to be sent to another process.
-
-        Those in files and in Parquet stay there, and are read by whoever decodes them; the bytes of all others come
-        along.
-        """
+        """Select a range of pictures for a worker; those in files stay there, other bytes come along."""
         names = [self.names[place] for place in places]
         return replace(self, names=names, read=_detach(self.read, places), sizes=frozenset())
 
@@ -352,7 +347,7 @@ class Pictures:
 
 
 class Upright(NamedTuple):
-    """The size of a picture once it is turned upright, and its own note of a turn.
+    """The upright size of a picture, and its orientation.
 
     Attributes:
         size: (height, width).
@@ -364,12 +359,12 @@ class Upright(NamedTuple):
 
     @property
     def stored_size(self) -> Size:
-        """The height and width of the picture before it is turned."""
+        """The height and width before turning."""
         return self.size[::-1] if self.turn in QUARTER_TURNS else self.size
 
 
 def find_upright(picture: Image.Image) -> Upright:
-    """Find out how a picture that was just opened is turned upright; of most formats no pixel is decoded."""
+    """Return the orientation of an opened picture, mostly without decoding."""
     turn = picture.getexif().get(ExifTags.Base.Orientation, 1)
     if turn not in TURNS:
         return Upright((picture.height, picture.width), 1)
@@ -381,7 +376,7 @@ def find_upright(picture: Image.Image) -> Upright:
 
 
 def read_upright(content: bytes) -> Upright:
-    """Find out how an image is turned upright, of the bytes of a file that `check_pictures` has decoded."""
+    """Return the orientation from bytes that `check_pictures` has decoded."""
     with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
         return find_upright(picture)
 
@@ -389,7 +384,7 @@ def read_upright(content: bytes) -> Upright:
 def check_pictures(
     names: Sequence[str], read: Callable[[int], bytes], *, progress: Progress | None = None
 ) -> tuple[Pictures, dict[int, str]]:
-    """Decode every picture once, to find those that cannot be read.
+    """Decode every picture once to find broken ones.
 
     Args:
         names: of the pictures.
@@ -425,7 +420,7 @@ def _detach(read: Callable[[int], bytes], places: Sequence[int]) -> Callable[[in
 
 
 def map_in_threads(function: Callable[[int], T], places: Sequence[int]) -> Iterator[T]:
-    """Call a function that decodes the picture at a place for some places, and yield the results in their order."""
+    """Decode pictures in threads; yield results in order."""
     with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
         warnings.simplefilter("ignore")  # of odd notes that a camera left in a file
         for start in range(0, len(places), WAITING):
@@ -441,7 +436,7 @@ def _inspect(read: Callable[[int], bytes], place: int) -> tuple[int, int, int] |
 
 
 def _decode(content: bytes) -> Image.Image:
-    """Decode a picture to grey or RGB: upright by its EXIF note, transparent parts on white, 16 bits reduced to 8."""
+    """Decode to upright grey or RGB, transparent parts on white, 16 bits reduced to 8."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
             if picture.width * picture.height > MOST_DECODED_PIXELS:
@@ -486,7 +481,7 @@ def resize_images(images: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
 
 
 def convert_channels(images: np.ndarray, channels: int) -> np.ndarray:
-    """Convert grey images to colours, or coloured ones to grey.
+    """Convert grey to colour images or back.
 
     Args:
         images: (N, height, width, 1, 3 or 4) float32; of four channels the fourth is transparency, which is left out.

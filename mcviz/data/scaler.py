@@ -1,4 +1,4 @@
-"""Files with the mean and std by which the columns of rows, or the targets of a regression, were scaled."""
+"""Files with the mean and std of scaled rows or targets."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ Numbers = tuple[float, ...]
 
 
 def read_target_scaler(path: str | Path, targets: Sequence[str] | None = None) -> TargetScaler:
-    """Read the mean and std by which targets were scaled in training.
+    """Read the mean and std of scaled targets.
 
     Args:
         path: as `read_scaler` takes it.
@@ -92,7 +92,6 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
 
 
 def _match_columns(names: list[str] | None, columns: Sequence[str]) -> np.ndarray:
-    """The places of the numbers of each column."""
     if names is None:
         return np.arange(len(columns))
     if sorted(names) != sorted(columns):

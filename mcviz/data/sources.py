@@ -1,4 +1,4 @@
-"""Examples from wherever people keep them: what a path holds is found out from the thing itself."""
+"""Examples from any path, recognised by their content."""
 
 import gzip
 import math
@@ -61,7 +61,7 @@ def read_arrays(
     names: tuple[str, str] = ("examples", "labels"),
     task: str = "classification",
 ) -> DataSet:
-    """Check arrays and bring them into the form of a data set.
+    """Check arrays and make a data set.
 
     Args:
         examples: images, (N, height, width) or (N, height, width, channels), also with channels first where the sizes
@@ -79,7 +79,7 @@ def read_arrays(
 
 
 def find_kind_of_array(name: str, given: np.ndarray) -> Kind:
-    """Return the kind of the examples in an array, by its name, or else by its shape and dtype.
+    """Return the kind of examples by name, or by shape and dtype.
 
     Raises:
         InvalidInputError: no kind takes it.
@@ -93,9 +93,7 @@ def find_kind_of_array(name: str, given: np.ndarray) -> Kind:
 
 
 def read_npz(path: Path, task: str = "classification") -> DataSet:
-    """Read images, texts or rows, with labels, class names (`class_names`) and ids (`ids`) where there are some.
-
-    Rows have the names of their columns in `feature_names` or `columns`.
+    """Read images, texts or rows with labels, `class_names` and `ids`; `feature_names` or `columns` name columns.
 
     Raises:
         DataNotFoundError: there is no such file.
@@ -114,7 +112,7 @@ def read_npz(path: Path, task: str = "classification") -> DataSet:
 
 
 def read_npz_labels(path: Path, usual: Sequence[str], task: str = "classification") -> DataSet:
-    """Read labels alone, with class names and ids where there are some.
+    """Read labels, class names and ids.
 
     Args:
         path: of the file.
@@ -131,7 +129,7 @@ def read_npz_labels(path: Path, usual: Sequence[str], task: str = "classificatio
 
 
 def read_pair(arrays: NpzArrays, examples: str, labels: str, task: str = "classification") -> DataSet:
-    """Read two arrays by their names; shapes are checked before anything is unpacked.
+    """Read two arrays by name; check shapes before unpacking.
 
     Raises:
         InvalidInputError: they are not examples and labels.
@@ -167,7 +165,7 @@ def _read_texts(name: str, arrays: NpzArrays) -> list[str]:
 
 
 def read_mnist(path: str | Path) -> Splits:
-    """Read a training and a test split, packed as MNIST is.
+    """Read a training and a test split, packed like MNIST.
 
     Args:
         path: an `.npz` with uint8 `x_train`, `x_test` (N, height, width) and integer `y_train`, `y_test` (N,), as
@@ -216,7 +214,7 @@ def _check_sizes(train: DataSet, test: DataSet) -> Splits:
 
 
 def is_idx(path: Path) -> bool:
-    """Whether a file is IDX of bytes, by its content."""
+    """Return whether a file is IDX of bytes, by content."""
     try:
         with _open_unpacked(path) as file:
             return file.read(3) == UINT8
@@ -249,7 +247,7 @@ def read_idx(path: Path) -> np.ndarray:
 
 
 def find_images_files(folder: Path) -> list[Path]:
-    """Find the IDX files of images in a folder, that of the test split first."""
+    """Find IDX files of images, the test split first."""
     files_of_images = sorted(
         path for path in folder.iterdir() if "idx3" in path.name and path.is_file() and is_idx(path)
     )
@@ -272,7 +270,7 @@ def _open_unpacked(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
 
 
 def _read_bytes(file: IO[bytes] | gzip.GzipFile, expected: int) -> bytes:
-    """Read so many bytes, or fewer or one more where the file has them; part by part, so that a header may lie."""
+    """Read bytes in parts: a header may lie about their number."""
     parts, left = [], expected + 1
     while left and (part := file.read(min(left, 1 << 20))):
         parts.append(part)
@@ -290,24 +288,21 @@ def read_data(
     split: str | None = None,
     progress: Progress | None = None,
 ) -> DataSet:
-    """Read a data set of any kind that is known: images, texts, rows of numbers, or labels alone.
+    """Read images, texts, rows of numbers, or labels from any supported file.
 
-    | what | classes |
+    | source | classes |
     |---|---|
-    | a folder with one folder of pictures or .txt files a class | the folders' names, sorted, as Keras has it |
+    | a folder with a subfolder of pictures or .txt files for each class | folder names, sorted, as in Keras |
     | a folder of pictures or .txt files | no labels |
     | of a segmentation: `images/` with `masks/` of the same names; `imagesTs`, `labelsTs` | numbers of pixels |
     | a CSV, TSV, Parquet or JSON-lines table | numbers or names |
     | `.npz`; `.npy` with its labels beside it | numbers, one-hot or names; `class_names` of an `.npz` |
-    | IDX files, gzipped or not, or the folder that they are in | numbers |
-    | a Hugging Face data set as it is saved on disk | as it names them |
+    | IDX files, gzipped or not, or their folder | numbers |
+    | a saved Hugging Face data set | its names |
 
-    `mcviz.data.labels.match_labels` says which class a label is.
-
-    A table has a column of paths, from its own folder on, of encoded pictures or of texts; one without is of rows: its
-    numeric columns that are neither label nor id. Pictures are PNG, JPEG, WebP or TIFF. They are decoded when they are
-    used, so that memory stays flat; those inside a Parquet table and the images of an `.npy` are left there until then.
-    Files of texts are UTF-8.
+    `mcviz.data.labels.match_labels` matches labels to classes. A table has a column of paths from its folder on, of
+    encoded pictures or of texts; otherwise its numeric columns, except label and id, are rows. Pictures are PNG, JPEG,
+    WebP or TIFF, decoded when used. Pictures in Parquet and images of an `.npy` stay there. Text files are UTF-8.
 
     Args:
         path: of the file or folder.
@@ -345,7 +340,7 @@ def read_data(
 
 
 def give_kind(examples: DataSet) -> DataSet:
-    """Return the examples with the name of the kind that `find_kind` finds.
+    """Return the data with the kind from `find_kind`.
 
     Raises:
         InvalidInputError: they were given a name that no kind has.
@@ -354,9 +349,9 @@ def give_kind(examples: DataSet) -> DataSet:
 
 
 def read_labels(path: str | Path, *, columns: ColumnNames | None = None, task: str = "classification") -> DataSet:
-    """Read labels alone, from a table, or from an `.npy` or `.npz`, which may also have `class_names` and `ids`.
+    """Read labels from a table, or an `.npy` or `.npz` with `class_names` and `ids`.
 
-    All columns of a table that are neither label nor id are the user's own. Without ids, paths of pictures are the ids.
+    Other columns are the user's. Picture paths are ids by default.
 
     Args:
         path: of the file.
@@ -399,7 +394,7 @@ def read_table(
     files: Files | None = None,
     class_names: Mapping[str, tuple[str, ...]] | None = None,
 ) -> DataSet:
-    """A data set from a table: of pictures, texts, rows of numbers, or labels alone.
+    """Read a table of pictures, texts, rows or labels.
 
     Args:
         table: a row an example.
@@ -436,7 +431,7 @@ def read_arrow_table(
     task: str = "classification",
     files: Files | None = None,
 ) -> DataSet:
-    """As `read_table`, from an Arrow table, whose column of pictures stays as it is, on disk where it is there.
+    """Read an Arrow table like `read_table`; pictures stay on disk.
 
     Raises:
         InvalidInputError: as `read_table`.
@@ -453,7 +448,7 @@ def read_arrow_table(
 def take_labels(
     table: pd.DataFrame, names: ColumnNames, task: str, class_names: Mapping[str, tuple[str, ...]]
 ) -> DataSet:
-    """The labels and ids of a table; all its other columns are the user's own.
+    """Return labels and ids; other columns are the user's.
 
     Raises:
         InvalidInputError: they cannot be used, or there are no rows.
@@ -483,7 +478,7 @@ def take_labels(
 
 
 def _add_index_ids(examples: DataSet, index: pd.Index) -> DataSet:
-    """Examples that have no ids under those of their table's own index, where these do not only count the rows."""
+    """Add the table's own index as ids, unless it counts the rows."""
     counted = index.equals(pd.RangeIndex(len(index)))
     if examples.ids is not None or counted or not index.is_unique or len(index) != len(examples):
         return examples
@@ -525,7 +520,7 @@ def _read_folder(path: Path, columns: ColumnNames | None, task: str, files: File
 
 
 def _label_by_folder(by_class: Mapping[str, Sequence[Path]], task: str) -> DataSet:
-    """Labels of files in one folder a class; an empty one is a class, too, since Keras counts it."""
+    """Return the folder labels; an empty folder is a class, as in Keras."""
     names, counts = tuple(by_class), [len(files_of_class) for files_of_class in by_class.values()]
     examples = DataSet(None, class_names=names).with_labels(np.repeat(np.array(names, object), counts), task)
     empty = list_names([name for name, files_of_class in by_class.items() if not files_of_class])

@@ -1,4 +1,4 @@
-"""Tables of examples: CSV, TSV, Parquet or JSON lines, with a row an example."""
+"""Tables of examples: CSV, TSV, Parquet or JSON lines, one row an example."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ UNNAMED_PREFIX = "Unnamed: "  # how pandas calls a column without a name, such a
 
 @dataclass(frozen=True)
 class ColumnNames:
-    """The columns of a table by their meaning; None, or no names, looks for the usual ones.
+    """Column names by meaning; None searches the usual names.
 
     Attributes:
         picture: a picture's path, from the table's own folder on, or the bytes of its file.
@@ -48,7 +48,7 @@ class ColumnNames:
 
 
 def read_frame(path: Path, text: str | None = None, columns: list[str] | None = None) -> "pd.DataFrame":
-    """Read a CSV, TSV, Parquet or JSON-lines file; paths, ids and texts stay texts.
+    """Read CSV, TSV, Parquet or JSON lines; paths, ids and texts stay texts.
 
     Args:
         path: of the file, whose ending says its format.
@@ -85,7 +85,7 @@ def read_frame(path: Path, text: str | None = None, columns: list[str] | None = 
 
 
 def check_columns(frame: "pd.DataFrame", names: ColumnNames) -> None:
-    """Check that all named columns exist, that none is named twice, and that all columns have different names.
+    """Check that named columns exist once, with unique names.
 
     Raises:
         InvalidInputError: it is not so.
@@ -102,13 +102,13 @@ def check_columns(frame: "pd.DataFrame", names: ColumnNames) -> None:
 
 
 def find_usual_column(columns: Iterable[object] | None, usual: Sequence[str]) -> str | None:
-    """Find the first of the usual names among the columns, ignoring case; return it as it is there, or None."""
+    """Return the first usual name, ignoring case, or None."""
     lower = {str(name).lower(): str(name) for name in reversed(list(columns if columns is not None else ()))}
     return next((lower[name] for name in usual if name in lower), None)
 
 
 def require_complete(column: "pd.Series") -> "pd.Series":
-    """Check that every row of a column has a value.
+    """Check that a column has no missing value.
 
     Raises:
         InvalidInputError: one has none.
@@ -119,14 +119,14 @@ def require_complete(column: "pd.Series") -> "pd.Series":
 
 
 def is_numeric(column: "pd.Series") -> bool:
-    """Whether a column is of real numbers, or of true and false."""
+    """Return whether a column is numeric or boolean."""
     import pandas as pd
 
     return pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_complex_dtype(column.dtype)
 
 
 def holds_texts(column: "pd.Series") -> bool:
-    """Whether a column is of texts, some of which may be missing."""
+    """Return whether a column is of texts, possibly missing."""
     import pandas as pd
     import pyarrow as pa
 
@@ -137,7 +137,7 @@ def holds_texts(column: "pd.Series") -> bool:
 
 
 def _read_json_lines(path: Path) -> "pd.DataFrame":
-    """One object a line, its values as they are written: pandas's reader would turn texts into dates and numbers."""
+    """Read an object a line, without pandas's guesses of dates and numbers."""
     import pandas as pd
 
     with path.open(encoding="utf-8-sig") as file:

@@ -14,6 +14,7 @@ from .passes import select_classes as select_classes
 from .passes import two_classes as two_classes
 from .passes import unusual_values as unusual_values
 from .regression import ERROR_BARS as ERROR_BARS
+from .regression import coverage_by_part as coverage_by_part
 from .regression import error_against_score as error_against_score
 from .regression import example_outputs as example_outputs
 from .regression import interval_coverage as interval_coverage

@@ -1,4 +1,4 @@
-"""Single passes, their ensemble and the deterministic model compared, and the confusion matrix."""
+"""Single passes, ensemble and deterministic model compared, and the confusion matrix."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,26 +36,26 @@ from mcviz.figures.style import (
 )
 from mcviz.measures import fixed, significant
 
-NARROWEST_MATRIX = 280  # pixels that all cells together have on a phone
-NEXT_TICK = 1.5  # times a tick on a logarithmic axis, before which the last one would cover it
-SMALLEST_CELL = 3  # pixels, a cell; with more than about a hundred classes cells cover each other
-SHORT_NAME = 3  # letters, which fit under a cell
-EMPTY_CELLS = "rgba(128, 136, 148, 0.12)"  # of cells that hold nothing
+NARROWEST_MATRIX = 280  # pixels of all cells together on a phone
+NEXT_TICK = 1.5  # least ratio of the last tick to the one before
+SMALLEST_CELL = 3  # pixels of a cell; beyond about a hundred classes, cells overlap
+SHORT_NAME = 3  # letters that fit under a cell
+EMPTY_CELLS = "rgba(128, 136, 148, 0.12)"  # of empty cells
 EDGE = "rgba(128, 136, 148, 0.35)"
-DIAGONAL = "rgba(128, 136, 148, 0.3)"  # where prediction and label are the same: a quiet grey on any page
-FAINT, FAINT_OF_MANY, LOUD = 0.12, 0.4, 0.8  # opacities of cells of few mistakes, so also of many classes, and of many
+DIAGONAL = "rgba(128, 136, 148, 0.3)"  # a quiet grey on any page
+FAINT, FAINT_OF_MANY, LOUD = 0.12, 0.4, 0.8  # opacities for few mistakes, the same with many classes, many
 
 
 @dataclass(frozen=True)
 class PassMeasure:
-    """The measure by which passes are compared.
+    """The measure that compares passes.
 
     Attributes:
         title: its name on an axis, with its unit.
         format: formats a value as text.
         number: d3's format of its values.
         tick: d3's format of the numbers along an axis.
-        ends: the least and the most of an axis.
+        ends: the limits of an axis.
     """
 
     title: str
@@ -71,13 +71,13 @@ ACCURACY = PassMeasure("accuracy", "{:.2%}".format, ".2%", ".1%", SHARES)
 def accuracy_against_ensemble(
     pass_accuracy: np.ndarray, ensemble: float, deterministic: float | None, name: str = ACCURACY.title
 ) -> go.Figure:
-    """Draw the accuracies of the single passes, of their ensemble and of the deterministic model.
+    """Draw the accuracies of single passes, ensemble and deterministic model.
 
     Args:
         pass_accuracy: (T,) accuracy of each single pass, as a fraction.
         ensemble: accuracy of the mean of all passes, as a fraction.
-        deterministic: accuracy of the model with dropout off, as a fraction, or None where that is not known.
-        name: of the measure, where it is another share.
+        deterministic: accuracy of the model with dropout off, as a fraction, or None if unknown.
+        name: of the measure, if it is another share.
 
     Returns:
         A histogram with a vertical line for each of the two.
@@ -88,12 +88,12 @@ def accuracy_against_ensemble(
 def rmse_against_ensemble(
     pass_rmse: np.ndarray, ensemble: float, deterministic: float | None, unit: str = ""
 ) -> go.Figure:
-    """Draw the RMSEs of the single passes, of their ensemble and of the deterministic model.
+    """Draw the RMSEs of single passes, ensemble and deterministic model.
 
     Args:
         pass_rmse: (T,) RMSE of each single pass.
         ensemble: RMSE of the mean of all passes.
-        deterministic: RMSE of the model with dropout off, or None where that is not known.
+        deterministic: RMSE of the model with dropout off, or None if unknown.
         unit: of the targets.
 
     Returns:
@@ -105,12 +105,12 @@ def rmse_against_ensemble(
 def accuracy_by_ensemble_size(
     ensemble_accuracy: np.ndarray, deterministic: float | None, name: str = ACCURACY.title
 ) -> go.Figure:
-    """Draw the accuracy of the ensemble by its number of passes.
+    """Draw ensemble accuracy by number of passes.
 
     Args:
         ensemble_accuracy: (T,) accuracy of the mean of the first 1, 2, … T passes, as a fraction.
-        deterministic: accuracy of the model with dropout off, as a fraction, or None where that is not known.
-        name: of the measure, where it is another share.
+        deterministic: accuracy of the model with dropout off, as a fraction, or None if unknown.
+        name: of the measure, if it is another share.
 
     Returns:
         A line over the number of passes, on a logarithmic axis, with the deterministic model as a level.
@@ -119,11 +119,11 @@ def accuracy_by_ensemble_size(
 
 
 def rmse_by_ensemble_size(ensemble_rmse: np.ndarray, deterministic: float | None, unit: str = "") -> go.Figure:
-    """Draw the RMSE of the ensemble by its number of passes.
+    """Draw ensemble RMSE by number of passes.
 
     Args:
         ensemble_rmse: (T,) RMSE of the mean of the first 1, 2, … T passes.
-        deterministic: RMSE of the model with dropout off, or None where that is not known.
+        deterministic: RMSE of the model with dropout off, or None if unknown.
         unit: of the targets.
 
     Returns:
@@ -171,7 +171,7 @@ def _draw_by_ensemble_size(ensemble: np.ndarray, deterministic: float | None, me
 
 
 def mistakes_by_reviewed(wrong: np.ndarray, share: float, mistakes: str = "mistakes") -> go.Figure:
-    """Draw the share of the mistakes found by reviewing the most uncertain examples first.
+    """Draw the mistakes found by reviewing the most uncertain examples first.
 
     Args:
         wrong: (N,) bool, whether each example's prediction is wrong, the most uncertain example first.
@@ -179,7 +179,7 @@ def mistakes_by_reviewed(wrong: np.ndarray, share: float, mistakes: str = "mista
         mistakes: the word for them.
 
     Returns:
-        A line over the fraction reviewed, on a logarithmic axis, beside what a random order would find.
+        A line over the fraction reviewed, on a logarithmic axis, beside that of a random order.
     """
     reviewed = np.arange(1, len(wrong) + 1) / len(wrong)
     share_of_mistakes = np.cumsum(wrong) / max(wrong.sum(), 1)
@@ -223,7 +223,7 @@ def confusion_matrix(
     uncertain_when: Literal["low", "high"] = "high",
     selected: tuple[int, int] | None = None,
 ) -> go.Figure:
-    """Draw the confusion matrix, as filled cells that can be clicked.
+    """Draw the confusion matrix as clickable cells.
 
     Args:
         labels: (N,) integer classes.
@@ -232,12 +232,12 @@ def confusion_matrix(
         values: (N,) a score to average in each cell; without it, examples are counted.
         title: of the colour bar.
         uncertain_when: which values of the score mean uncertain; their cells are the brightest.
-        selected: the label and the prediction of the cell that is marked, if any.
+        selected: the label and the prediction of the marked cell, if any.
 
     Returns:
-        Bars as high and as wide as a cell, whose `customdata` are label × C + prediction. Where examples are counted,
-        cells of few mistakes recede into the page, light or dark, cells of many stand out, and the diagonal, which
-        holds nearly all examples, has one quiet colour; it has an outline where a score is averaged.
+        Bars as high and as wide as a cell, whose `customdata` are label × C + prediction. If examples are counted,
+        cells of few mistakes are faint, cells of many stand out, and the diagonal, which holds nearly all examples, has
+        one quiet colour. If a score is averaged, the diagonal has an outline.
     """
     classes, names = len(class_names), escape_labels(class_names)
     cells = _cells(labels, predictions, classes, values, uncertain_when)
@@ -246,8 +246,8 @@ def confusion_matrix(
     for members, on_diagonal in ((~right, False), (right, True)):
         if members.any():
             figure.add_trace(_bars(cells, members, names, selected, averaged=values is not None, right=on_diagonal))
-    if values is not None or (classes > NAMED_CLASSES and not right.all()):  # else the numbers are in the cells
-        # The bars have their colours themselves: plotly takes a number on a colour axis for a colour, and warns of it.
+    if values is not None or (classes > NAMED_CLASSES and not right.all()):  # else the cells show the numbers
+        # bars with numbers on a colour axis make plotly warn, so this trace carries the scale
         scale = {"color": [cells.lowest], "coloraxis": "coloraxis"}
         figure.add_scatter(x=[None], y=[None], mode="markers", marker=scale, hoverinfo="skip")
     short = [shorten_name(name) for name in class_names]
@@ -261,9 +261,9 @@ def confusion_matrix(
             "colorbar": _colour_bar(title, max(map(len, short))),
         }
     )
-    every = -(-classes // NAMED_CLASSES)  # as many names as there is room for
+    every = -(-classes // NAMED_CLASSES)  # names that fit
     axis = {"tickvals": list(range(0, classes, every)), "ticktext": escape_labels(short[::every]), "showgrid": False}
-    # Names that lead to the left stay in the chart, which would drop one that does not.
+    # names turned to the left stay in the chart; plotly drops others
     angle = 0 if max(map(len, short)) <= SHORT_NAME else -45 if classes <= NAMED_CLASSES // 2 else -90
     figure.update_xaxes(title="prediction", range=[-0.5, classes - 0.5], zeroline=False, tickangle=angle, **axis)
     figure.update_yaxes(title="label", range=[classes - 0.5, -0.5], zeroline=False, **axis)
@@ -280,7 +280,6 @@ def _bars(
     averaged: bool,
     right: bool,
 ) -> go.Bar:
-    """Cells of one kind: those off the diagonal, or those on it."""
     classes, numbers = len(names), cells.numbers[members]
     rows, columns = np.divmod(numbers, classes)
     brightness = (cells.values[members] - cells.lowest) / (cells.highest - cells.lowest)
@@ -309,14 +308,14 @@ def _bars(
         textfont={"size": 11, "color": inks.tolist()},
         marker={"line": _edge(classes, fill, outlined=right and averaged), **fill},
         hovertemplate=f"%{{hovertext}}{mean}<extra></extra>",
-        # Without a text colour for the selected ones, plotly fades the numbers of all others.
+        # without a text colour for selected cells, plotly fades all other numbers
         selected={"marker": {"opacity": 1, "color": SELECTED}, "textfont": {"color": DARK_INK}},
         unselected={"marker": {"opacity": 1}},
     )
 
 
 def _edge(classes: int, fill: dict[str, Any], *, outlined: bool) -> dict[str, Any]:
-    """The line around each cell; of very many classes it makes the cell large enough to be seen."""
+    """Return the line around cells, wide enough to show tiny cells."""
     if outlined:
         return {"color": CORRECT, "width": 2 if classes <= NAMED_CLASSES else 1}
     if classes <= NAMED_CLASSES:
@@ -326,7 +325,7 @@ def _edge(classes: int, fill: dict[str, Any], *, outlined: bool) -> dict[str, An
 
 @dataclass(frozen=True)
 class _Cells:
-    """The cells that hold an example: their numbers, counts, texts and values."""
+    """Cells with examples: numbers, counts, texts and values."""
 
     numbers: np.ndarray
     counts: np.ndarray
@@ -337,7 +336,7 @@ class _Cells:
     low_is_bright: bool
 
     def is_bright(self, brightness: np.ndarray) -> np.ndarray:
-        """Whether text on cells of this brightness, 0 to 1 along the scale, should be dark."""
+        """Whether text on cells of this brightness, 0 to 1, should be dark."""
         return brightness < 0.45 if self.low_is_bright else brightness > 0.55
 
 
@@ -357,13 +356,13 @@ def _cells(
 
 
 def _veils(shares: "np.ndarray | Sequence[float]", classes: int) -> list[str]:
-    """Colours through which the page is seen the less, the larger a share of the most mistakes a cell has."""
+    """Return colours that are the more opaque, the more mistakes."""
     faint = FAINT if classes <= NAMED_CLASSES else FAINT_OF_MANY
     return [veil(WRONG, round(faint + (LOUD - faint) * share, 3)) for share in shares]
 
 
 def _colours(brightness: np.ndarray, low_is_bright: bool) -> list[str]:
-    """Colours on the scale of uncertainty, of values from 0 to 1."""
+    """Return colours on the uncertainty scale, for values from 0 to 1."""
     places, shades = zip(*get_colorscale(uncertainty_scale("low" if low_is_bright else "high")), strict=True)
     parts = np.array([ImageColor.getrgb(shade) for shade in shades]).T
     mixed = np.stack([np.interp(brightness, places, part) for part in parts], axis=-1).round().astype(int)
@@ -371,8 +370,8 @@ def _colours(brightness: np.ndarray, low_is_bright: bool) -> list[str]:
 
 
 def _count_cells(cells: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The numbers of the cells that occur, the index of each example's cell among them, and their counts."""
-    if most > len(cells):  # a table of all would be large, and sorting so few is quick
+    """Return the occurring cells' numbers, each example's index, and counts."""
+    if most > len(cells):  # sorting a few is quicker than a large table
         return np.unique(cells, return_inverse=True, return_counts=True)
     counts = np.bincount(cells, minlength=most)
     numbers = np.flatnonzero(counts)
@@ -389,6 +388,6 @@ def _colour_bar(title: str, longest_name: int) -> dict[str, object]:
         "orientation": "h",
         "x": 0,
         "xanchor": "left",
-        "y": -0.16 - 0.015 * max(0, longest_name - 2),  # below names that stand upright for want of room
+        "y": -0.16 - 0.015 * max(0, longest_name - 2),  # below upright names
         "yanchor": "top",
     }

@@ -20,18 +20,18 @@ from mcviz.figures.style import (
 )
 from mcviz.measures import PassSummary, significant
 
-MOST_COMPARED_CLASSES = 4  # for which there is room beside each other
+MOST_COMPARED_CLASSES = 4  # that fit side by side
 RUN_BINS = 25
 ROW_HEIGHT = 180  # pixels
 
 
 def classes_to_compare(one: np.ndarray, other: np.ndarray, label: int | None = None) -> list[int]:
-    """Select the classes that are likeliest in two runs.
+    """Select the likeliest classes of two runs.
 
     Args:
         one: (C,) predictive mean in the one run.
         other: (C,) the same in the other.
-        label: the index of the label's class, where it is known.
+        label: the index of the label's class, if known.
 
     Returns:
         Up to four classes, the likeliest in either run first, and the label among them.
@@ -47,14 +47,14 @@ def class_histograms(
     class_names: Sequence[str],
     label: int | None = None,
 ) -> go.Figure:
-    """Draw the probabilities that the passes of each run give some classes.
+    """Draw the probabilities that each run's passes give some classes.
 
     Args:
         runs: the passes of each of R runs over one example; their number may differ.
         names: of the runs.
         classes: indices of the classes to show.
         class_names: C names.
-        label: the index of the label's class, where it is known.
+        label: the index of the label's class, if known.
 
     Returns:
         A row of histograms for each run, a column for each class, all on the same axes: shares of the run's passes on a
@@ -94,13 +94,13 @@ def class_histograms(
 def output_histograms(
     runs: Sequence[np.ndarray], names: Sequence[str], *, unit: str = "", label: float | None = None
 ) -> go.Figure:
-    """Draw what the passes of each run predict for a target.
+    """Draw the predictions of a target by each run's passes.
 
     Args:
         runs: (T,) the mean that each pass predicts of one example, for each of R runs; T may differ.
         names: of the runs.
         unit: of the target.
-        label: the true value, where it is known.
+        label: the true value, if known.
 
     Returns:
         A histogram for each run, one above the other on the same axes: shares of the run's passes, with lines at the

@@ -32,32 +32,32 @@ from mcviz.measures import PassSummary, fixed, significant
 from mcviz.text import true_minus
 
 OTHER_CLASSES = "other classes"
-LIKELIEST = 10  # classes of many that are shown of one example, or of a sweep
-SHORT_NAME = 4  # letters, which fit under a bar
-LONG_NAME = 14  # letters, above which names stand beside lying bars
-BAR_HEIGHT = 26  # pixels, the height of a lying bar
-NARROWEST_BARS = 150  # pixels, the room that the names leave to lying bars
+LIKELIEST = 10  # classes shown of one example, or of a sweep, if there are many
+SHORT_NAME = 4  # letters that fit under a bar
+LONG_NAME = 14  # letters; longer names stand beside horizontal bars
+BAR_HEIGHT = 26  # pixels of a horizontal bar
+NARROWEST_BARS = 150  # pixels that long names leave to the bars
 
-UNUSUAL = 2  # standard deviations, above which a value is dark
+UNUSUAL = 2  # standard deviations; beyond, a value is dark
 MOST_COLUMNS = 12
 BAR_THICKNESS = 22  # pixels
 AROUND_BARS = 56  # pixels, above and below the bars
-TEXT_ROOM = 0.6  # of the bars' range, at their ends for the values that do not fit in
-LONGEST_COLUMN_NAME = 24  # characters of a column's name beside its bar; on hover it is whole
+TEXT_ROOM = 0.6  # of the bars' range, for values that do not fit inside
+LONGEST_COLUMN_NAME = 24  # characters of a column's name beside its bar; hover shows all
 MAP_SIDE = 340  # pixels, of the longer side of a map
 SIGNED_COLOURS = [[0, veil(LOWERS, 0.9)], [0.5, veil(NEUTRAL, 0)], [1, veil(RAISES, 0.9)]]
 UNSIGNED_COLOURS = [[0, veil(UNCERTAIN, 0)], [1, veil(UNCERTAIN, 0.9)]]
 
 
 def select_classes(values: np.ndarray, label: int | None = None) -> list[int]:
-    """Select the classes that there is room for.
+    """Select the classes that fit in a chart.
 
     Args:
-        values: (C,) by which classes are chosen, such as the predictive mean.
+        values: (C,) to choose classes by, such as the predictive mean.
         label: the index of a class to show in any case.
 
     Returns:
-        All of up to 20 classes in their order; of more the ten of the highest values, those first, and the label.
+        Up to 20 classes in their order; of more classes, the ten of the highest values, descending, then the label.
     """
     if len(values) <= NAMED_CLASSES:
         return list(range(len(values)))
@@ -66,11 +66,11 @@ def select_classes(values: np.ndarray, label: int | None = None) -> list[int]:
 
 
 def group_by_role(prediction: int, label: int | None, classes: Sequence[int]) -> list[tuple[str, str, list[int]]]:
-    """Group classes of one example into its prediction, its label and all others.
+    """Group classes of an example into prediction, label and others.
 
     Args:
         prediction: the index of the predicted class.
-        label: the index of the label's class, where it is known.
+        label: the index of the label's class, if known.
         classes: their indices.
 
     Returns:
@@ -85,16 +85,16 @@ def group_by_role(prediction: int, label: int | None, classes: Sequence[int]) ->
 
 
 def class_probabilities(summary: PassSummary, class_names: Sequence[str], label: int | None = None) -> go.Figure:
-    """Draw the predictive mean of each class, with one standard deviation over the passes to either side.
+    """Draw the predictive mean ± one std of each class.
 
     Args:
         summary: of one example's passes.
         class_names: C names.
-        label: the index of the label's class, where it is known.
+        label: the index of the label's class, if known.
 
     Returns:
-        A bar chart of `select_classes`, the prediction in blue, the label in green where it is another class; of lying
-        bars where names are long.
+        A bar chart of `select_classes`, the prediction in blue, the label in green if it is another class; horizontal
+        bars if names are long.
     """
     mean, std, names = summary.mean, summary.std, escape_labels(class_names)
     classes_drawn = select_classes(mean, label)
@@ -113,7 +113,7 @@ def class_probabilities(summary: PassSummary, class_names: Sequence[str], label:
             customdata=std[classes],
             hovertemplate=f"%{{{across}}}: %{{{up}:.1%}} ± %{{customdata:.1%}}<extra></extra>",
         )
-    # Room for the labels that is known beforehand need not be found out by drawing all twice.
+    # fixed room for labels saves plotly a second drawing
     order = {"type": "category", "categoryorder": "array", "categoryarray": [names[c] for c in classes_drawn]}
     probability = {"title": "probability", "tickformat": ".0%", "range": [0, 1.04], "automargin": False}
     if lying:
@@ -128,21 +128,22 @@ def class_probabilities(summary: PassSummary, class_names: Sequence[str], label:
     return apply_layout(figure, 340).update_layout(margin={"l": 68, "b": 52})
 
 
-def two_classes(probs: np.ndarray, first: int, second: int, class_names: Sequence[str]) -> go.Figure:
-    """Draw the probability of one class against that of another, one point a pass.
+def two_classes(probs: np.ndarray, first: int, second: int, class_names: Sequence[str], votes: np.ndarray) -> go.Figure:
+    """Draw one class's probability against another's, one point per pass.
 
-    Two clusters in opposite corners: the passes disagree. One cloud along the diagonal: each pass is uncertain.
+    Two clusters in opposite corners mean that the passes disagree, one cloud along the diagonal that each is uncertain.
 
     Args:
         probs: (T, C) probabilities of one example.
         first: class index along the x axis.
         second: class index along the y axis.
         class_names: C names.
+        votes: (T,) integers, the class that each pass predicts.
 
     Returns:
         A scatter chart of T points, coloured by each pass's own prediction.
     """
-    votes, names = probs.argmax(axis=-1), escape_labels(class_names)
+    names = escape_labels(class_names)
     figure = go.Figure()
     for predicted in (first, second, -1):
         members = ~np.isin(votes, (first, second)) if predicted < 0 else votes == predicted
@@ -161,7 +162,7 @@ def two_classes(probs: np.ndarray, first: int, second: int, class_names: Sequenc
 
 
 def estimate_by_passes(probs: np.ndarray, classes: Sequence[int], class_names: Sequence[str]) -> go.Figure:
-    """Draw how the predictive mean settles as passes are added, with two standard errors to either side.
+    """Draw the running predictive mean of classes ± two standard errors.
 
     Args:
         probs: (T, C) probabilities of one example.
@@ -188,11 +189,11 @@ def estimate_by_passes(probs: np.ndarray, classes: Sequence[int], class_names: S
 
 
 def output_by_passes(outputs: np.ndarray, label: float | None = None, unit: str = "") -> go.Figure:
-    """Draw how the predictive mean of a target settles as passes are added, with two standard errors to either side.
+    """Draw the running predictive mean of a target ± two standard errors.
 
     Args:
         outputs: (T,) the predictions of the passes for one example.
-        label: the true value, where it is known.
+        label: the true value, if known.
         unit: of the target.
 
     Returns:
@@ -212,16 +213,16 @@ def output_by_passes(outputs: np.ndarray, label: float | None = None, unit: str 
 
 
 def _running_mean(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(T,) each: 1 … T, the mean of the first t values, and two standard errors of it."""
+    """Return (T,) each: 1 … T, the running mean, and two standard errors."""
     count, first = np.arange(1, len(values) + 1), float(values[0])
-    away = values.astype(np.float64) - first  # or the squares of large values would leave no digits for their variance
+    away = values.astype(np.float64) - first  # squares of large values would leave no digits for their variance
     mean = np.cumsum(away) / count
     variance = np.maximum(np.cumsum(away**2) / count - mean**2, 0)
     return count, first + mean, 2 * np.sqrt(variance / count)
 
 
 def map_over_picture(image: np.ndarray, cells: np.ndarray, step: int, unit: str, *, signed: bool) -> go.Figure:
-    """Draw a number for each cell of an image, in colours over the image in grey.
+    """Draw a number for each cell of an image over the grey image.
 
     Args:
         image: (height, width, channels) float32 in 0..1.
@@ -263,7 +264,7 @@ def map_over_picture(image: np.ndarray, cells: np.ndarray, step: int, unit: str,
 
 
 def effect_bars(names: Sequence[str], mean: np.ndarray, std: np.ndarray, unit: str) -> go.Figure:
-    """Draw the contribution of each column of a row to a prediction, with one standard deviation to either side.
+    """Draw the effect ± one std of each column on a prediction.
 
     Args:
         names: D names of columns.
@@ -272,7 +273,7 @@ def effect_bars(names: Sequence[str], mean: np.ndarray, std: np.ndarray, unit: s
         unit: of both.
 
     Returns:
-        Up to 12 lying bars, the longest on top.
+        Up to 12 horizontal bars, the longest on top.
     """
     columns = np.argsort(-np.abs(mean), kind="stable")[:MOST_COLUMNS][::-1]
     shown_names = [names[column] for column in columns]
@@ -302,8 +303,8 @@ def unusual_values(names: Sequence[str], z: np.ndarray, texts: Sequence[str]) ->
         texts: D values as text.
 
     Returns:
-        Up to 12 lying bars, the most unusual on top, with the value beside each; those of over two standard deviations
-        are dark.
+        Up to 12 horizontal bars, the most unusual on top, with the value beside each; those of over two standard
+        deviations are dark.
     """
     finite = np.flatnonzero(np.isfinite(z))
     columns = finite[np.argsort(-np.abs(z[finite]), kind="stable")][:MOST_COLUMNS][::-1]
@@ -330,7 +331,7 @@ def unusual_values(names: Sequence[str], z: np.ndarray, texts: Sequence[str]) ->
 
 
 def _name_bars(figure: go.Figure, names: Sequence[str]) -> go.Figure:
-    """Name lying bars by their places, since two names may begin alike, with room for each."""
+    """Name bars by position, because shortened names may be equal."""
     short = [name if len(name) <= LONGEST_COLUMN_NAME else f"{name[: LONGEST_COLUMN_NAME - 1]}…" for name in names]
     figure.update_yaxes(tickvals=np.arange(len(names)), ticktext=escape_labels(short))
     return apply_layout(figure, AROUND_BARS + BAR_THICKNESS * len(names)).update_layout(margin_t=0)

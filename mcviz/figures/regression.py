@@ -1,6 +1,6 @@
-"""Regression: predictions against labels, errors against scores, intervals, and the passes over one example."""
+"""Regression: predictions against labels, errors, intervals, and the passes over one example."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -10,7 +10,9 @@ from mcviz.figures.scores import Window, coloured_map, scatter
 from mcviz.figures.style import (
     DETERMINISTIC,
     ENSEMBLE,
+    HIGH,
     LABEL,
+    LOW,
     NEUTRAL,
     NUMBER,
     SPREAD,
@@ -25,9 +27,10 @@ from mcviz.figures.style import (
 from mcviz.measures import significant
 from mcviz.measures.conformal import IntervalCalibration
 
-ERROR_BARS = 300  # examples, above which error bars would hide each other
+ERROR_BARS = 300  # examples; with more, error bars would hide each other
 TENTHS = 10
 CURVE_POINTS = 200
+PART_COLOURS = ENSEMBLE, LOW, NEUTRAL, HIGH  # all examples, then those of low to high predictions
 
 
 def predicted_against_true(
@@ -44,15 +47,15 @@ def predicted_against_true(
     selected: np.ndarray | None = None,
     window: Window | None = None,
 ) -> go.Figure:
-    """Draw one point an example, the label along the x axis and the prediction along the y axis, with the diagonal.
+    """Draw predictions against labels, with the diagonal.
 
     Args:
         labels: (N,) true values.
         predictions: (N,) predictive means.
         examples: (N,) int, the number of each example in the run.
         unit: of the target.
-        std: (N,) of each prediction, drawn as an error bar to either side where there are up to 300 examples.
-        score: (N,) by which points are coloured; all in one colour without it.
+        std: (N,) of each prediction, drawn as error bars for up to 300 examples.
+        score: (N,) to colour points by; one colour without it.
         title: of the score.
         uncertain_when: which values of the score mean uncertain; their points are the brightest.
         outline: as for `scatter`.
@@ -98,7 +101,7 @@ def error_against_score(
     selected: np.ndarray | None = None,
     window: Window | None = None,
 ) -> go.Figure:
-    """Draw one point an example, its score along the x axis and its absolute error along the y axis.
+    """Draw absolute errors against a score, one point per example.
 
     Args:
         values: (N,) the score.
@@ -119,7 +122,7 @@ def error_against_score(
     tenths = np.array_split(np.argsort(values, kind="stable"), min(TENTHS, len(values)))
     medians = [(np.median(values[tenth]), np.median(errors[tenth])) for tenth in tenths]
     x, y = np.array(medians).T
-    figure.add_scattergl(  # as the points are, which would hide any other line
+    figure.add_scattergl(  # WebGL like the points, which would hide any other line
         x=x,
         y=y,
         mode="lines",
@@ -131,7 +134,7 @@ def error_against_score(
 
 
 def interval_coverage(calibration: IntervalCalibration) -> go.Figure:
-    """Draw the observed coverage of central intervals of the predictive distribution against the nominal one.
+    """Draw observed against nominal coverage of central predictive intervals.
 
     Args:
         calibration: of one target.
@@ -159,6 +162,43 @@ def interval_coverage(calibration: IntervalCalibration) -> go.Figure:
     return apply_layout(figure, 420)
 
 
+def coverage_by_part(parts: Mapping[str, IntervalCalibration]) -> go.Figure:
+    """Draw the observed coverage of intervals beside the nominal one, for parts of the examples side by side.
+
+    Args:
+        parts: of one target, by their names, at the same nominal coverages; the first is all examples.
+
+    Returns:
+        A group of bars a nominal coverage, with intervals, and a line across each at what is promised.
+    """
+    figure, first = go.Figure(), next(iter(parts.values()))
+    names = [f"{level:.0%}" for level in first.nominal]
+    for (name, part), colour in zip(parts.items(), PART_COLOURS, strict=False):
+        figure.add_bar(
+            x=names,
+            y=part.observed,
+            name=name,
+            marker_color=colour,
+            error_y={
+                "array": part.high - part.observed,
+                "arrayminus": part.observed - part.low,
+                "color": SPREAD,
+                "thickness": 1,
+                "width": 3,
+            },
+            customdata=np.stack([part.low, part.high], axis=1),
+            hovertemplate=f"{name}: %{{x}} intervals hold %{{y:.1%}} of the labels "
+            "(%{customdata[0]:.1%} to %{customdata[1]:.1%})<extra></extra>",
+        )
+    for place, level in enumerate(first.nominal.tolist()):
+        line = {"color": LABEL, "width": 2, "dash": "dot"}
+        figure.add_shape(type="line", x0=place - 0.46, x1=place + 0.46, y0=level, y1=level, line=line)
+    figure.update_layout(barmode="group", bargap=0.15)
+    figure.update_xaxes(title="intervals that promise this share of the labels", type="category")
+    figure.update_yaxes(title="labels within", tickformat=".0%", range=[0, 1.02])
+    return apply_layout(figure, 380)
+
+
 def example_outputs(
     outputs: np.ndarray,
     *,
@@ -175,8 +215,8 @@ def example_outputs(
         outputs: (T,) the mean that each pass predicts.
         unit: of the target.
         variances: (T,) the variance that each pass predicts, or None.
-        deterministic: the prediction with dropout off, or None where that is not known.
-        label: the true value, where it is known.
+        deterministic: the prediction with dropout off, or None if unknown.
+        label: the true value, if known.
         interval: the ends of a prediction interval to show; an infinite one fills the chart.
         coverage: of the interval.
 
@@ -226,7 +266,7 @@ def _scatter_in_one_colour(
 
 
 def _set_hover(figure: go.Figure, x: str, y: str) -> go.Figure:
-    """Show an example's coordinates beside its number on hover."""
+    """Show an example's coordinates on hover."""
     for trace in figure.data:
         if trace.customdata is not None and trace.hovertemplate:
             trace.hovertemplate = f"example %{{customdata}}: {x} %{{x:{NUMBER}}}, {y} %{{y:{NUMBER}}}<extra></extra>"
@@ -234,7 +274,7 @@ def _set_hover(figure: go.Figure, x: str, y: str) -> go.Figure:
 
 
 def _error_bars(x: np.ndarray, y: np.ndarray, std: np.ndarray) -> go.Scattergl:
-    """A line of three points a bar, the last of them a gap: unlike points, it cannot be selected by a lasso."""
+    """Draw error bars as lines: unlike points, a lasso cannot select them."""
     gap = np.full(len(x), np.nan)
     return go.Scattergl(
         x=np.stack([x, x, gap], axis=1).ravel(),
@@ -249,7 +289,7 @@ def _error_bars(x: np.ndarray, y: np.ndarray, std: np.ndarray) -> go.Scattergl:
 
 
 def _density(means: np.ndarray, variances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(P,) points and the density of the mixture there."""
+    """Return (P,) points and the density of the mixture there."""
     std = np.sqrt(variances.astype(np.float64))
     x = np.linspace((means - 4 * std).min(), (means + 4 * std).max(), CURVE_POINTS)
     z = (x[:, None] - means) / std

@@ -1,4 +1,7 @@
-"""Web pages that hold text and charts in one file, and ask nothing of any network, whatever a name in them says."""
+"""Single-file web pages of text and charts that make no network request.
+
+Their content security policy blocks requests, even by a name that contains HTML.
+"""
 
 from collections.abc import Iterable, Iterator
 
@@ -37,7 +40,7 @@ def web_page(title: str, parts: Iterable[str], style: str = "") -> str:
 
 
 def draw_in_page(figures: Iterable[go.Figure], height: int | None = None) -> Iterator[str]:
-    """Write charts as HTML, in their order on a page; the first one brings the script that draws all.
+    """Yield charts as HTML; the first one includes plotly's script.
 
     Args:
         figures: the charts.

@@ -1,4 +1,4 @@
-"""Scores of many examples against each other, against the classes, on a map, and as the cells of a grid."""
+"""Scores of many examples: scatter charts, maps and charts by class."""
 
 import base64
 import io
@@ -28,14 +28,14 @@ from mcviz.figures.style import (
 )
 from mcviz.text import true_minus
 
-MOST_DRAWN_POINTS = 20_000  # visible ones, above which they are drawn as cells: a browser draws more of them slowly
+MOST_DRAWN_POINTS = 20_000  # visible ones; browsers draw more slowly, so they become cells
 CELLS_ALONG_AXIS = 160  # along each axis
 FADED = 0.15  # opacity of unselected examples
-FAINTEST = 0.3  # opacity of a confident example, and of a cell of one example, where others hold many
+FAINTEST = 0.3  # opacity of a confident example, and of a cell of one example among fuller ones
 MARGIN = 0.03  # of the plane, around all examples
 
 SELECTED_SIZE = 9  # pixels, a selected point of a map
-COLOUR_BAR = 0.13  # of the height of a map, at its foot
+COLOUR_BAR = 0.13  # of the height of a map, at the bottom
 
 
 @dataclass(frozen=True)
@@ -52,28 +52,28 @@ class Window:
 
     @classmethod
     def fit(cls, x: np.ndarray, y: np.ndarray) -> "Window":
-        """Fit a window to (N,) points; those that are not finite are left out."""
+        """Fit a window to the finite ones of (N,) points."""
         finite = np.isfinite(x) & np.isfinite(y)
         return cls(_pad_with_margin(x[finite]), _pad_with_margin(y[finite]))
 
     def contains(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """(N,) bool: whether each point is visible."""
+        """Return (N,) bool: whether each point is visible."""
         (left, right), (bottom, top) = self.x, self.y
         return (x >= left) & (x <= right) & (y >= bottom) & (y <= top)
 
     def intersect(self, other: "Window") -> "Window":
-        """Return the part that both windows show; all of this one where there is none."""
+        """Return the part that both windows show; if none, this window."""
         pairs = (self.x, other.x), (self.y, other.y)
         (left, right), (bottom, top) = ((max(a[0], b[0]), min(a[1], b[1])) for a, b in pairs)
         return Window((left, right), (bottom, top)) if left < right and bottom < top else self
 
 
 class Cells:
-    """The K cells of a grid over a window that hold at least one point each.
+    """The K cells of a grid over a window that hold points.
 
     Attributes:
-        members: (n,) int64, the points that are visible.
-        cell: (n,) int64, the cell of each of these, an index into what follows.
+        members: (n,) int64, the visible points.
+        cell: (n,) int64, the cell of each of these, an index into `counts`.
         counts: (K,) int64, how many points each holds.
     """
 
@@ -101,11 +101,11 @@ class Cells:
         self.cell = numbers[place]
 
     def sums(self, weights: np.ndarray) -> np.ndarray:
-        """(K,) float64: the sum over each cell of (n,) weights of its members."""
+        """Sum (n,) weights of the members over each cell: (K,) float64."""
         return np.bincount(self.cell, weights, minlength=len(self.counts))
 
     def layout_image(self, colours: np.ndarray, selected: np.ndarray | None) -> dict[str, object]:
-        """Draw the cells as an image behind a chart: the more examples a cell holds, the less transparent it is.
+        """Draw the cells as an image, more opaque with more examples.
 
         Args:
             colours: (K, 3) uint8.
@@ -132,7 +132,7 @@ class Cells:
         }
 
     def hover_points(self, texts: Sequence[str], **marker: object) -> go.Scattergl:
-        """Return invisible points in the middles of the cells, with a text on hover.
+        """Return invisible points in the middles of the cells, with hover texts.
 
         Args:
             texts: K of them.
@@ -162,7 +162,7 @@ class Cells:
 
 
 def mean_colours(counts: np.ndarray, colours: Sequence[str]) -> np.ndarray:
-    """Compute the mean colour of the examples of each cell, (K, 3) uint8.
+    """Return (K, 3) uint8 mean colours of cells.
 
     Args:
         counts: (K, G) how many examples of each of G groups each cell holds.
@@ -173,20 +173,20 @@ def mean_colours(counts: np.ndarray, colours: Sequence[str]) -> np.ndarray:
 
 
 def scale_colours(values: np.ndarray, low: float, high: float, colours: tuple[str, str]) -> np.ndarray:
-    """Blend the colours of `low` and of `high` for (K,) values, (K, 3) uint8."""
+    """Blend the colours of `low` and `high` for (K,) values: (K, 3) uint8."""
     first, last = (np.array(ImageColor.getrgb(colour)[:3]) for colour in colours)
     at = np.clip((values - low) / (high - low), 0, 1)[:, None]
     return np.round(first + at * (last - first)).astype(np.uint8)
 
 
 def usual_range(values: np.ndarray) -> tuple[float, float]:
-    """The range of (N,) values, without a few extreme ones, which would wash out all others."""
+    """Return the range of (N,) values without extremes (1st to 99th percentile)."""
     low, high = map(float, np.percentile(values, [1, 99])) if len(values) else (0.0, 0.0)
     return low, high if high > low else low + 1e-6
 
 
 def measure_doubt(values: np.ndarray, uncertain_when: Literal["low", "high"]) -> np.ndarray:
-    """Place (N,) finite values of a score between the most confident and the most uncertain ones, (N,) in 0..1."""
+    """Scale (N,) finite values from confident, 0, to uncertain, 1."""
     low, high = usual_range(values)
     at = np.clip((values - low) / (high - low), 0, 1)
     return 1 - at if uncertain_when == "low" else at
@@ -215,7 +215,9 @@ def scatter(
     doubt: np.ndarray | None = None,
     classes: tuple[np.ndarray, Sequence[str]] | None = None,
 ) -> go.Figure:
-    """Draw one point an example, in the colour of its group; where more than 20,000 are visible, cells of a grid.
+    """Draw one point per example, in the colour of its group.
+
+    If more than 20,000 are visible, draw cells of a grid.
 
     Args:
         x: (N,) floating point.
@@ -224,9 +226,9 @@ def scatter(
         group_names: for the legend.
         colours: one a group.
         examples: (N,) int, the number of each example in the run.
-        axes: the titles of the axes, or None for a map whose axes mean nothing.
+        axes: the titles of the axes, or None for a map with meaningless axes.
         outline: corners of a polygon to draw around the selection.
-        selected: (N,) bool, all others are faded; None where the browser shows the selection, or all are selected.
+        selected: (N,) bool, all others are faded; None if the browser shows the selection, or all are selected.
         window: the visible part; without it, all.
         doubt: (N,) as `measure_doubt` returns it: the less, the fainter a point is.
         classes: (N,) the class of each example, and names, each of which stands in the middle of its class.
@@ -255,7 +257,7 @@ def scatter(
             figure.add_scatter(x=[None], y=[None], mode="markers", marker=swatch, name=name, legendgroup=name)
     _frame(figure, axes, outline, window)
     _name_classes(figure, x, y, classes)
-    # Below the chart: above it, the names of ten classes would lie under the toolbar.
+    # above the chart, ten class names would lie under the toolbar
     return apply_layout(figure, CHART_HEIGHT).update_layout(
         dragmode="lasso",
         uirevision="kept",
@@ -265,17 +267,16 @@ def scatter(
 
 
 def _point_size(points: int) -> int:
-    """The size of each point, in pixels."""
     return 5 if points > 2000 else 7
 
 
 def _select_in_view(
     x: np.ndarray, y: np.ndarray, window: Window | None, axes: tuple[str, str] | None
 ) -> tuple[Window | None, np.ndarray]:
-    """The window, where there are very many points or one was given, and the numbers of the visible points.
+    """Return the window, if needed, and the numbers of the visible points.
 
-    Both axes of a map have one scale: if its window were cut in one direction, the browser would show more than that in
-    the other, where no points are drawn.
+    Both axes of a map share one scale: if its window were cut in one direction, the browser would show an area without
+    points in the other.
     """
     if window is None and len(x) <= MOST_DRAWN_POINTS:
         return None, np.arange(len(x))
@@ -352,7 +353,7 @@ def _group_points(
 def _points(
     x: np.ndarray, y: np.ndarray, examples: np.ndarray, marker: dict[str, object], hover: str, unselected: float
 ) -> go.Scattergl:
-    """Points that carry the numbers of their examples, and show these and `hover` on hover."""
+    """Return points whose hover text is their number and `hover`."""
     return go.Scattergl(
         x=x.astype(np.float32),
         y=y.astype(np.float32),
@@ -387,18 +388,20 @@ def coloured_map(
     classes: tuple[np.ndarray, Sequence[str]] | None = None,
     number: str = ".3f",
 ) -> go.Figure:
-    """Draw examples on a plane, coloured by a score; where more than 20,000 are visible, cells of a grid by its mean.
+    """Draw examples on a plane, coloured by a score.
+
+    If more than 20,000 are visible, draw cells of a grid by their mean.
 
     Args:
         x: (N,) position.
         y: (N,) position.
-        values: (N,) the score, or another number; what is not finite is grey.
+        values: (N,) the score, or another number; non-finite values are grey.
         title: of the colour bar.
         examples: (N,) int, the number of each example in the run.
         axes: the titles of the axes, or None for a map whose axes mean nothing.
         outline: corners of a polygon to draw around the selection.
         uncertain_when: which values of the score mean uncertain; None for a number that is no score.
-        selected: (N,) bool, all others are faded; None where the browser shows the selection, or all are selected.
+        selected: (N,) bool, all others are faded; None if the browser shows the selection, or all are selected.
         window: the visible part; without it, all.
         doubt: as for `scatter`.
         classes: as for `scatter`.
@@ -422,7 +425,7 @@ def coloured_map(
         means = cells.sums(np.where(within, values[cells.members], 0)) / np.maximum(counts, 1)
         painted = scale_colours(means, low, high, ends)
         painted[counts == 0] = ImageColor.getrgb(NEUTRAL)
-        shape = number.replace("~", "")  # which Python's formats do without
+        shape = number.replace("~", "")  # Python's formats lack it
         words = [
             f"mean {true_minus(f'{mean:{shape}}')}" if count else "no number"
             for mean, count in zip(means, counts, strict=True)
@@ -430,7 +433,7 @@ def coloured_map(
         figure = go.Figure(cells.hover_points(words, color=means, showscale=True, **colours))
         figure.add_layout_image(cells.layout_image(painted, selected))
     else:
-        # The most uncertain on top.
+        # the most uncertain on top
         in_view = in_view[np.argsort(-values[in_view] if uncertain_when == "low" else values[in_view], kind="stable")]
         unknown, in_view = in_view[~known[in_view]], in_view[known[in_view]]
         by_value: dict[str, object] = {"color": values[in_view].astype(np.float32), **colours}
@@ -451,11 +454,11 @@ def coloured_map(
 
 
 def score_distributions(values: np.ndarray, correct: np.ndarray | None, title: str) -> go.Figure:
-    """Draw the distribution of a score, correct and wrong predictions side by side.
+    """Draw the distributions of a score for correct and wrong predictions.
 
     Args:
         values: (N,) the score.
-        correct: (N,) bool, or numbers 0 and 1, NaN where no label is known; None without labels.
+        correct: (N,) bool, or numbers 0 and 1, NaN for unknown labels; None without labels.
         title: of the score.
 
     Returns:
@@ -517,7 +520,7 @@ def class_counts(predictions: np.ndarray, class_names: Sequence[str]) -> go.Figu
 def class_accuracies(
     accuracy: np.ndarray, uncertainty: np.ndarray, class_names: Sequence[str], title: str
 ) -> go.Figure:
-    """Draw the share of mistakes of each class against its mean uncertainty.
+    """Draw each class's share of mistakes against its mean uncertainty.
 
     Args:
         accuracy: (C,) accuracy over the examples of each label, as a fraction.

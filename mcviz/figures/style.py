@@ -1,9 +1,8 @@
-"""Colours, layout and parts that figures share, and images as picture files.
+"""Colours and layout of figures, and images as picture files.
 
-A colour means one thing in all figures, and in the dashboard's own components, whose colours stand in `app/page.css`.
-Those of ensemble, label, wrong predictions and deterministic model are of Okabe & Ito (2008). Classes have none of
-them; any two lie as far apart as two of Okabe & Ito's do, also to people with any of the common kinds of colour
-blindness. All have a contrast of 3:1 on a light and on a dark page.
+A colour means one thing in all figures, and in the dashboard's components (colours in `app/page.css`). Ensemble, label,
+wrong predictions and deterministic model have colours of Okabe & Ito (2008). Class colours are others, as distinct as
+those, also with common colour blindness. All have a contrast of 3:1 on light and dark pages.
 """
 
 import base64
@@ -18,67 +17,67 @@ from PIL import Image, ImageColor
 
 from mcviz.text import one_line
 
-ENSEMBLE = "#0072B2"  # blue; also what it predicts
+ENSEMBLE = "#0072B2"  # blue; also for its predictions
 DETERMINISTIC = "#CC79A7"  # reddish purple
 SINGLE_PASS = "#3B9BD1"  # sky blue
 LABEL = "#009E73"  # bluish green
 WRONG = "#D55E00"  # vermilion
-NEUTRAL = "#868F9A"  # what has no meaning of its own, such as correct predictions, other classes and all examples
+NEUTRAL = "#868F9A"  # no meaning: correct predictions, other classes, all examples
 CORRECT = NEUTRAL
 SPREAD = "#6B7280"
 UNCERTAIN = "#B13FDB"  # violet
-RAISES, LOWERS = "#12879E", "#A8701A"  # teal and brown: what raises a prediction, and what lowers it
-LOW, HIGH = "#AA8855", "#5555EE"  # tan and blue-violet: the ends of a number of the user's own
+RAISES, LOWERS = "#12879E", "#A8701A"  # teal and brown: effects that raise or lower a prediction
+LOW, HIGH = "#AA8855", "#5555EE"  # tan and blue-violet: the ends of the user's own numbers
 SELECTED = "#56B4E9"  # a square among others in shades of blue, grey and yellow
 DARK_INK = "#10161D"  # on bright squares
-INK = "#1C2733"  # on the page or veils over it; the dashboard's style turns it bright where the page is dark
+INK = "#1C2733"  # on the page or veils over it; the dashboard's style brightens it on dark pages
 CLASSES = (  # also of scores, runs and detectors
     "#4499BB", "#DD2299", "#889922", "#8800FF", "#AA8855", "#CC0055", "#557766", "#AA77FF", "#AA4422", "#8888DD",
 )  # fmt: skip
 UNLABELLED = CLASSES[-1]  # examples without a label, beside correct and wrong ones
-OTHERS = "#DD2299"  # magenta: inputs that are not of the run, beside its examples
-NUMBER = ",.4~r"  # d3's format of what `significant` shows
-LARGE_LETTERS = 24  # pixels, of letters for an audience
-LONGEST_CLASS_NAME = 12  # characters of a class's name where there is little room
-NAMED_CLASSES = 20  # classes; above, their names would leave no room for the chart
+OTHERS = "#DD2299"  # magenta: inputs from outside the run
+NUMBER = ",.4~r"  # d3's format that equals `significant`
+LARGE_LETTERS = 24  # pixels of letters for an audience
+LONGEST_CLASS_NAME = 12  # characters of a class's name if there is little room
+NAMED_CLASSES = 20  # classes; with more, names would leave no room for the chart
 
-# What plotly takes for HTML, for LaTeX or, in a hover template, for a variable. It decodes entities after that.
+# plotly's HTML, LaTeX and hover variables; it decodes entities after parsing them
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "{": "&#123;"})
-SHARES = {"clipmin": -0.02, "clipmax": 1.02}  # of an axis by itself: of values that are all alike it is 2 long
+SHARES = {"clipmin": -0.02, "clipmax": 1.02}  # of an automatic axis, which is 2 long for equal values
 
 CRISP_BELOW = 112  # pixels; larger images are scaled smoothly
 JPEG_QUALITY = 85
 
 
 def escape_label(text: str) -> str:
-    """Escape a text that others wrote, such as the name of a class, so that plotly shows it as it was typed."""
+    """Escape a user's text, such as a class name, for plotly."""
     return one_line(text).translate(ENTITIES)
 
 
 def escape_labels(texts: Sequence[str]) -> list[str]:
-    """Escape each of some texts."""
+    """Escape each text."""
     return [escape_label(text) for text in texts]
 
 
 def shorten_name(name: str) -> str:
-    """Shorten a long name to both its ends, since names often begin alike."""
+    """Shorten a long name to its two ends: names often begin alike."""
     return name if len(name) <= LONGEST_CLASS_NAME else f"{name[:5]}…{name[6 - LONGEST_CLASS_NAME :]}"
 
 
 def class_colour(index: int) -> str:
-    """The colour of a class; above ten classes, colours repeat."""
+    """Return the colour of a class; above ten classes, colours repeat."""
     return CLASSES[index % len(CLASSES)]
 
 
 def uncertainty_scale(uncertain_when: Literal["low", "high"]) -> str:
-    """The colour scale on which uncertain values are bright."""
+    """Return the colour scale with bright uncertain values."""
     return "Cividis_r" if uncertain_when == "low" else "Cividis"
 
 
 def value_colours(uncertain_when: Literal["low", "high"] | None) -> tuple[str, str]:
-    """The colours of the lowest and of the highest value of points; None for a number that is no score.
+    """Return the colours of the lowest and highest values of points.
 
-    Doubt stands out on a light and on a dark page.
+    Uncertain values stand out on light and dark pages; None is for a number that is no score.
     """
     if uncertain_when is None:
         return LOW, HIGH
@@ -86,7 +85,7 @@ def value_colours(uncertain_when: Literal["low", "high"] | None) -> tuple[str, s
 
 
 def veil(colour: str, opacity: float) -> str:
-    """A colour through which what lies below is seen, as plotly writes it."""
+    """Return a transparent colour in plotly's format."""
     red, green, blue = ImageColor.getrgb(colour)[:3]
     return f"rgba({red}, {green}, {blue}, {opacity})"
 
@@ -115,7 +114,7 @@ def apply_layout(figure: go.Figure, height: int) -> go.Figure:
 
 
 def enlarge_letters(figure: go.Figure) -> go.Figure:
-    """Enlarge the letters of a figure for an audience, and let it fill the height of its container.
+    """Enlarge letters for an audience, and fill the container's height.
 
     Args:
         figure: the figure, which is changed.
@@ -131,13 +130,13 @@ def enlarge_letters(figure: go.Figure) -> go.Figure:
 
 
 def axis_title(name: str, unit: str) -> str:
-    """The title of an axis, such as "RMSE, mg/dl"; the unit, which others wrote, is shown as it was typed."""
+    """Return an axis title with the escaped unit, such as "RMSE, mg/dl"."""
     return f"{name}, {escape_label(unit)}" if unit else name
 
 
 def pass_bins(values: np.ndarray) -> int:
-    """Return how many bins a histogram of (T,) passes has: 10 to 40."""
-    # Of passes that are all alike, one of an odd number of bins is centred on their value.
+    """Return the number of histogram bins for (T,) passes: 10 to 40."""
+    # with an odd number, one bin is centred on the value of equal passes
     return min(40, max(10, len(values) // 12)) if np.ptp(values) > 0 else 11
 
 
@@ -149,7 +148,7 @@ def pass_histogram(values: np.ndarray, number: str) -> tuple[go.Bar, np.ndarray]
         number: d3's format of them.
 
     Returns:
-        10 to 40 bars, and the edges between which they stand.
+        10 to 40 bars, and their edges.
     """
     counts, edges = np.histogram(values.astype(np.float64), bins=pass_bins(values))
     bars = go.Bar(
@@ -205,11 +204,13 @@ def add_line(
 def label_lines(
     figure: go.Figure, points: Mapping[str, tuple[float, float]], *, apart: bool = False, log: bool = False
 ) -> go.Figure:
-    """Name two lines beside them, in place of a legend: the higher one above it, the lower one below.
+    """Name two lines beside them, in place of a legend.
+
+    The higher one is named above, the lower one below.
 
     Args:
         figure: the figure, which is changed.
-        points: where each name stands, such as the right end of its line.
+        points: the position of each name, such as the right end of its line.
         apart: whether the names lead away from each other, as in the middle of a chart, and not to the left.
         log: whether the x axis is logarithmic.
 
@@ -233,7 +234,7 @@ def label_lines(
 
 
 def pad_range(values: np.ndarray) -> list[float]:
-    """The range of an axis with a margin around all values, so that a line at its end is not cut in half."""
+    """Return an axis range with a margin, so that no line is cut."""
     margin = 0.03 * np.ptp(values) or 0.5
     return [float(values.min() - margin), float(values.max() + margin)]
 
@@ -241,22 +242,22 @@ def pad_range(values: np.ndarray) -> list[float]:
 def log_axis(
     ends: Sequence[float], ticks: Sequence[float], text: Callable[[float], str] = "{:,}".format
 ) -> dict[str, Any]:
-    """The attributes of a logarithmic axis.
+    """Return the attributes of a logarithmic axis.
 
     Args:
-        ends: powers of ten between which it lies.
-        ticks: the values that are named.
+        ends: its limits, as powers of ten.
+        ticks: the labelled values.
         text: names one.
     """
     return {"type": "log", "range": ends, "tickvals": ticks, "ticktext": [text(tick) for tick in ticks]}
 
 
 def band(x: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str) -> go.Scatter:
-    """The area between two lines, in a faint colour."""
+    """Return the area between two lines, in a faint colour."""
     return go.Scatter(
         x=np.concatenate([x, x[::-1]]),
         y=np.concatenate([high, low[::-1]]),
-        mode="lines",  # of few points plotly would mark each
+        mode="lines",  # plotly would mark few points
         fill="toself",
         fillcolor=colour,
         opacity=0.18,
@@ -267,13 +268,13 @@ def band(x: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str) -> go.Sc
 
 
 def diagonal(low: float, high: float) -> dict[str, object]:
-    """The diagonal, on which two axes agree."""
+    """Return the shape of the diagonal."""
     line = {"color": NEUTRAL, "width": 2, "dash": "dot"}
     return {"type": "line", "x0": low, "y0": low, "x1": high, "y1": high, "line": line}
 
 
 def position_line(x: float) -> dict[str, object]:
-    """A vertical line over the whole height, at the current position."""
+    """Return a vertical line at the current position."""
     line = {"color": SPREAD, "width": 2, "dash": "dot"}
     return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line}
 
@@ -292,7 +293,7 @@ def to_pixels(images: np.ndarray) -> np.ndarray:
 
 
 def contact_sheet(images: np.ndarray, columns: int) -> np.ndarray:
-    """Compose images into one picture, row by row; the last row is filled up with black.
+    """Compose images into one picture, row by row, padded with black.
 
     Args:
         images: (N, height, width, channels) uint8, or floating point in 0..1.
@@ -311,7 +312,7 @@ def contact_sheet(images: np.ndarray, columns: int) -> np.ndarray:
 
 
 def png(image: np.ndarray, scale: int = 1) -> bytes:
-    """Encode one image as a PNG file, each pixel enlarged to a crisp square.
+    """Encode an image as PNG, each pixel enlarged to a crisp square.
 
     Args:
         image: (height, width, channels) uint8, or floating point in 0..1, as `to_pixels` takes it.
@@ -332,17 +333,17 @@ def png(image: np.ndarray, scale: int = 1) -> bytes:
 
 
 def png_url(image: np.ndarray, scale: int = 1) -> str:
-    """Encode one image as `png` does, in a `data:` address."""
+    """Encode an image like `png`, as a `data:` address."""
     return "data:image/png;base64," + base64.b64encode(png(image, scale)).decode()
 
 
 def picture_url(image: np.ndarray, side: int) -> str:
-    """Encode one image at a size to be looked at, in a `data:` address.
+    """Encode an image at display size, as a `data:` address.
 
     Args:
         image: (height, width, channels) uint8, or floating point in 0..1.
-        side: in pixels, that the longer side is shown at. Images that are smaller than `CRISP_BELOW` are enlarged to
-            crisp squares, others are scaled down until the longer side is twice that.
+        side: displayed length of the longer side, in pixels. Images smaller than `CRISP_BELOW` are enlarged to crisp
+            squares, others are scaled down until the longer side is twice that.
 
     Returns:
         A `data:` address.
@@ -354,7 +355,7 @@ def picture_url(image: np.ndarray, side: int) -> str:
 
 
 def sheet_url(images: np.ndarray, columns: int, side: int) -> str:
-    """Compose images into one picture, and encode it in a `data:` address.
+    """Compose images into one picture, as a `data:` address.
 
     Args:
         images: (n, height, width, channels) uint8, or floating point in 0..1.
@@ -374,7 +375,7 @@ def sheet_url(images: np.ndarray, columns: int, side: int) -> str:
 
 
 def thumbnails(images: Iterable[np.ndarray], side: int) -> np.ndarray:
-    """Scale images of one shape, at least one, to thumbnails, one after the other.
+    """Scale images of one shape, at least one, to thumbnails.
 
     Args:
         images: (height, width, channels) uint8 each, or floating point in 0..1.
@@ -389,7 +390,7 @@ def thumbnails(images: Iterable[np.ndarray], side: int) -> np.ndarray:
 
 
 def _scale_down(image: np.ndarray, side: int) -> np.ndarray:
-    """Scale an image down until neither side is longer: (h, w, 3) uint8."""
+    """Scale down to (h, w, 3) uint8 with no side longer than the limit."""
     height, width = image.shape[:2]
     share = min(1.0, side / max(height, width))
     size = max(1, round(width * share)), max(1, round(height * share))
@@ -397,6 +398,5 @@ def _scale_down(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def _to_rgb(image: np.ndarray) -> Image.Image:
-    """Convert an image to RGB."""
     pixels = to_pixels(image)
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")

@@ -1,4 +1,4 @@
-"""Small charts as SVG, for pages that bring no script that draws: functions of arrays that return markup."""
+"""Small charts as SVG markup, for pages without scripts."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,7 +12,7 @@ from mcviz.text import as_html
 
 WIDTH, HEIGHT = 480, 240
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 26, 44  # around the area of a chart
-LONGEST_NINES = 3.3  # where 100% stands, a bit beyond 99.9%
+LONGEST_NINES = 3.3  # position of 100%, a bit beyond 99.9%
 
 
 def value_histogram(
@@ -22,13 +22,13 @@ def value_histogram(
     unit: str,
     format_value: Callable[[float], str],
 ) -> str:
-    """Draw a histogram with a vertical line for each of some values.
+    """Draw a histogram with vertical lines at some values.
 
     Args:
-        values: (n,) what is counted, at least one.
+        values: (n,) to count, at least one.
         lines: by their names, a value and its colour each.
         title: of the values' axis, as plain text.
-        unit: what is counted.
+        unit: noun of the counted things.
         format_value: writes a value.
     """
     counts, edges = np.histogram(values.astype(np.float64), bins=pass_bins(values))
@@ -61,10 +61,10 @@ DASHED = ' stroke-dasharray="6 4"'
 
 
 def reliability_chart(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> str:
-    """Draw how far the accuracy of predictions is from their confidence, in points, by their confidence.
+    """Draw accuracy − confidence in points, by confidence.
 
     Args:
-        bins: for each model, by its name, what `measures.calibration.reliability_near_one` returns.
+        bins: for each model, by its name, the result of `measures.calibration.reliability_near_one`.
     """
     ends = [100 * value for _, gaps in bins.values() for gap in gaps for value in (gap.low, gap.high, 0)]
     room = 0.1 * (max(ends) - min(ends) or 1)
@@ -101,7 +101,6 @@ def _scale(low: float, high: float, start: float, end: float) -> Callable[[float
 
 
 def _axes(across: Mapping[float, str], down: Mapping[float, str]) -> list[str]:
-    """The words along both axes, by their places."""
     parts = [f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"/>']
     parts += [
         f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{text}</text>' for x, text in across.items()

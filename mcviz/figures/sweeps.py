@@ -1,4 +1,4 @@
-"""Predictions along a slider or a column, and the scores of many inputs beside those of this run's examples."""
+"""Predictions along a slider or a column, and score distributions of many inputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def predictions_along(
     tick_format: str,
     current: float,
 ) -> go.Figure:
-    """Draw the ensemble's predictions along a distortion of an image.
+    """Draw ensemble predictions along a distortion.
 
     Args:
         amounts: (P,) positions of the slider, ascending.
@@ -101,7 +101,7 @@ class Curve:
         name: for the legend.
         values: (P,) floating point.
         colour: of the line and of its band.
-        ends: (P,) each, the lower and the upper ends of a band around the line, where there is one.
+        ends: (P,) each, the lower and the upper ends of a band around the line, if any.
     """
 
     name: str
@@ -111,14 +111,14 @@ class Curve:
 
 
 def class_curves(probs: np.ndarray, class_names: Sequence[str]) -> list[Curve]:
-    """Compute the predictive mean of each class, with one standard deviation over the passes to either side.
+    """Compute the predictive mean ± one std of each class.
 
     Args:
         probs: (T, P, C) probabilities at P values of a column.
         class_names: C names.
 
     Returns:
-        Of up to 20 classes one curve each; of more the ten that are most probable anywhere.
+        One curve for each of up to 20 classes; of more, the ten that are most probable anywhere.
     """
     mean, std = probs.mean(axis=0, dtype=np.float64), probs.std(axis=0, dtype=np.float64)
     low, high = np.maximum(mean - std, 0), np.minimum(mean + std, 1)
@@ -137,20 +137,20 @@ def curves_along(
     tick_format: str = "",
     low: bool = False,
 ) -> go.Figure:
-    """Draw predictions of an input at all positions of a slider, such as other values of a row's column.
+    """Draw predictions of an input along a slider, such as a column's values.
 
     Args:
         amounts: (P,) positions, ascending.
         curves: scores, predictions or probabilities at each of them.
-        current: where the slider stands.
+        current: the slider's position.
         title: of the slider.
         value_title: of the curves' values.
         number: d3's format of the curves' values.
         tick_format: d3's format of the positions; empty for as they are.
-        low: whether the chart is a low one, which stands below another.
+        low: whether the chart is a low one below another.
 
     Returns:
-        A line a curve, and a vertical line where the slider stands.
+        A line for each curve, and a vertical line at the slider's position.
     """
     figure = go.Figure()
     for curve in curves:
@@ -166,7 +166,7 @@ def curves_along(
 
 
 def score_comparison(run_values: np.ndarray, input_values: np.ndarray, title: str, name: str) -> go.Figure:
-    """Draw the distribution of a score over many inputs beside that over this run's examples.
+    """Draw a score's distributions over inputs and over the run's examples.
 
     Args:
         run_values: (N,) the score of the run's examples.
@@ -218,7 +218,7 @@ def _line(x: np.ndarray, y: np.ndarray, name: str, colour: str, axis: str, numbe
 def _prediction_bars(
     amounts: np.ndarray, predictions: np.ndarray, class_names: Sequence[str]
 ) -> list[dict[str, object]]:
-    """One bar for each stretch of the slider with the same prediction."""
+    """Return a bar for each stretch of equal predictions."""
     step, names = amounts[1] - amounts[0], escape_labels(class_names)
     starts = np.flatnonzero(np.diff(predictions, prepend=-1))
     stops = np.append(starts[1:], len(predictions))

@@ -1,4 +1,4 @@
-"""Trust: reliability, referrals, measures by passes and along distortions, and the quality of OOD detectors."""
+"""Trust: reliability, referrals, measures by passes and distortions, and OOD detectors."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -47,12 +47,12 @@ PREDICTOR_LABELS = {key: name for key, name in PREDICTOR_NAMES.items() if not ke
 ROW_HEIGHT, PANEL_GAP = 30, 56  # pixels, of a predictor in a panel, and between panels
 DETERMINISTIC_CURVE = "Deterministic confidence"  # the name of the curve of that model
 MOST_CURVE_POINTS = 400  # points of a curve
-SHORTEST_OF_ONE = 0.0003  # 1 − the highest confidence that is drawn
+SHORTEST_OF_ONE = 0.0003  # 1 − the highest drawn confidence
 WIDEST_BAR = 0.15  # tenfold steps of 1 − confidence
 LEAST_SHOWN = 0.2  # share of the examples
 
-FAR_FROM_PERFECT, NEAR_PERFECT = 0.1, 0.0001  # distances from perfection; all beyond have the same shade
-GUESSING = 0.5  # the AUROC of chance, and the lowest that is drawn
+FAR_FROM_PERFECT, NEAR_PERFECT = 0.1, 0.0001  # distances from perfection, the ends of the shades
+GUESSING = 0.5  # the AUROC of chance, and the lowest drawn
 THUMBNAILS = 0.09  # of the width of the plot
 SET_HEIGHT = 36  # pixels
 LONGEST_SET = 24  # characters of a name
@@ -61,12 +61,12 @@ SHADE, STRONGEST_SHADE = "120, 140, 160", 0.65
 
 
 def reliability_diagram(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> go.Figure:
-    """Draw a reliability diagram: how far the accuracy of predictions is from their confidence, by their confidence.
+    """Draw a reliability diagram: accuracy − confidence, by confidence.
 
-    On the line at zero, probabilities are calibrated. Above it a model is under-confident, below it over-confident.
+    Above zero a model is under-confident, below it over-confident.
 
     Args:
-        bins: for each model, by its name, what `measures.calibration.reliability_near_one` returns.
+        bins: for each model, by its name, the result of `measures.calibration.reliability_near_one`.
 
     Returns:
         Accuracy − confidence in percentage points, with intervals, on an axis that is logarithmic in 1 − confidence;
@@ -111,7 +111,7 @@ def reliability_diagram(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> 
             row=2,
             col=1,
         )
-    margin = 0.12 * (max(heights) - min(heights))  # room for the words, above and below all intervals
+    margin = 0.12 * (max(heights) - min(heights))  # room for the words above and below
     figure.add_hline(y=0, line={"color": NEUTRAL, "width": 2, "dash": "dot"}, layer="below", row=1, col=1)
     for words, at, anchor in (("↑ under-confident", 1, "top"), ("↓ over-confident", 0, "bottom")):
         figure.add_annotation(
@@ -136,7 +136,7 @@ def reliability_diagram(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> 
 
 
 def _count_axis(largest: float) -> dict[str, Any]:
-    """The attributes of a logarithmic axis of counts, from one example on."""
+    """Return the attributes of a logarithmic axis of counts from 1."""
     most = np.log10(largest)
     powers = range(max(int(most), 1), -1, -1 if most <= 4 else -2)  # from the last one down
     return log_axis([0, 1.05 * max(most, 1)], [10**power for power in powers])
@@ -147,9 +147,9 @@ def precision_recall_curve(recall: np.ndarray, precision: np.ndarray, thresholds
 
     Args:
         recall: (K,) float64, 0 to 1.
-        precision: (K,) float64, 0 to 1; NaN where nothing is predicted.
-        thresholds: (K,) float64, which the hover text says.
-        at: the place of the threshold that is marked.
+        precision: (K,) float64, 0 to 1; NaN without predictions.
+        thresholds: (K,) float64, for the hover text.
+        at: the index of the marked threshold.
     """
     figure = go.Figure()
     hover = {"hovertemplate": "recall %{x:.1%}<br>precision %{y:.1%}<br>above %{customdata:.4g}<extra></extra>"}
@@ -170,7 +170,7 @@ def precision_recall_curve(recall: np.ndarray, precision: np.ndarray, thresholds
 
 
 def class_reliability_diagram(name: str, bins: Bins, gaps: Sequence[Interval]) -> go.Figure:
-    """Draw a reliability diagram of one class: how many examples have it, by the probability that a model gives it.
+    """Draw a class's share of examples by its predicted probability.
 
     Args:
         name: of the class.
@@ -224,7 +224,6 @@ def class_reliability_diagram(name: str, bins: Bins, gaps: Sequence[Interval]) -
 
 
 def _class_bin_texts(name: str, bins: Bins, gaps: Sequence[Interval]) -> list[str]:
-    """What each bin holds of a class, for a person who points at it."""
     points = [Interval(100 * gap.value, 100 * gap.low, 100 * gap.high) for gap in gaps]
     columns = zip(bins.edges, bins.edges[1:], bins.count, bins.confidence, bins.accuracy, points, strict=False)
     return [
@@ -236,12 +235,14 @@ def _class_bin_texts(name: str, bins: Bins, gaps: Sequence[Interval]) -> list[st
 
 
 def _nines(confidence: ArrayLike) -> Array:
-    """The place of a confidence: 90% at 1, 99% at 2; 100% would be infinitely far and stands a bit beyond 99.9%."""
+    """Return the position of a confidence: 90% at 1, 99% at 2.
+
+    100%, which would be infinitely far, is a bit beyond 99.9%.
+    """
     return -np.log10(np.maximum(1 - np.asarray(confidence), SHORTEST_OF_ONE))
 
 
 def _bin_texts(name: str, bins: Bins, gaps: Sequence[Interval]) -> list[str]:
-    """What each bin holds, for a person who points at it."""
     points = [Interval(100 * gap.value, 100 * gap.low, 100 * gap.high) for gap in gaps]
     columns = zip(bins.edges, bins.edges[1:], bins.count, bins.confidence, bins.accuracy, points, strict=False)
     return [
@@ -253,12 +254,12 @@ def _bin_texts(name: str, bins: Bins, gaps: Sequence[Interval]) -> list[str]:
 
 
 def calibration_intervals(calibration: Calibration) -> go.Figure:
-    """Draw the figures of each predictor as dots with their intervals, a panel a measure.
+    """Draw each predictor's figures with intervals, one panel per measure.
 
-    An ECE has no interval: a tick stands where that of a calibrated model would lie at most, but for chance.
+    An ECE has no interval: a tick marks its upper bound for a calibrated model.
 
     Args:
-        calibration: of the predictors, of which those that are there are drawn.
+        calibration: of the predictors to draw.
 
     Returns:
         Panels in two columns, with a row for each predictor. Shares are in percent, confidence − accuracy in points.
@@ -339,17 +340,17 @@ def accuracy_against_referred(
     bands: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
     quality: str = "accuracy",
 ) -> go.Figure:
-    """Draw the accuracy of the rest by the share of examples that is referred to a person.
+    """Draw the accuracy of the rest by the share of referred examples.
 
     Args:
         curves: for each score, by its label, (M,) accuracy of the rest after the share m / (M - 1) was referred.
         perfect: (M,) the same of an order that puts all mistakes first.
         accuracy: of all examples, which a random order keeps.
         bands: (M,) low and high ends of intervals, for some of the scores.
-        quality: what is drawn, where that is not the accuracy.
+        quality: name of the figure, if it is not the accuracy.
 
     Returns:
-        A line a score over the share referred; of many points some.
+        A line for each score over the share referred, thinned if there are many points.
     """
     figure = go.Figure()
     shares = np.linspace(0, 1, len(perfect))
@@ -368,7 +369,7 @@ def accuracy_against_referred(
 
 
 def mark_share(figure: go.Figure, share: float) -> go.Figure:
-    """Return a copy of a figure of `accuracy_against_referred` with a line at a share, and the shares around it."""
+    """Mark a share in a copy of an `accuracy_against_referred` figure, zoomed in."""
     marked = go.Figure(figure).add_shape(**position_line(share))
     return marked.update_xaxes(range=[0, min(1.0, max(LEAST_SHOWN, 3 * share))])
 
@@ -376,13 +377,13 @@ def mark_share(figure: go.Figure, share: float) -> go.Figure:
 def measures_by_passes(
     passes: np.ndarray, values: Mapping[str, np.ndarray], formats: Mapping[str, str], enough: int | None = None
 ) -> go.Figure:
-    """Draw figures by the number of passes, one below the other.
+    """Draw figures by number of passes, one below the other.
 
     Args:
         passes: (P,) numbers of passes.
         values: (P,) of each figure, by its name.
         formats: d3's format of each.
-        enough: the number of passes from which on more change nothing that matters, or None.
+        enough: the number of passes that suffices, or None.
 
     Returns:
         A line a figure over the number of passes, on a logarithmic axis.
@@ -456,7 +457,7 @@ def _colour(name: str, curves: Mapping[str, np.ndarray]) -> str:
 
 
 def shade_cells(shares: np.ndarray) -> np.ndarray:
-    """Colour the cells of a table, the better the stronger, on a logarithmic scale of the distance from 1.
+    """Shade table cells by quality, on a log scale of 1 − share.
 
     Args:
         shares: (D, S) fractions; NaN has no colour.
@@ -473,11 +474,13 @@ def shade_cells(shares: np.ndarray) -> np.ndarray:
 
 
 def stopped_of_sets(names: Sequence[str], shares: np.ndarray, pictures: Sequence[str] = ()) -> go.Figure:
-    """Draw the share of each set that a verdict stops, as bars with intervals; of the last, it should stop few.
+    """Draw the share of each set that a verdict stops, with intervals.
+
+    The last row, in distribution, should have few.
 
     Args:
-        names: S + 1, of S sets from top to bottom, and of the examples that are in distribution.
-        shares: (S + 1, 3) the share that is stopped, with the low and the high end of its interval.
+        names: S + 1, of S sets from top to bottom, and of the in-distribution examples.
+        shares: (S + 1, 3) the stopped share, with the low and the high end of its interval.
         pictures: of the sets, as addresses; "" for none.
 
     Returns:
@@ -513,7 +516,7 @@ def stopped_of_sets(names: Sequence[str], shares: np.ndarray, pictures: Sequence
 
 
 def _error_bars(intervals: Array, colour: str) -> dict[str, Any]:
-    """Return the `error_x` of (S, 3) values, each with the low and the high end of its interval."""
+    """Return the `error_x` of (S, 3) values with low and high ends."""
     value, low, high = intervals.T
     return {
         "type": "data",
@@ -527,14 +530,15 @@ def _error_bars(intervals: Array, colour: str) -> dict[str, Any]:
 
 
 def auroc_of_sets(sets: Sequence[str], values: Mapping[str, np.ndarray]) -> go.Figure:
-    """Draw the AUROC of some detectors on each set, as dots with intervals.
+    """Draw the AUROC of some detectors on each set, with intervals.
 
     Args:
         sets: S names, from top to bottom.
         values: for each detector, by its name, (S, 3) AUROC with the low and the high end of its interval.
 
     Returns:
-        A row a set with a trace a detector, in the order of `values`. What is below 0.5 is drawn there, with an arrow.
+        A row for each set and a trace for each detector, in the order of `values`. Values below 0.5 are drawn at 0.5,
+        with an arrow.
     """
     figure, rows = go.Figure(), -np.arange(len(sets), dtype=float)
     lowest = min((float(intervals[:, 0].min()) for intervals in values.values()), default=1.0)
@@ -580,7 +584,7 @@ def roc_curve(
     compared_with: str,
     in_distribution: str = "test images",
 ) -> go.Figure:
-    """Draw a detector's ROC curve beside another detector's.
+    """Draw two detectors' ROC curves.
 
     Args:
         false_positive_rates: (P,) shares of the in-distribution examples that are flagged, ascending.
@@ -591,7 +595,7 @@ def roc_curve(
         in_distribution: a name of the in-distribution examples.
 
     Returns:
-        Two lines; the axis of false positives is linear to the eye in its square root, so that its lower end is seen.
+        Two lines; the axis of false positives has a square-root scale, which shows its lower end.
     """
     figure = go.Figure()
     for label, values, colour, dash in (
@@ -625,7 +629,7 @@ def roc_curve(
 def ood_score_distributions(
     edges: np.ndarray, in_distribution: np.ndarray, out_of_distribution: np.ndarray, names: Sequence[str]
 ) -> go.Figure:
-    """Draw the distributions of a detector's OOD score in and out of distribution.
+    """Draw a detector's OOD score distributions in and out of distribution.
 
     Args:
         edges: (B + 1,) of the bins, ascending.

@@ -1,4 +1,4 @@
-"""Sampling as jobs: each in a process of its own, one at a time, with its state on disk, and without TensorFlow."""
+"""Sampling jobs: own processes, one at a time, state on disk, without TensorFlow."""
 
 from mcviz.jobs.queue import FOLDER as FOLDER
 from mcviz.jobs.queue import Ending as Ending

@@ -1,4 +1,4 @@
-"""The options of `mcviz sample` by which a run is sampled again: its model and its examples."""
+"""The options of `mcviz sample` that sample a run's model and examples again."""
 
 from pathlib import Path
 
@@ -17,18 +17,18 @@ from mcviz.runs import Manifest, Run
 
 
 def can_be_sampled(run: Run) -> bool:
-    """Whether a run has its model and its examples, so that it can be sampled again; neither is read."""
+    """Whether a run has its model and examples; neither is read."""
     return run.manifest.has_model and run.manifest.has_examples and "://" not in run.path
 
 
 def options_of_model(run: Run, *, preprocessing: bool = True) -> tuple[ModelOptions, TaskOptions, PreprocessingOptions]:
-    """The options of `mcviz sample` by which a run's own model predicts as it did for the run.
+    """Return the options that make a run's model predict as before.
 
     The model is not read; see `check_kept_model`.
 
     Args:
         run: whose model it is.
-        preprocessing: whether it takes examples as it took those of the run; without it, that is found out.
+        preprocessing: whether to keep the run's preprocessing; without it, it is found out again.
 
     Raises:
         McvizError: the run was kept without its model.
@@ -44,17 +44,17 @@ def options_of_model(run: Run, *, preprocessing: bool = True) -> tuple[ModelOpti
 
 
 def check_kept_model(run: Run) -> None:
-    """Hold the model that a run has kept against its checksum.
+    """Check the model stored in a run by its checksum.
 
     Raises:
-        CorruptRunError: the file is not what was written.
+        CorruptRunError: the file has changed.
     """
     if name := run.manifest.model_file:
         run.read_file(name)
 
 
 def options_of_data(run: Run) -> DataOptions:
-    """The options of `mcviz sample` by which the examples of a run are read.
+    """Return the options that read the examples of a run.
 
     Raises:
         McvizError: the run was kept without its examples.
@@ -65,7 +65,7 @@ def options_of_data(run: Run) -> DataOptions:
 
 
 def options_of_more(run: Run, *, seed: int, passes: int, keep: bool = True) -> SampleOptions:
-    """The options of `mcviz sample` by which a run's own model and examples are sampled again.
+    """Return the options that sample a run's model and examples again.
 
     Args:
         run: whose they are.
@@ -75,7 +75,7 @@ def options_of_more(run: Run, *, seed: int, passes: int, keep: bool = True) -> S
 
     Raises:
         McvizError: the run was kept without its model or its examples.
-        CorruptRunError: the model is not what was written.
+        CorruptRunError: the model file has changed.
     """
     check_kept_model(run)
     model, task, preprocessing = options_of_model(run)
@@ -94,7 +94,7 @@ def options_of_more(run: Run, *, seed: int, passes: int, keep: bool = True) -> S
 
 
 def _masks_mean(manifest: Manifest) -> MaskOptions:
-    """Options that say what the numbers in masks mean, as the run has it."""
+    """Return the run's meaning of the numbers in masks."""
     if manifest.label_maps is None:
         return MaskOptions()
     numbers = manifest.label_maps.background, manifest.label_maps.ignore
@@ -102,7 +102,7 @@ def _masks_mean(manifest: Manifest) -> MaskOptions:
 
 
 def _preprocessing(manifest: Manifest) -> PreprocessingOptions:
-    """Options that say in full how the model takes an example, so that nothing is found out anew."""
+    """Return the full preprocessing options, so that nothing is guessed again."""
     done = manifest.preprocessing
     if manifest.images is None and not done.steps and not done.applied:
         return PreprocessingOptions()

@@ -1,8 +1,8 @@
-"""The jobs of a folder of runs: added, started one at a time, paused, stopped, found again.
+"""The job queue of a folder of runs.
 
-A process holds the lock of its job as long as it lives; whoever starts it hands the lock over, so that there is no
-moment in between. So any server sees which job is at work, and none is started twice, whatever was killed. A job that
-ends starts the next one. What a person decides and how far a job is are two files, each with one kind of writer.
+A process holds its job's lock as long as it lives. Its parent hands the lock over, so any server sees which job is at
+work, and none is started twice, even after crashes. A job that ends starts the next one. Requests and progress are two
+files, each with one kind of writer.
 """
 
 import os
@@ -38,22 +38,21 @@ JobKind = Literal["sample", "again"]
 JobRequest = Literal["run", "pause", "stop"]
 Ending = Literal["finished", "failed", "stopped", "checked", "asking"]
 
-# A job that is to be stopped is renamed, which a full disk allows; earlier versions wrote that into its file.
+# stopping renames the request, which works on a full disk; earlier versions rewrote it
 REQUEST, STOPPED, PROGRESS = "job.json", "job-stopped.json", "progress.json"
 MOST_BYTES = 1 << 24
 Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
-NAME = re.compile(r"[^/\\\0.][^/\\\0]*")  # of a folder: one, and not hidden
+NAME = re.compile(r"[^/\\\0.][^/\\\0]*")  # of a single, visible folder
 
 JobState = Literal["queued", "starting", "running", "pausing", "paused", "stopping", "finished", "failed", "died"]
 FOLDER = ".jobs"  # beside the runs
 LOG, LOCK, EXAMPLES, OWN_RUN = "log", "lock", "examples.txt", "run"
-PATIENCE = 2.0  # seconds, for a run that another process writes
-LINES = 3  # of the log, that are told
+PATIENCE = 2.0  # seconds to wait for a run that another process writes
+LINES = 3  # of the log, in messages
 LOG_BYTES = 4000
 
-# As `python -m mcviz`, wherever mcviz lies; it goes behind all else that Python finds modules in. With -P the working
-# directory is not among that, since runs may be in it.
+# `python -m mcviz` from its own folder, last on the path. -P leaves out the working directory, which may hold runs.
 PROGRAM = "import sys; sys.path.append(sys.argv.pop(1)); from mcviz.cli import run; run()"
 SILENT = (
     "Its process ended without a word, as when the machine is switched off or has no memory left. Go on with it; what "
@@ -63,11 +62,13 @@ SILENT = (
 
 @contextmanager
 def locked(path: Path) -> Iterator[int]:
-    """Hold the lock of a file, waiting for it, and give the descriptor, whose copies in other processes hold it too.
+    """Hold the lock of a file, waiting for it, and yield its descriptor.
+
+    Copies of the descriptor in other processes hold the lock too.
 
     Raises:
         StorageError: this system has no locks.
-        OSError: the file cannot be made.
+        OSError: the file cannot be created.
     """
     require_locks()
     import fcntl
@@ -98,7 +99,7 @@ def is_locked(path: Path) -> bool:
 
 
 class FilePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of a file, every field checked against its type when it is read."""
+    """A part of a file, with fields type-checked on reading."""
 
 
 class Job(FilePart, frozen=True, kw_only=True):
@@ -106,18 +107,18 @@ class Job(FilePart, frozen=True, kw_only=True):
 
     Attributes:
         id: the name of its folder; the earlier ones come first.
-        kind: "sample", a run beside the others; or "again", one of its own folder, to be held against a run.
+        kind: "sample", a run beside the others; or "again", one in the job's folder, to compare with a run.
         arguments: of `mcviz sample`, each as `--option=value`, without the place of the run.
-        run: the name of the run that is made or grows; of "again" the name of the run that it is about.
-        title: what it is called.
+        run: the name of the run that is made or grows; for "again" the name of the compared run.
+        title: its name for people.
         created: when, as ISO 8601.
-        wanted: what it should be doing.
+        wanted: the latest request.
         queued: when it was last put into the queue, in seconds since 1970.
-        waits: whether it is to be started, since it was put there.
+        waits: whether it has not been started since.
         started: how often its process was started.
         check_first: whether model and data are checked before anything is sampled.
-        about: free: what a page wants to know of it later.
-        address: of what a page showed when it was added.
+        about: free data of a page.
+        address: of the page when it was added.
     """
 
     id: str
@@ -135,10 +136,10 @@ class Job(FilePart, frozen=True, kw_only=True):
     address: dict[str, str] = {}
 
     def check(self) -> None:
-        """Check that it asks for nothing but to sample.
+        """Check that it only asks to sample.
 
         Raises:
-            InvalidInputError: an option that no job has, or a name that no run can have.
+            InvalidInputError: an option that jobs may not have, or an invalid name of a run.
         """
         for argument in self.arguments:
             option, separator, value = argument.partition("=")
@@ -153,7 +154,7 @@ class Top(FilePart, frozen=True):
 
     Attributes:
         example: its number.
-        id: what it is called, or "".
+        id: its id, or "".
         passes: how many of its passes are counted.
         score: of these.
         prediction: of the ensemble: number of a class, or a value.
@@ -171,31 +172,31 @@ class Top(FilePart, frozen=True):
 
 
 class JobProgress(FilePart, frozen=True, kw_only=True):
-    """How far a job is.
+    """The progress of a job.
 
     Attributes:
         process: the number of its process.
         started: when that began, in seconds since 1970.
         sampling: when it began to sample, or None while it loads model and data.
         updated: when this was written.
-        before: how many predictions stood when it began to sample.
-        done: how many stand; a prediction is one example in one pass.
-        total: how many there will be.
-        examples: how many there are, N.
-        seen: of how many examples some passes are known.
+        before: number of predictions when it began to sample.
+        done: number of predictions now; a prediction is one example in one pass.
+        total: number of predictions at the end.
+        examples: number of examples, N.
+        seen: number of examples with some passes.
         passes: the number of passes that all examples have.
         score: the name of the score that `top` is ranked by.
-        task: what the model predicts.
+        task: of the model.
         unit: of the targets of a regression.
         names: of the classes.
-        quality: what the ensemble of those passes comes to, such as "accuracy 97.30%", or "" without labels.
+        quality: of the ensemble of those passes, such as "accuracy 97.30%", or "" without labels.
         top: the most uncertain examples, the most uncertain first.
-        found: what the check found out, by name, in words; empty before it.
-        advice: sentences on what may be wrong, or "".
-        ending: how it ended, or None; "checked" where it sampled nothing yet, since another job did, and "asking" where
-            somebody is to say whether it goes on in spite of the advice.
+        found: the findings of the check, by name, in words; empty before it.
+        advice: sentences on possible problems, or "".
+        ending: how it ended, or None; "checked" if it waits for another job to end sampling, and "asking" if
+            somebody has to decide whether it goes on in spite of the advice.
         message: why it failed.
-        seconds: reserved, 0; earlier versions wrote it of a check by itself, and their jobs are read.
+        seconds: reserved, 0; earlier versions wrote it for checks, and their jobs can be read.
         bytes: reserved, as `seconds`.
     """
 
@@ -223,10 +224,10 @@ class JobProgress(FilePart, frozen=True, kw_only=True):
     bytes: Amount = 0.0
 
     def check(self) -> None:
-        """Check that its most uncertain examples have a score and classes that there are.
+        """Check that its most uncertain examples have a known score and classes.
 
         Raises:
-            InvalidInputError: they do not.
+            InvalidInputError: one is unknown.
         """
         scores = find_task(self.task).scores
         classes = [value for example in self.top for value in (example.prediction, example.label) if value is not None]
@@ -236,24 +237,24 @@ class JobProgress(FilePart, frozen=True, kw_only=True):
             raise invalid("top", "of classes that there are", f"{len(self.names)} names and the classes {classes}")
 
     def seconds_left(self) -> float | None:
-        """How long it will take from when this was written, in seconds; None while that is not known."""
+        """Estimate the remaining seconds as of `updated`; None if unknown."""
         if self.sampling is None or self.done <= self.before or self.updated <= self.sampling:
             return None
         return (self.total - self.done) * (self.updated - self.sampling) / (self.done - self.before)
 
 
 def check_name(name: str) -> None:
-    """Check that a name is that of a folder beside the others: one, and not hidden.
+    """Check that a name is a single, visible folder name.
 
     Raises:
-        InvalidInputError: it may not.
+        InvalidInputError: it is not.
     """
     if not NAME.fullmatch(name) or not is_text(name):
         raise invalid("name", "without slashes, and begin with no dot", f"{name!r:.120}")
 
 
 def write(folder: Folder, name: str, content: Job | JobProgress) -> None:
-    """Put one of a job's two files in place.
+    """Write one of a job's two files.
 
     Raises:
         StorageError: it cannot be written.
@@ -262,16 +263,16 @@ def write(folder: Folder, name: str, content: Job | JobProgress) -> None:
 
 
 def read_job(folder: Folder) -> Job | None:
-    """Read a job; return None where there is none.
+    """Read a job; return None if there is none.
 
     Raises:
-        InvalidInputError: the file is not what was written, or asks for what no job does.
+        InvalidInputError: the file is damaged, or asks for more than sampling.
     """
     stopped: Job | None = _read(folder, STOPPED, Job)
     job: Job | None = _read(folder, REQUEST, Job) if stopped is None else replace(stopped, wanted="stop")
     if job is None:
         return None
-    if job.id != Path(folder.path).name:  # it was copied from another place
+    if job.id != Path(folder.path).name:  # copied from another place
         raise InvalidInputError(
             f"The job in {folder.path} is damaged: its id is {job.id!r:.100}, not the folder's name. Remove the folder."
         )
@@ -280,7 +281,7 @@ def read_job(folder: Folder) -> Job | None:
 
 
 def read_progress(folder: Folder) -> JobProgress | None:
-    """How far a job is, or None where it has not begun, or where that cannot be read."""
+    """Return a job's progress; None if it has not begun or is unreadable."""
     try:
         progress: JobProgress | None = _read(folder, PROGRESS, JobProgress)
         if progress is not None:
@@ -301,12 +302,12 @@ def _read(folder: Folder, name: str, kind: type[Any]) -> Any:
 
 @dataclass(frozen=True)
 class FoundJob:
-    """A job as it is found.
+    """A job in its current state.
 
     Attributes:
-        job: what it is to do.
-        state: what it is doing.
-        progress: how far it is, or None where it has not begun.
+        job: its request.
+        state: its current state.
+        progress: its progress, or None if it has not begun.
         alive: whether a process is at work on it.
         message: why it failed or died, or "".
     """
@@ -319,31 +320,31 @@ class FoundJob:
 
     @property
     def is_open(self) -> bool:
-        """Whether something about it may change by itself."""
+        """Whether its state may change by itself."""
         return self.state in ("queued", "starting", "running", "pausing", "stopping")
 
     @property
     def is_checking(self) -> bool:
-        """Whether its model and data are still to be checked, which waits for no sampling."""
+        """Whether model and data are unchecked; a check waits for no sampling."""
         return self.job.check_first and not (self.progress and self.progress.found)
 
 
 class Jobs:
     """The jobs of a folder of runs.
 
-    Every method raises StorageError where the folder cannot be read or written.
+    Every method raises StorageError if the folder cannot be read or written.
     """
 
     def __init__(self, cache: Path) -> None:
-        """Look after the jobs of a folder of runs, which may not be there yet."""
+        """Manage the jobs of a folder of runs, which need not exist yet."""
         self.cache = cache.absolute()
         self.folder = self.cache / FOLDER
 
     def found(self, looked_for: Callable[[Job], bool] | None = None) -> list[FoundJob]:
-        """The jobs, the earliest first; one whose files are damaged is left out.
+        """List the jobs, the earliest first, without damaged ones.
 
         Args:
-            looked_for: which of them; all without it. How far the others are is not read.
+            looked_for: selects jobs; all without it. The progress of others is not read.
         """
         jobs = []
         for name in self._names():
@@ -355,7 +356,7 @@ class Jobs:
         return jobs
 
     def damaged(self) -> list[str]:
-        """Describe each job that cannot be used in a sentence. Such a job is left alone."""
+        """Describe each damaged job in a sentence."""
         problems = []
         for name in self._names():
             try:
@@ -365,16 +366,16 @@ class Jobs:
         return problems
 
     def find(self, name: str) -> FoundJob | None:
-        """The job of an id, or None.
+        """Return the job of an id, or None.
 
         Raises:
             InvalidInputError: one of its files is damaged, or no regular file.
         """
         folder = folder_at(self.folder / name)
-        for file in (LOCK, LOG):  # whoever opened a pipe would wait
+        for file in (LOCK, LOG):  # opening a pipe would block
             if os.path.lexists(self.folder / name / file) and not folder.sizes([file]):
                 raise InvalidInputError(f"{folder.address(file)} should be a regular file. Remove its folder.")
-        alive = self._is_alive(name)  # before its files are read: what has ended by then has written all
+        alive = self._is_alive(name)  # before reading its files, which are complete once it has ended
         job = read_job(folder)
         if job is None:
             return None
@@ -395,21 +396,21 @@ class Jobs:
         about: Mapping[str, Any] | None = None,
         address: Mapping[str, str] | None = None,
     ) -> Job:
-        """Put a job into the queue, and start it where none of its sort is at work.
+        """Add a job to the queue, and start it if possible.
 
         Args:
             kind: of the job.
             arguments: of `mcviz sample`, each as `--option=value`.
             run: the name of the run.
-            title: what the job is called.
-            examples: numbers of those that are taken of the data; all without it.
+            title: its name for people.
+            examples: numbers of the examples to take from the data; all without it.
             check_first: whether model and data are checked before anything is sampled.
-            about: what is kept with it.
-            address: of what a page shows, to be gone back to.
+            about: free data to store with it.
+            address: of the current page, to return to.
 
         Raises:
-            InvalidInputError: arguments that no job may have, or a name that no run can have.
-            NotPermittedError: whoever asks may not write; nor may they pause a job, go on with it, stop or forget it.
+            InvalidInputError: arguments that jobs may not have, or an invalid name of a run.
+            NotPermittedError: the caller may not write; the other methods that change jobs raise it too.
             RunExistsError: another job makes that run already.
         """
         require_permission("No job can be started")
@@ -447,15 +448,15 @@ class Jobs:
         return job
 
     def pause(self, name: str) -> None:
-        """Let a job end where it is; it can be resumed later."""
+        """End a job for now; it can be resumed."""
         self._want(name, "pause")
 
     def go_on(self, name: str) -> None:
-        """Put a job that was paused, failed or died back into the queue."""
+        """Queue a paused, failed or dead job again."""
         self._want(name, "run")
 
     def stop(self, name: str) -> None:
-        """End a job and forget it, with what it did not finish; passes that are finished for all examples stay."""
+        """End and forget a job; passes finished for all examples stay."""
         require_permission("No job can be changed")
         with self._locked():
             job = self.find(name)
@@ -465,7 +466,7 @@ class Jobs:
         self.tend()
 
     def forget(self, name: str) -> None:
-        """Take a job that has ended off the list; the run that it made stays.
+        """Take an ended job off the list; its run stays.
 
         Raises:
             InvalidInputError: it has not ended.
@@ -480,13 +481,13 @@ class Jobs:
             self._remove(name)
 
     def tend(self) -> None:
-        """Clear away what was stopped, and start the next job where none is at work; nothing for who may not write."""
+        """Clear away stopped jobs and start the next; nothing if read-only."""
         if not may_write():
             return
         jobs = self.found()
         if not any(map(_is_over, jobs)) and not _due(jobs):
             return
-        with self._locked():  # and look again, as others may have done it meanwhile
+        with self._locked():  # look again: others may have done it meanwhile
             for over in filter(_is_over, self.found()):
                 self._discard(over)
                 self._remove(over.job.id)
@@ -494,20 +495,20 @@ class Jobs:
                 self._start(job)
 
     def run_of(self, job: Job) -> Path:
-        """The folder of the run that a job makes."""
+        """Return the folder of a job's run."""
         return self.folder / job.id / OWN_RUN if job.kind == "again" else self.cache / job.run
 
     def wanted(self, name: str) -> JobRequest:
-        """Return the request to a job, which its process reads now and then: "stop" where the job is gone."""
+        """Return the request to a job; "stop" if the job is gone."""
         job = read_job(folder_at(self.folder / name))
         return "stop" if job is None else job.wanted
 
     def is_sampling(self, other_than: str) -> bool:
-        """Return whether a job is sampling, other than that of an id."""
+        """Return whether another job than that of an id is sampling."""
         return any(job.alive and not job.is_checking and job.job.id != other_than for job in self.found())
 
     def tell(self, name: str, progress: JobProgress) -> None:
-        """Write down how far a job is, which its process does; nothing where its folder was removed or moved."""
+        """Write a job's progress; nothing if its folder was removed or moved."""
         if (self.folder / name).is_dir():
             write(folder_at(self.folder / name), PROGRESS, progress)
 
@@ -540,9 +541,9 @@ class Jobs:
         self.tend()
 
     def _start(self, job: Job) -> None:
-        """Start the process of a job that is not at work; the lock of the queue is held."""
+        """Start a job's process; the caller holds the queue's lock."""
         folder = self.folder / job.id
-        if (before := read_progress(folder_at(folder))) is not None:  # it is shown until there is news
+        if (before := read_progress(folder_at(folder))) is not None:  # shown until there is news
             self.tell(job.id, replace(before, sampling=None, ending=None, message=""))
         try:
             with locked(folder / LOCK) as lock, open(folder / LOG, "ab", opener=_without_following) as log:
@@ -553,20 +554,20 @@ class Jobs:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    start_new_session=True,  # neither Ctrl-C nor the end of the server reaches it
+                    start_new_session=True,  # out of reach of Ctrl-C and the server's end
                     pass_fds=(lock,),
                 )
         except StorageError:
             raise
         except OSError as error:
             raise StorageError(f"{job.title} cannot be started: {error.strerror or error}.") from error
-        threading.Thread(target=process.wait, daemon=True).start()  # or else it would stay as a zombie
+        threading.Thread(target=process.wait, daemon=True).start()  # avoids a zombie
 
     def _is_alive(self, name: str) -> bool:
         return is_locked(self.folder / name / LOCK)
 
     def _discard(self, there: FoundJob) -> None:
-        """Remove what a job wrote beside the other runs and did not finish; one that was refused wrote nothing."""
+        """Remove the unfinished output of a job, if it wrote any."""
         wrote, run = there.progress is not None and there.progress.total, self.run_of(there.job)
         if there.job.kind == "sample" and wrote and not run.is_symlink():  # a link may lead out of this folder of runs
             with suppress(RunNotFoundError):
@@ -582,7 +583,6 @@ class Jobs:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold the right to change the queue."""
         with ExitStack() as held:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -598,11 +598,11 @@ class Jobs:
 
 
 def check_new_name(cache: Path, name: str) -> None:
-    """Check that a new run may have a name.
+    """Check the name of a new run.
 
     Raises:
-        InvalidInputError: no run can have it.
-        RunExistsError: something of that name is there.
+        InvalidInputError: the name is invalid.
+        RunExistsError: the name is taken.
     """
     check_run_name(name)
     if os.path.lexists(cache / name):
@@ -610,12 +610,12 @@ def check_new_name(cache: Path, name: str) -> None:
 
 
 def _is_over(there: FoundJob) -> bool:
-    """Whether a job is to be cleared away, since it was stopped."""
+    """Whether a stopped job can be cleared away."""
     return there.state == "stopping" and not there.alive
 
 
 def _due(jobs: list[FoundJob]) -> list[Job]:
-    """The jobs to be started: one that samples, and one that checks, where none of that sort is at work."""
+    """Return the jobs to start: at most one that samples and one that checks."""
     due = []
     for checks in (False, True):
         sort = [there for there in jobs if there.is_checking == checks]

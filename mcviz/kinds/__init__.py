@@ -1,4 +1,4 @@
-"""The kinds of examples, each in a file of its own."""
+"""The kinds of examples, one file for each."""
 
 from typing import TYPE_CHECKING
 
@@ -14,20 +14,20 @@ from mcviz.validate import choice
 if TYPE_CHECKING:
     from mcviz.data.data_set import DataSet
 
-# In the order in which they are looked for.
+# in search order
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (Image(), Text(), Row(), Nothing())}
 
 
 def kind_of(manifest: Manifest) -> Kind:
-    """The kind of the examples of a run."""
+    """Return the kind of the examples of a run."""
     return KINDS[manifest.examples.kind]
 
 
 def find_kind(examples: "DataSet") -> Kind:
-    """Return the kind that a data set was given where it holds the examples, or else the first that does.
+    """Return the data set's given kind if it fits, else the first match.
 
     Raises:
-        InvalidInputError: it was given a name that no kind has.
+        InvalidInputError: the given kind does not exist.
     """
     given = KINDS[choice("kind", examples.kind, tuple(KINDS))]
     return next(kind for kind in (given, *KINDS.values()) if kind.holds(examples))

@@ -1,6 +1,6 @@
-"""The base class of the kinds of examples: where a `DataSet` holds them, what they are read from, how a run has them.
+"""The base class of the kinds of examples.
 
-Who opens a run imports the kinds, and needs neither pandas nor Pillow: a kind imports these where it reads.
+Opening a run needs neither pandas nor Pillow, so kinds import them only to read examples.
 """
 
 from abc import ABC, abstractmethod
@@ -28,15 +28,14 @@ NAMED = 5  # of the broken files, in a message
 
 @dataclass(frozen=True)
 class Files:
-    """How examples are read that are in files or in rows of a table.
+    """Options for reading examples from files or table rows.
 
     Attributes:
-        folder: from which on they are named; None where names are not followed, since a table from elsewhere could name
-            any file.
-        skip_broken: whether to leave out those that cannot be read; they are refused without it.
+        folder: base of relative names; None to follow no names, since a table from elsewhere could name any file.
+        skip_broken: whether to leave out unreadable files; they are refused without it.
         progress: called with (done, total) files while they are checked, or None.
-        complete: whether rows need every number, as a model does, or columns that lack some are the user's own.
-        encoded: by the names of columns that were left on disk, what gives the bytes of the picture in a row.
+        complete: whether rows need every number, as a model does; else columns that lack some become the user's own.
+        encoded: by the names of columns left on disk, a function from a row to the bytes of its picture.
     """
 
     folder: Path | None = None
@@ -48,11 +47,11 @@ class Files:
 
 @dataclass(frozen=True)
 class OODRecipe:
-    """How examples that belong to no class are made of examples that do.
+    """A way to make examples of no class from examples of some class.
 
     Attributes:
-        label: what they are, for people.
-        make: ((n, …) contents, (n, …) contents of other classes, seed) to (n, …) contents, each as it is shown.
+        label: its name for people.
+        make: ((n, …) contents, (n, …) contents of other classes, seed) to (n, …) contents, each as displayed.
     """
 
     label: str
@@ -61,18 +60,18 @@ class OODRecipe:
 
 @dataclass(frozen=True)
 class Distortion:
-    """A distortion of examples of one kind that a person can pick, with one slider.
+    """A distortion of examples of one kind, with one slider.
 
     Attributes:
         label: its name for people.
-        unit: what the slider counts.
-        unchanged: where on the slider examples stay as they are.
+        unit: of the slider.
+        unchanged: the amount that changes nothing.
         strongest: the end of the slider with the strongest distortion.
         step: the smallest step that makes sense.
         apply: (examples, amount, seed, others) to as many examples; `others` are an image to mix with, or all rows or
             texts of a run.
         opposite: the other end, of a slider that goes both ways; it begins at `unchanged` without one.
-        is_share: whether the amount is a part of a whole, to be shown in percent.
+        is_share: whether the amount is a share, displayed in percent.
         seeded: whether it draws random numbers from the seed.
     """
 
@@ -94,30 +93,30 @@ class Distortion:
 
 
 def drawn_share(label: str, unit: str, apply: Distort) -> Distortion:
-    """A distortion of none, some or all of an example, drawn at random; arguments are the attributes of the result."""
+    """Return a distortion of a random share of an example."""
     return Distortion(label, unit, 0, 1, 0.05, apply, is_share=True, seeded=True)
 
 
 def join_halves(contents: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Join the first half of each, along the axis behind the first, with the second half of another."""
+    """Join first halves of examples with second halves of others, along axis 1."""
     middle = contents.shape[1] // 2
     return np.concatenate([contents[:, :middle], others[:, middle:]], axis=1)
 
 
 class Kind(ABC):
-    """A kind of examples; a subclass says only where it differs from examples that have no content.
+    """A kind of examples; the defaults are for no content.
 
     Attributes:
-        name: as a run's manifest has it.
-        plural: what several are called, in messages and as an array of an `.npz`.
-        column: the field of `ColumnNames` that names its column or columns; "" for none.
+        name: in a run's manifest.
+        plural: their name, in messages and as an array of an `.npz`.
+        column: the field of `ColumnNames` for its column or columns; "" for none.
         content: how a run stores the examples.
-        arrays: what arrays it takes, in words; "" for none.
+        arrays: the arrays it takes, in words; "" for none.
         suffixes: of files with an example each.
-        files: what such files are called.
-        ood_sets: what is out of distribution and can be made of such examples, by name.
-        alone: what a detector looks at that looks at no network, in two words; "" where there is none.
-        similarity_basis: what examples are compared by where a run has no features, such as "pixels".
+        files: the word for such files.
+        ood_sets: recipes of out-of-distribution examples, by name.
+        alone: the input of a detector without a network, in two words; "" if there is none.
+        similarity_basis: the basis of similarity if a run has no features, such as "pixels".
     """
 
     name: ClassVar[str]
@@ -136,23 +135,23 @@ class Kind(ABC):
         """Whether the examples are of this kind."""
 
     def check(self, examples: "DataSet") -> "DataSet":
-        """Return the examples with their content in the one form of `DataSet`.
+        """Return the examples with their content in the form of `DataSet`.
 
         Raises:
-            InvalidInputError: it cannot be brought into it.
+            InvalidInputError: it cannot be converted.
         """
         return examples
 
     def read_content(self, examples: "DataSet", content: "pd.DataFrame") -> "DataSet":
-        """Return the examples with their content from the columns of a run that hold it."""
+        """Return the examples with content from a run's content columns."""
         raise NotImplementedError
 
     def takes(self, array: np.ndarray) -> bool:
-        """Whether an array is of such examples, by its shape and dtype alone."""
+        """Whether shape and dtype of an array fit this kind."""
         return False
 
     def check_form(self, name: str, array: np.ndarray) -> None:
-        """Check the shape of an array that is called `plural`, before it is read.
+        """Check the shape of an array named `plural` before it is read.
 
         Raises:
             InvalidInputError: it cannot be of such examples.
@@ -160,7 +159,7 @@ class Kind(ABC):
         raise NotImplementedError
 
     def read_array(self, examples: "DataSet", name: str, array: np.ndarray) -> "DataSet":
-        """Return the examples with the content of an array that this kind takes; `name` is what an error calls it.
+        """Return the examples with the content of an array, `name` in errors.
 
         Raises:
             InvalidInputError: it cannot be used.
@@ -168,7 +167,7 @@ class Kind(ABC):
         raise NotImplementedError
 
     def read_table(self, examples: "DataSet", names: "ColumnNames", files: Files) -> "DataSet | None":
-        """Return the examples with the content that their columns hold, which is taken out of these; None without.
+        """Return the examples with content moved from their columns; None without any.
 
         Raises:
             InvalidInputError: it is there and cannot be used.
@@ -176,7 +175,7 @@ class Kind(ABC):
         return None
 
     def read_files(self, examples: "DataSet", paths: Sequence[Path], files: Files) -> "DataSet":
-        """Return the examples with the content of files, which lie in the folder of `files`.
+        """Return the examples with the content of files below `files.folder`.
 
         Raises:
             InvalidInputError: one cannot be read.
@@ -184,36 +183,38 @@ class Kind(ABC):
         raise NotImplementedError
 
     def compute_vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """Return (n, D) float32: n examples as they are shown, as plain numbers; `others` show what is usual.
+        """Return n displayed examples as plain numbers, (n, D) float32.
 
-        What comes out for some examples does not depend on which others of these are given with them.
+        `others` show the usual values. Each vector is independent of the other `contents`.
         """
         raise NotImplementedError
 
     def compute_components(self, content: Any, progress: Progress | None) -> np.ndarray:
-        """Return (N, K) float32 by which examples are alike.
+        """Return (N, K) float32 coordinates for similarity.
 
         Args:
-            content: the images of a run, read as they are sliced, or its columns that are the examples.
+            content: the images of a run, read when sliced, or its content columns.
             progress: called with (done, total) examples.
         """
         raise NotImplementedError
 
     def shrink(self, contents: np.ndarray) -> np.ndarray:
-        """Return (n, …) uint8, float32 or texts: examples as they are shown, small enough to be kept beside a run."""
+        """Return displayed examples, (n, …) uint8, float32 or texts, at thumbnail size."""
         return contents
 
 
 def drop_broken(
     examples: "DataSet", plural: str, names: Sequence[str], broken: dict[int, str], files: Files
 ) -> "DataSet":
-    """Return examples from files without the broken ones; the names are the ids where they have none.
+    """Return examples from files without the broken ones.
+
+    File names become their ids if they have none.
 
     Args:
         examples: with a place for each file.
-        plural: what they are called.
+        plural: the word for them.
         names: of the files.
-        broken: what is wrong with each that cannot be read, by its place.
+        broken: the problem of each unreadable file, by its place.
         files: how they were read.
 
     Raises:
@@ -233,7 +234,7 @@ def drop_broken(
 
 
 class Nothing(Kind):
-    """No content at all."""
+    """Examples without content."""
 
     name = "none"
 

@@ -1,4 +1,4 @@
-"""How a run stores examples, and how they look to others: as bytes, as text to search, and in Label Studio."""
+"""How a run stores examples, and how they are exported and searched."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class Content:
-    """Examples of which a run stores nothing; a subclass for each way to store them.
+    """Examples that a run does not store; the base of the other ways.
 
     Attributes:
         of_images: whether they are images, which have an array of their own.
         in_columns: whether they are columns of the table of examples.
-        searched: what a value is called that “Find” searches, a text however few there are; "" where none is searched.
-        is_told: whether pages say how examples reach the model also where nothing is done to them.
-        tag: that shows an example in Label Studio, and the field of a task's data that it shows.
+        searched: the word for a value that “Find” searches, a text however few there are; "" for none.
+        is_told: whether pages describe the preprocessing even if there is none.
+        tag: the Label Studio tag of an example, and the field of a task's data that it shows.
     """
 
     of_images: ClassVar[bool] = False
@@ -29,13 +29,13 @@ class Content:
     tag: ClassVar[tuple[str, str]] = "Text", "id"
 
     def claims(self, manifest: "Manifest") -> Iterator[tuple[bool, str]]:
-        """Yield what has to hold of a manifest of such examples, each with what is said where it does not."""
+        """Yield conditions on a manifest of such examples, with error texts."""
         kind = manifest.examples.kind
         yield self.of_images == (manifest.images is not None), f"examples are {kind!r}"
         yield self.in_columns == bool(manifest.examples.content), f"examples are {kind!r}"
 
     def check(self, columns: "pd.DataFrame") -> "pd.DataFrame":
-        """Return the columns that are the examples, as a run gives them.
+        """Return the content columns in the form of a run.
 
         Raises:
             ValueError: they hold something else.
@@ -43,11 +43,11 @@ class Content:
         raise NotImplementedError
 
     def encode(self, block: Any) -> Iterator[Any]:
-        """Yield each example of a block of images or rows of columns, as bytes or an array."""
+        """Yield each example of a block, as bytes or array."""
         raise NotImplementedError
 
     def label_studio_value(self, row: "pd.Series") -> Any:
-        """Return one example, a row of its columns, as the field of `tag` has it."""
+        """Return one example, a row of its columns, for the field of `tag`."""
         raise NotImplementedError
 
 
@@ -88,13 +88,13 @@ class TextContent(Content):
 
 
 class NumberContent(Content):
-    """Rows of numbers, in a column each; float32."""
+    """Rows of numbers, one float32 column each."""
 
     in_columns = True
     tag = "Table", "row"
 
     def check(self, columns: "pd.DataFrame") -> "pd.DataFrame":
-        import pandas as pd  # here, because who opens a run needs no pandas
+        import pandas as pd  # here, because opening a run needs no pandas
 
         if not all(pd.api.types.is_numeric_dtype(columns[name]) for name in columns):
             raise ValueError("it has texts in place of numbers")

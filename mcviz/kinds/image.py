@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 IMAGES = ("N", "height", "width")
 CHANNELS = (1, 3, 4)
-MOST_NUMBERS = 4096  # of an image that is looked at without a network
-LARGEST = 96  # pixels of a side, of an image that is kept beside a run
+MOST_NUMBERS = 4096  # of an image for a detector without a network
+LARGEST = 96  # pixels a side, of an image kept beside a run
 
 
 def _noise_like(noise: Noise) -> OODRecipe:
@@ -50,7 +50,7 @@ OOD_SETS = {
 
 
 class Image(Kind):
-    """Images, (N, height, width, channels), uint8 or float32, in memory or read when they are indexed."""
+    """Images, (N, height, width, channels), uint8 or float32, perhaps on disk."""
 
     name = "image"
     plural = "images"
@@ -149,7 +149,7 @@ class Image(Kind):
     def _read_paths(self, examples: "DataSet", names: Sequence[str], files: Files) -> "DataSet":
         from mcviz.data.pictures import FilePictures
 
-        folder = (files.folder or Path()).absolute()  # whoever reads may be in another working directory
+        folder = (files.folder or Path()).absolute()  # readers may have another working directory
         return self._read_pictures(examples, names, FilePictures(folder, names), files)
 
     def _read_pictures(
@@ -162,16 +162,15 @@ class Image(Kind):
 
 
 def _read_rows(name: str, rows: NpyRows, places: Places) -> np.ndarray:
-    """Read rows of an array that is not in memory as images, and check them as often as they are read."""
     return as_images(name, rows(places))
 
 
 def as_images(name: str, array: np.ndarray) -> np.ndarray:
-    """(N, height, width, channels) uint8 or float32, of an array of another axis or order of axes, or dtype.
+    """Convert an array to (N, height, width, channels) uint8 or float32.
 
     Args:
-        name: what an error calls the array.
-        array: (N, height, width), or with channels behind; in front, where the sizes show that they are.
+        name: the array's name in errors.
+        array: (N, height, width), or with channels last; or first, if the sizes show it.
 
     Raises:
         InvalidInputError: other numbers than 0 to 255 or finite floating point.
@@ -197,7 +196,7 @@ def _bytes_or_float32(name: str, images: np.ndarray) -> np.ndarray:
 
 
 def _may_be_pictures(table: "pd.DataFrame", name: str) -> bool:
-    """Whether a column with a usual name is of pictures: not if it has numbers, or names the files of texts."""
+    """Whether a usually named column holds pictures, not numbers or text files."""
     column = table[name]
     if is_numeric(column):
         return False

@@ -1,10 +1,8 @@
-"""Noise images, and images changed a little or a lot: does the model notice?
+"""Noise images, and distortions of images.
 
-Every noise takes a strength, the contrast: at 0 all of an image is mid-grey, at 1 it has its full range. Image `i` of a
-seed is the same however many are drawn.
-
-Every distortion takes `images`, (N, height, width, channels) float32 in 0..1, and returns as many of the same shape and
-range. What is not covered by the image any more becomes black.
+The strength of noise is its contrast: 0 is mid-grey, 1 the full range. Image `i` of a seed does not depend on their
+number. A distortion takes `images`, (N, height, width, channels) float32 in 0..1, and returns the same form; uncovered
+areas are black.
 """
 
 from collections.abc import Callable
@@ -18,13 +16,13 @@ from mcviz.kinds.base import Distort, Distortion, drawn_share
 
 MID_GREY = np.float32(0.5)
 GAUSSIAN_STD = np.float32(0.25)
-OCTAVES = (2, 4, 8)  # cells along a side of the image, each octave half as strong as the one before
+OCTAVES = (2, 4, 8)  # cells along a side; each octave is half as strong as the last
 ImageShape = tuple[int, ...]
 ImageArray = np.ndarray
 
 
 def uniform_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
-    """Draw images whose every value is uniform on [0, 1), independently.
+    """Draw images with independent values, uniform on [0, 1).
 
     Args:
         count: how many images, N.
@@ -42,16 +40,16 @@ def uniform_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.
 
 
 def gaussian_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
-    """Draw images whose every value is normal around mid-grey with a standard deviation of 0.25, cut off at 0 and 1.
+    """Draw images of normal values around mid-grey, clipped to 0 and 1.
 
-    Args, result and errors: as in `uniform_noise`.
+    The std is 0.25. Args, result and errors: as in `uniform_noise`.
     """
     normal = _generator(seed).standard_normal((count, *shape), dtype=np.float32)
     return _set_contrast(np.clip(MID_GREY + GAUSSIAN_STD * normal, 0, 1), strength)
 
 
 def salt_and_pepper_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
-    """Draw mid-grey images in which a share of the values, the strength, is black or white by the toss of a coin.
+    """Draw mid-grey images with a share, the strength, of black and white.
 
     Args, result and errors: as in `uniform_noise`.
     """
@@ -64,7 +62,7 @@ def salt_and_pepper_noise(count: int, shape: ImageShape, seed: int, strength: fl
 
 
 def smooth_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
-    """Draw cloudy images: random values on coarse grids, smoothly joined and added up, as in Perlin's noise (1985).
+    """Draw cloudy images: summed smooth grids, as in Perlin's noise (1985).
 
     Args, result and errors: as in `uniform_noise`.
     """
@@ -92,11 +90,11 @@ def constant_grey(count: int, shape: ImageShape, seed: int, strength: float = 1.
 
 @dataclass(frozen=True)
 class Noise:
-    """A kind of noise that a person can pick.
+    """A selectable kind of image noise.
 
     Attributes:
         label: its name for people.
-        meaning: one sentence on what it is.
+        meaning: one sentence of description.
         draw: (count, shape, seed, strength) to (count, *shape) float32 in 0..1.
     """
 
@@ -121,11 +119,11 @@ def _generator(seed: int) -> np.random.Generator:
 
 
 def _interpolation_weights(size: int, cells: int) -> np.ndarray:
-    """(size, cells + 1) weights of the grid's points for each pixel: two neighbours, eased in and out."""
+    """Return (size, cells + 1) eased weights of grid points."""
     position = (np.arange(size) + 0.5) / size * cells
     left = position.astype(int)
     part = position - left
-    eased = part**3 * (part * (6 * part - 15) + 10)  # Perlin 2002: no kink where cells meet
+    eased = part**3 * (part * (6 * part - 15) + 10)  # Perlin 2002: no kink between cells
     weights = np.zeros((size, cells + 1), np.float32)
     weights[np.arange(size), left] = 1 - eased
     weights[np.arange(size), left + 1] = eased
@@ -138,7 +136,10 @@ def _set_contrast(noise: np.ndarray, strength: float) -> np.ndarray:
 
 
 def rotate(images: ImageArray, degrees: float) -> ImageArray:
-    """Turn images about their centre, counter-clockwise. Quarter turns of square images move pixels, exactly."""
+    """Rotate images about their centre, counter-clockwise.
+
+    Quarter turns of square images, and half turns, are exact.
+    """
     quarters, rest = divmod(degrees, 90)
     if rest == 0 and (images.shape[1] == images.shape[2] or quarters % 2 == 0):
         return np.rot90(images, int(quarters), axes=(1, 2)).copy()
@@ -147,12 +148,12 @@ def rotate(images: ImageArray, degrees: float) -> ImageArray:
 
 
 def shift(images: ImageArray, right: float = 0.0, down: float = 0.0) -> ImageArray:
-    """Move images by pixels, or parts of them; a negative number is left or up."""
+    """Move images by pixels, or fractions of them; negative is left or up."""
     return np.clip(scipy.ndimage.shift(images, (0, down, right, 0), order=1, mode="constant"), 0, 1)
 
 
 def scale(images: ImageArray, factor: float) -> ImageArray:
-    """Enlarge (above 1) or shrink (below 1) images about their centre.
+    """Scale about the centre; above 1 enlarges.
 
     Raises:
         InvalidInputError: a factor of 0 or less.
@@ -163,7 +164,7 @@ def scale(images: ImageArray, factor: float) -> ImageArray:
 
 
 def blur(images: ImageArray, pixels: float) -> ImageArray:
-    """Blur images by a Gaussian with that standard deviation in pixels.
+    """Blur images by a Gaussian of that standard deviation in pixels.
 
     Raises:
         InvalidInputError: fewer than 0 pixels.
@@ -173,7 +174,7 @@ def blur(images: ImageArray, pixels: float) -> ImageArray:
 
 
 def invert(images: ImageArray, amount: float = 1.0) -> ImageArray:
-    """Fade images into their negatives: 0 leaves them, 0.5 is mid-grey all over, 1 is the negative.
+    """Fade images into their negatives: 0 is unchanged, 1 the negative.
 
     Raises:
         InvalidInputError: an amount that is not from 0 to 1.
@@ -183,7 +184,7 @@ def invert(images: ImageArray, amount: float = 1.0) -> ImageArray:
 
 
 def erase(images: ImageArray, side: int, seed: int = 0) -> ImageArray:
-    """Blacken one square of `side` × `side` pixels at a random place within each image.
+    """Blacken a `side` × `side` square at a random place of each image.
 
     Raises:
         InvalidInputError: a square that does not fit in.
@@ -199,7 +200,7 @@ def erase(images: ImageArray, side: int, seed: int = 0) -> ImageArray:
 
 
 def mix(images: ImageArray, others: ImageArray, weight: float = 0.5) -> ImageArray:
-    """Lay other images over these, pixel by pixel: 0 leaves them, 0.5 is half of each, 1 is the others.
+    """Blend images with others: weight 0 is unchanged, 1 the others.
 
     Args:
         images: (N, height, width, channels) float32 in 0..1.
@@ -214,7 +215,7 @@ def mix(images: ImageArray, others: ImageArray, weight: float = 0.5) -> ImageArr
 
 
 def shuffle_pixels(images: ImageArray, share: float = 1.0, seed: int = 0) -> ImageArray:
-    """Let a random share of each image's pixels change places with each other; 1 keeps nothing but the histogram.
+    """Shuffle a random share of each image's pixels; 1 keeps only the histogram.
 
     Raises:
         InvalidInputError: a share that is not from 0 to 1.
@@ -261,7 +262,7 @@ DISTORTIONS: dict[str, Distortion] = {
 
 
 def _mapped(images: ImageArray, to_source: np.ndarray) -> ImageArray:
-    """Images whose pixel at an offset (down, right) from the centre comes from `to_source` times that offset."""
+    """Map pixels: offset (down, right) from the centre reads `to_source` times it."""
     matrix = np.eye(4)
     matrix[1:3, 1:3] = to_source
     centre = (np.array(images.shape) - 1) / 2

@@ -1,4 +1,4 @@
-"""Rows of numbers: the numeric columns of a table, or an array of two axes."""
+"""Rows of numbers: numeric columns of a table, or a two-axis array."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from mcviz.data.data_set import DataSet
     from mcviz.data.tables import ColumnNames
 
-FARTHEST = 10.0  # standard deviations; what lies farther is no less usual for that
+FARTHEST = 10.0  # standard deviations; farther values count as equally unusual
 
 
 def _beyond(rows: np.ndarray, seed: int) -> np.ndarray:
-    """Each row with one random column a range beyond all that it has elsewhere."""
+    """Move one random column of each row one range beyond its values."""
     columns = np.random.default_rng(seed).integers(rows.shape[1], size=len(rows))
     far = np.stack([out_of_range(rows[:1], rows, 1, column)[0, column] for column in range(rows.shape[1])])
     moved = rows.copy()
@@ -41,7 +41,7 @@ OOD_SETS = {
 
 
 class Row(Kind):
-    """Rows of numbers, N × D float32 and finite, in columns that are named as the model's inputs, in their order."""
+    """Rows, N × D float32 and finite, in the model's columns."""
 
     name = "row"
     plural = "rows"
@@ -84,7 +84,7 @@ class Row(Kind):
         return np.clip(column_stats(others).z(contents), -FARTHEST, FARTHEST).astype(np.float32)
 
     def compute_components(self, content: Any, progress: Progress | None) -> np.ndarray:
-        """Return principal components of standardised columns; no value far away makes one outweigh the others."""
+        """Return principal components of standardised, clipped columns."""
         from mcviz.measures.similarity import (
             principal_components,  # here, because scikit-learn takes most of a second to import
         )
@@ -114,7 +114,7 @@ class Row(Kind):
 
 
 def _float32(rows: "pd.DataFrame") -> "pd.DataFrame":
-    """Numeric columns as float32.
+    """Convert numeric columns to float32.
 
     Raises:
         InvalidInputError: there are none, two have one name, one is not numeric, or a value is missing or not finite.
@@ -130,7 +130,7 @@ def _float32(rows: "pd.DataFrame") -> "pd.DataFrame":
     if others:
         advice = "Turn them into numbers, as the model was trained on, or leave them out."
         raise validate.invalid("rows", "numeric columns", list_names(others), advice)
-    with np.errstate(over="ignore"):  # what float32 cannot hold is told below
+    with np.errstate(over="ignore"):  # checked below
         values = rows.to_numpy(np.float32, na_value=np.nan)
     unusable = ~np.isfinite(values)
     if unusable.any():

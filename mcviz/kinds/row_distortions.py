@@ -1,7 +1,7 @@
-"""Rows of numbers changed a little or a lot, and how unusual values are.
+"""Distortions of rows of numbers, and a measure of unusual values.
 
-Every distortion takes `rows`, (n, D) float32, and returns as many. `others`, (N, D), are all rows of a run, which show
-what values of a column are usual. Row `i` of a seed is the same however many are given.
+A distortion takes `rows`, (n, D) float32, and returns as many. `others`, (N, D), are all rows of a run. Row `i` of a
+seed does not depend on their number.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ RowArray = np.ndarray
 
 
 def shuffle_columns(rows: RowArray, others: RowArray, share: float = 1.0, seed: int = 0) -> RowArray:
-    """Give columns the values of other rows, each column shuffled on its own: what ties it to the others is lost.
+    """Fill columns with values of other rows, each column shuffled on its own.
 
     Args:
         rows: (n, D) float32.
-        others: (N, D), whose columns are shuffled; where they are `rows`, each column keeps its values.
-        share: of the columns, 0 to 1, which are drawn at random.
+        others: (N, D), whose columns are shuffled; if they are `rows`, each column keeps its values.
+        share: of the columns, 0 to 1, drawn at random.
         seed: any non-negative integer.
 
     Raises:
@@ -35,12 +35,12 @@ def shuffle_columns(rows: RowArray, others: RowArray, share: float = 1.0, seed: 
 
 
 def out_of_range(rows: RowArray, others: RowArray, ranges: float, column: int) -> RowArray:
-    """Set one column beyond all that it has elsewhere.
+    """Set one column beyond its range.
 
     Args:
         rows: (n, D) float32.
         others: (N, D), whose smallest and largest value are the range.
-        ranges: how many ranges beyond: above the largest, or below the smallest where it is negative; 0 leaves rows.
+        ranges: how many ranges beyond: above the largest, or below the smallest if negative; 0 leaves rows unchanged.
         column: which, counted from 0.
 
     Raises:
@@ -57,11 +57,11 @@ def out_of_range(rows: RowArray, others: RowArray, ranges: float, column: int) -
 
 
 def add_noise(rows: RowArray, others: RowArray, share: float, seed: int = 0) -> RowArray:
-    """Add Gaussian noise whose standard deviation is a share of each column's own.
+    """Add Gaussian noise in proportion to each column's standard deviation.
 
     Args:
         rows: (n, D) float32.
-        others: (N, D), whose standard deviations are meant.
+        others: (N, D), whose standard deviations count.
         share: of the standard deviation, 0 or more.
         seed: any non-negative integer.
 
@@ -79,22 +79,22 @@ class ColumnStats:
 
     Attributes:
         median: (D,) float64.
-        spread: (D,) float64, the standard deviation as the median absolute deviation (MAD) gives it; where that is 0,
-            the standard deviation itself.
+        spread: (D,) float64, the standard deviation estimated by the median absolute deviation (MAD); if that is 0, the
+            standard deviation itself.
     """
 
     median: np.ndarray
     spread: np.ndarray
 
     def z(self, some: RowArray) -> np.ndarray:
-        """How far values lie from the median of their column, in standard deviations.
+        """Return distances from column medians, in standard deviations.
 
         Args:
             some: (n, D), or (D,) of one row.
 
         Returns:
-            float64 of the same shape, negative below the median; infinite where a column has another value than the
-            only one that it has elsewhere.
+            float64 of the same shape, negative below the median; infinite for another value in a column that is
+            constant elsewhere.
         """
         away = some - self.median
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -102,7 +102,7 @@ class ColumnStats:
 
 
 def column_stats(rows: RowArray) -> ColumnStats:
-    """Return the usual values of each column of rows (N, D)."""
+    """Return usual values of each column of (N, D) rows."""
     rows = rows.astype(np.float64)
     median = np.median(rows, axis=0)
     spread = MAD_TO_STD * np.median(np.abs(rows - median), axis=0)
@@ -110,7 +110,7 @@ def column_stats(rows: RowArray) -> ColumnStats:
 
 
 def most_unusual(z: np.ndarray) -> np.ndarray:
-    """(D,) int64: the columns of a row, the most unusual first, by (D,) z as `Usual.z` gives them."""
+    """Return a row's columns, most unusual first, (D,) int64, by (D,) z."""
     return np.argsort(-np.abs(z), kind="stable")
 
 

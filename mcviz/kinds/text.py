@@ -1,4 +1,4 @@
-"""Texts: a column of a table, a list, or a folder of .txt files."""
+"""Texts: a table column, a list, or a folder of .txt files."""
 
 import re
 import zlib
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from mcviz.data.tables import ColumnNames
 
 MOST_BYTES = 2**20  # of one file
-NUMBERS = 1024  # that words are counted under; a few share one
-KEPT = 400  # characters of a text that is kept beside a run
+NUMBERS = 1024  # of hash buckets of words
+KEPT = 400  # characters of a text kept beside a run
 WORD = re.compile(r"\w+")
 
 
@@ -111,7 +111,7 @@ class Text(Kind):
         name = names.text or find_usual_column(own, TEXT_COLUMNS)
         if own is None or name is None or not (names.text or holds_texts(own[name])):
             return None
-        others = own.drop(columns=[name]).rename(columns={"text": "user_text"})  # a run keeps the texts under that name
+        others = own.drop(columns=[name]).rename(columns={"text": "user_text"})  # a run's texts have that name
         return replace(examples, texts=_check_texts(name, own[name].tolist()), columns=others)
 
     def read_files(self, examples: "DataSet", paths: Sequence[Path], files: Files) -> "DataSet":
@@ -153,7 +153,7 @@ def _read_text(path: Path, folder: Path) -> str:
             raise InvalidInputError("it is a link out of the folder.")
         with open_regular(path) as file:
             content = file.read(MOST_BYTES + 1)
-    except (OSError, RuntimeError) as error:  # Python 3.11 and 3.12 raise the second over a link to itself
+    except (OSError, RuntimeError) as error:  # Python 3.11 and 3.12 raise RuntimeError for a link to itself
         raise InvalidInputError(f"{getattr(error, 'strerror', None) or error}.") from error
     if len(content) > MOST_BYTES:
         raise InvalidInputError(f"it has more than {MOST_BYTES // 2**20} MB.")

@@ -1,7 +1,7 @@
-"""Texts changed a little or a lot, and noise among texts.
+"""Distortions of texts, and noise texts.
 
-Every distortion takes `texts`, (n,) of dtype object, all `str`, and returns as many. A word stands between white
-space. Text `i` of a seed is the same however many are given.
+A distortion takes `texts`, (n,) of dtype object, all `str`, and returns as many. White space separates words. Text `i`
+of a seed does not depend on their number.
 """
 
 import re
@@ -20,7 +20,7 @@ Change = Callable[[list[str], np.ndarray, np.random.Generator], None]
 
 
 def shuffle_words(texts: Texts, share: float = 1.0, seed: int = 0) -> Texts:
-    """Let a random share of each text's words change places with each other; 1 keeps nothing but which words there are.
+    """Shuffle a random share of each text's words; 1 keeps only their counts.
 
     Raises:
         InvalidInputError: a share that is not from 0 to 1.
@@ -35,7 +35,7 @@ def shuffle_words(texts: Texts, share: float = 1.0, seed: int = 0) -> Texts:
 
 
 def drop_words(texts: Texts, share: float, seed: int = 0) -> Texts:
-    """Leave out a random share of each text's words.
+    """Drop a random share of words.
 
     Raises:
         InvalidInputError: a share that is not from 0 to 1.
@@ -52,7 +52,9 @@ def drop_words(texts: Texts, share: float, seed: int = 0) -> Texts:
 
 
 def random_words(texts: Texts, others: Texts, share: float = 1.0, seed: int = 0) -> Texts:
-    """Replace a random share of each text's words by words of other texts, as frequent as they are there.
+    """Replace a random share of each text's words by words of others.
+
+    They are drawn by their frequency there.
 
     Args:
         texts: (n,) `str`.
@@ -75,7 +77,7 @@ def random_words(texts: Texts, others: Texts, share: float = 1.0, seed: int = 0)
 
 
 def random_characters(texts: Texts, share: float = 1.0, seed: int = 0) -> Texts:
-    """Replace a random share of each text's characters that are no white space by letters from a to z.
+    """Replace a random share of each text's non-space characters by a–z.
 
     Raises:
         InvalidInputError: a share that is not from 0 to 1.
@@ -110,7 +112,7 @@ TEXT_DISTORTIONS: dict[str, Distortion] = {
 
 
 def _changed(texts: Texts, share: float, seed: int, change: Change) -> Texts:
-    """Texts of which a random share of the words is changed, with the white space between them as it was."""
+    """Change a random share of each text's words, keeping white space."""
     changed = np.empty(len(texts), object)
     for number, text in enumerate(texts):
         parts = SPACE.split(text)  # words at even places, with nothing before and after white space at the ends
@@ -122,16 +124,15 @@ def _changed(texts: Texts, share: float, seed: int, change: Change) -> Texts:
 
 
 def _drawn(random: np.random.Generator, places: list[int], share: float) -> np.ndarray:
-    """A share of some places."""
     return random.permutation(np.array(places, int))[: round(validate.fraction("share", share) * len(places))]
 
 
 def noise_of_words(count: int, others: Texts, seed: int) -> Texts:
-    """Draw texts of random words: each has the length of one of some texts, whose words are as frequent as in these.
+    """Draw texts of random words, with lengths and frequencies of given texts.
 
     Args:
         count: how many texts.
-        others: (N,) `str`, such as texts of a run; where they have no words, letters take their place.
+        others: (N,) `str`, such as texts of a run; if they have no words, letters take their place.
         seed: any non-negative integer.
 
     Returns:
@@ -145,7 +146,7 @@ def noise_of_words(count: int, others: Texts, seed: int) -> Texts:
 
 
 def noise_of_characters(count: int, others: Texts, seed: int) -> Texts:
-    """Draw texts of random letters: each has the length of one of some texts, and its white space.
+    """Draw texts of random letters with the white space of existing texts.
 
     Args, result and errors: as in `noise_of_words`.
     """
@@ -154,11 +155,11 @@ def noise_of_characters(count: int, others: Texts, seed: int) -> Texts:
 
 @dataclass(frozen=True)
 class TextNoise:
-    """A kind of noise among texts that a person can pick.
+    """A selectable kind of text noise.
 
     Attributes:
         label: its name for people.
-        meaning: one sentence on what it is.
+        meaning: one sentence of description.
         draw: (count, others, seed) to (count,) texts.
     """
 

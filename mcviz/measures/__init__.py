@@ -1,4 +1,4 @@
-"""Statistics of the passes: functions of arrays, which know no file, no screen and no model."""
+"""Statistics of the passes: functions of arrays, independent of files, screens and models."""
 
 from .quality import correct_by_ensemble_size as correct_by_ensemble_size
 from .quality import correct_per_pass as correct_per_pass

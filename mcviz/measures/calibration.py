@@ -1,11 +1,8 @@
-"""Calibration of several predictors: figures with intervals, sentences on them, and temperature scaling.
+"""Calibration of predictors: figures with intervals, their table, and temperature scaling.
 
-A predictor is the deterministic model, a single pass, or the ensemble. Each is reduced to the terms of
-`calibration_terms`, a few numbers an example, computed one block of examples after the other, so that the passes of all
-need not be in memory together.
-
-A single pass stands for one that is drawn at random: accuracy, NLL and Brier score are means over the passes, and the
-bins of its ECE hold the predictions of all passes.
+A predictor is the deterministic model, one pass drawn at random, or the ensemble; `calibration_terms` reduces each to a
+few numbers per example. For a single pass, accuracy, NLL and Brier score are means over the passes, and the bins of its
+ECE hold the predictions of all passes.
 """
 
 import math
@@ -25,7 +22,6 @@ from mcviz.measures.intervals import (
     accuracy_difference,
     bounded_interval,
     can_reject,
-    count_groups,
     design_effect,
     draw_examples,
     excess_mistakes,
@@ -36,37 +32,38 @@ from mcviz.measures.intervals import (
     subtract,
 )
 from mcviz.measures.measure import CLASSIFICATION_MEASURES
-from mcviz.measures.registry import Terms, fixed, percent, select_terms
+from mcviz.measures.registry import Terms, percent, select_terms
 
 Array = np.ndarray
 Verdict = Literal["calibrated", "over-confident", "under-confident", "uneven", "too few examples", "too few groups"]
-SMALLEST_PROBABILITY = 1 / 131068  # half a step of storage: a probability that is stored as 0 may have been as much
+SMALLEST_PROBABILITY = 1 / 131068  # half a step of storage, so the largest value stored as 0
 LARGEST_LOSSES = {"nll": -math.log(SMALLEST_PROBABILITY), "brier": 2.0}  # of an example
 CALIBRATION_BINS = 15  # as in Guo et al. 2017
 CONFIDENCE_EDGES = 0, 0.25, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1  # most predictions are near 1
-FEWEST_IN_BIN = 50  # predictions; of fewer, an interval says little
-FEWEST_OF_EACH = 5  # mistakes, and correct predictions; of fewer, an AURC has no interval
+FEWEST_IN_BIN = 50  # predictions; with fewer, an interval says little
+FEWEST_OF_EACH = 5  # mistakes, and correct predictions; with fewer, an AURC has no interval
 ENOUGH = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
 TOO_FEW = "too few examples to tell"
-SHARE_OF_BINS = 0.2  # of the chance of a wrong verdict; the rest is that of the mean
+SHARE_OF_BINS = 0.2  # of the chance of a wrong verdict; the mean has the rest
 CALIBRATION_MEASURES = {measure.name: measure for measure in CLASSIFICATION_MEASURES if "trust" in measure.places}
-TERMS = {"correct": "bool", "confidence": "float32", "nll": "float32", "brier": "float32"}  # as they are kept
-ECES = "ece", "ece_equal_mass"  # which have no interval, but a bound by chance
+TERMS = {"correct": "bool", "confidence": "float32", "nll": "float32", "brier": "float32"}  # as stored
+ECES = "ece", "ece_equal_mass"  # they have a bound by chance in place of an interval
 
 PREDICTOR_WORDS = {"deterministic": "the deterministic model", "single_pass": "a single pass"}  # in sentences
-SCALED = "_scaled"  # ends the names of predictors that are not compared with the ensemble
-ECE_ROUNDING = 1e-9  # of an ECE: without mistakes, that of chance is often the same number, summed up otherwise
+SCALED = "_scaled"  # suffix of predictors that are not compared with the ensemble
+ECE_ROUNDING = 1e-9  # without mistakes, an ECE often equals the bound by chance but for rounding
 
-LOG_TEMPERATURES = -4.0, 4.0  # between which the best one is searched
-MOST_FITTED = 50_000  # examples, to which a temperature is fitted
+LOG_TEMPERATURES = -4.0, 4.0  # range of the search
+MOST_FITTED = 50_000  # examples that a temperature is fitted to
 
 
-def calibration_terms(probs: Array, labels: Array) -> dict[str, Array]:
-    """Compute the terms of one predictor, over one block of examples.
+def calibration_terms(probs: Array, labels: Array, predicted: Array | None = None) -> dict[str, Array]:
+    """Compute the terms of one predictor for one block of examples.
 
     Args:
         probs: (n, C) floating point of the ensemble or the model itself; or (T, n, C), the passes as single ones.
         labels: (n,) integers.
+        predicted: (n,) or (T, n) integers, the predictions; the likeliest classes without it.
 
     Returns:
         `correct`, (n,) or (n, T) bool, whether each prediction is; `confidence`, float64 of the same shape, the
@@ -74,27 +71,28 @@ def calibration_terms(probs: Array, labels: Array) -> dict[str, Array]:
         probability, clipped at 1/131068; `brier`, (n,) float64 0 to 2, the sum over classes of squared differences to
         the label. The last two are means over the passes.
     """
-    passes = tuple(range(probs.ndim - 2))  # their axis, where there is one
+    passes = tuple(range(probs.ndim - 2))  # their axis, if any
     chosen = np.broadcast_to(labels[:, None], (*probs.shape[:-1], 1))
     of_label = np.take_along_axis(probs, chosen, axis=-1)[..., 0].astype(np.float64)
+    predicted = probs.argmax(axis=-1) if predicted is None else predicted
+    of_predicted = np.take_along_axis(probs, predicted[..., None], axis=-1)[..., 0]
     nll = -np.log(np.maximum(of_label, SMALLEST_PROBABILITY))
     brier = np.square(probs, dtype=np.float64).sum(axis=-1) - 2 * of_label + 1
     return {
-        "correct": (probs.argmax(axis=-1) == labels).T,
-        "confidence": probs.max(axis=-1).T.astype(np.float64),
+        "correct": (predicted == labels).T,
+        "confidence": of_predicted.T.astype(np.float64),
         "nll": nll.mean(axis=passes),
         "brier": brier.mean(axis=passes),
     }
 
 
 def _mean_over_passes(values: Array) -> Array:
-    """Return (N,) means of (N,) or (N, T) values."""
     return values.mean(axis=1) if values.ndim > 1 else values.astype(np.float64)
 
 
 @dataclass(frozen=True)
 class Bins:
-    """The bins of a reliability diagram; predictions are in the bin whose upper end is the first to reach them.
+    """The bins of a reliability diagram; each bin includes its upper edge.
 
     Attributes:
         edges: (B + 1,) float64 within 0 to 1, ascending; no prediction is beyond the outer ones.
@@ -116,12 +114,15 @@ class Bins:
 
 
 def equal_width_edges(bins: int = CALIBRATION_BINS) -> Array:
-    """(bins + 1,) ends of bins of one width."""
+    """Return (bins + 1,) edges of bins of equal width."""
     return np.linspace(0, 1, bins + 1)
 
 
 def equal_mass_edges(terms: Terms, bins: int = CALIBRATION_BINS) -> Array:
-    """Ends of bins that hold as many predictions each; equal confidences stay in one bin, so there may be fewer."""
+    """Return edges of bins that hold equally many predictions.
+
+    Equal confidences stay in one bin, so there may be fewer bins.
+    """
     inner = np.quantile(terms["confidence"], np.arange(1, bins) / bins, method="inverted_cdf")
     return np.unique(np.r_[0, inner[inner < 1], 1])
 
@@ -145,14 +146,13 @@ def reliability(terms: Terms, edges: Array) -> Bins:
 def reliability_near_one(
     predictors: Mapping[str, Terms], confidence: float = 0.95, groups: Array | None = None
 ) -> dict[str, tuple[Bins, list[Interval]]]:
-    """Sort the predictions of several predictors into the same bins, which get narrower towards 1.
+    """Sort the predictions of several predictors into bins that narrow towards 1.
 
-    Neighbouring bins of `CONFIDENCE_EDGES` are merged, from the lowest on, until each holds 50 examples of every
-    predictor; too few at the upper end join the bin below. Of fewer examples there is one bin. Empty ends are left out.
+    Neighbouring bins of `CONFIDENCE_EDGES` are merged from the lowest on until each holds 50 examples of every
+    predictor. A smaller rest at the upper end joins the bin below. Empty ends are left out.
 
-    The interval is that of `excess_mistakes`: it leaves out 0 exactly where the number of mistakes in the bin refuses
-    its confidences, as does the verdict on all examples. A binomial one around the accuracy would be too wide, since
-    the examples of a bin differ in their chance of a mistake.
+    The interval is that of `excess_mistakes`: like the verdict on all examples, it excludes 0 exactly if the mistakes
+    in the bin reject its confidences. A binomial one would be too wide, because chances differ within a bin.
 
     Args:
         predictors: the terms of each, with one prediction an example, of at least one example.
@@ -170,7 +170,6 @@ def reliability_near_one(
 
 
 def _merge_bins(edges: Array, predictors: Sequence[Terms]) -> Array:
-    """Return the ends of the bins that `reliability_near_one` describes."""
     counts = np.stack([reliability(terms, edges).count for terms in predictors])
     filled = np.flatnonzero(counts.any(axis=0))
     first, last = filled[0], filled[-1]
@@ -179,7 +178,7 @@ def _merge_bins(edges: Array, predictors: Sequence[Terms]) -> Array:
 
 
 def merge_bins(edges: Array, counts: Array, fewest: int) -> list[float]:
-    """Merge neighbouring bins, from the lowest on, until each has enough of everything that is counted.
+    """Merge neighbouring bins until each holds enough of every kind.
 
     Args:
         edges: (B + 1,) ends of the bins, ascending.
@@ -199,7 +198,7 @@ def merge_bins(edges: Array, counts: Array, fewest: int) -> list[float]:
 
 
 def _bin_gaps(terms: Terms, edges: Array, confidence: float, groups: Array | None) -> list[Interval]:
-    """Compute accuracy − mean confidence of each bin; none is empty."""
+    """Compute accuracy − mean confidence of each bin; none may be empty."""
     at, gaps = np.searchsorted(edges[1:-1], terms["confidence"].ravel()), []
     for number in range(len(edges) - 1):
         within = at == number
@@ -210,7 +209,7 @@ def _bin_gaps(terms: Terms, edges: Array, confidence: float, groups: Array | Non
 
 @dataclass(frozen=True)
 class Calibration:
-    """Several predictors of the same examples, compared with their labels.
+    """Several predictors compared with the labels of the same examples.
 
     Attributes:
         predictors: the terms of each predictor, by its name; "ensemble" is one of them.
@@ -218,9 +217,9 @@ class Calibration:
             over-confidence is mean confidence − accuracy. An ECE has no interval.
         eces_by_chance: of each predictor, by the names of `ECES`, the bound that the ECE of a calibrated one stays
             below, but for a fifth of the chance that `confidence` leaves open.
-        differences: of the ensemble from each of the others, paired by example: the ensemble's less the other's.
+        differences: ensemble − each of the others, paired by example.
         confidence: of all intervals.
-        groups: (N,) integers, the group of each example; None where each is its own.
+        groups: (N,) integers, the group of each example; None if each is its own.
     """
 
     predictors: Mapping[str, Terms]
@@ -232,12 +231,12 @@ class Calibration:
 
     @cached_property
     def bins(self) -> dict[str, Bins]:
-        """The reliability diagram of each predictor, in bins of one width."""
+        """The reliability diagram of each predictor, in bins of equal width."""
         return {name: reliability(terms, equal_width_edges()) for name, terms in self.predictors.items()}
 
     @cached_property
     def gains(self) -> dict[str, dict[str, Interval]]:
-        """The differences of which a sentence names two, with intervals that hold for both (Bonferroni)."""
+        """The differences of two predictors, with joint intervals (Bonferroni)."""
         ensemble, confidence = self.predictors["ensemble"], (1 + self.confidence) / 2
         return {
             name: mean_differences(self.predictors[name], ensemble, self.groups, confidence)
@@ -247,7 +246,7 @@ class Calibration:
 
     @cached_property
     def equal_mass_bins(self) -> dict[str, Bins]:
-        """The reliability diagrams in bins that hold as many predictions each."""
+        """The reliability diagrams in bins that hold equally many predictions."""
         return {name: reliability(terms, equal_mass_edges(terms)) for name, terms in self.predictors.items()}
 
 
@@ -276,7 +275,7 @@ def calibration(
 def add_predictors(
     result: Calibration, predictors: Mapping[str, Terms], *, resamples: int = 1000, seed: int = 0
 ) -> Calibration:
-    """Compare more predictors with the labels and the ensemble; what was found before is not computed again.
+    """Compare more predictors with the labels, reusing earlier results.
 
     Args:
         result: of the ensemble, and of predictors that were compared already.
@@ -285,7 +284,7 @@ def add_predictors(
         seed: as for `calibration`.
 
     Returns:
-        What `calibration` returns for all of them together.
+        The result of `calibration` for all of them together.
     """
     known, figures, by_chance = {**result.predictors, **predictors}, {**result.figures}, {**result.eces_by_chance}
     options: dict[str, Any] = {"groups": result.groups, "confidence": result.confidence}
@@ -312,12 +311,12 @@ def calibration_figures(
 ) -> dict[str, Interval]:
     """Compute the quality of one predictor.
 
-    An accuracy has the interval of `share_interval`, NLL and Brier score that of `bounded_interval`, and the
-    over-confidence that of `excess_mistakes`, which for single passes is somewhat too wide: their mean varies less.
+    Intervals come from `share_interval` (accuracy), `bounded_interval` (NLL, Brier score) and `excess_mistakes`
+    (over-confidence), which is slightly too wide for single passes: their mean varies less.
 
     Args:
         terms: of N ≥ 1 examples.
-        edges: of the bins of both ECEs, where they are known: those of one width, and those of equal mass.
+        edges: of the bins of both ECEs, if known: those of equal width, and those of equal mass.
         groups: as for `calibration`.
         confidence: as for `calibration`.
 
@@ -337,21 +336,19 @@ def calibration_figures(
 
 
 def _excess(terms: Terms, confidence: float, groups: Array | None) -> Interval:
-    """Compute by how much more frequent mistakes are than the confidences of N examples expect."""
     chances, wrong = mistake_chances(terms), _mean_over_passes(~terms["correct"])
     effect = design_effect(wrong, chances, groups, confidence)
     return excess_mistakes(chances, float(wrong.sum()), confidence, effect)
 
 
 def _ece_edges(terms: Terms) -> tuple[Array, Array]:
-    """Return the edges of the bins of `ECES`."""
     return equal_width_edges(), equal_mass_edges(terms)
 
 
 def mean_differences(
     one: Terms, other: Terms, groups: Array | None = None, confidence: float = 0.95
 ) -> dict[str, Interval]:
-    """Compute how far a second predictor's means are from a first one's, over the same examples.
+    """Compute the differences of two predictors' means over the same examples.
 
     Args:
         one: terms of N examples.
@@ -360,7 +357,7 @@ def mean_differences(
         confidence: 0 to 1, of each interval by itself.
 
     Returns:
-        The second's less the first's, of `accuracy`, `nll`, `brier` and `overconfidence`.
+        Second − first, of `accuracy`, `nll`, `brier` and `overconfidence`.
     """
     names = "correct", "nll", "brier", "confidence"
     first, second = ({name: _mean_over_passes(terms[name]) for name in names} for terms in (one, other))
@@ -377,13 +374,19 @@ def mean_differences(
 
 
 def split_confidence(confidence: float) -> tuple[float, float]:
-    """Split a confidence between the test of the mean and that of the bins, so that both together keep it."""
+    """Split a confidence between the tests of mean and bins.
+
+    Both tests together keep the confidence.
+    """
     open_to_chance = 1 - confidence
     return 1 - (1 - SHARE_OF_BINS) * open_to_chance, 1 - SHARE_OF_BINS * open_to_chance
 
 
 def mistake_chances(terms: Terms) -> Array:
-    """(N,) float64, the chance that each example is a mistake, by its confidence; of several predictions the mean."""
+    """Return (N,) float64, the chance of a mistake by each confidence.
+
+    Several predictions of an example are averaged.
+    """
     return np.clip(1 - _mean_over_passes(terms["confidence"]), 0, 1)
 
 
@@ -396,7 +399,7 @@ def calibration_by_group(
     resamples: int = 1000,
     seed: int = 0,
 ) -> dict[int, Calibration]:
-    """Compute the calibration of each group of examples alone, such as a class or a source.
+    """Compute the calibration of each class or source separately.
 
     Args:
         predictors: as for `calibration`.
@@ -426,7 +429,7 @@ def ece_by_chance(
     resamples: int = 1000,
     seed: int = 0,
 ) -> list[float]:
-    """Compute the ECE that a perfectly calibrated model with these confidences stays below that often.
+    """Bound the ECE of a perfectly calibrated model with these confidences.
 
     Args:
         terms: of N examples; of several predictions an example, whose mean varies less, one is drawn.
@@ -460,20 +463,8 @@ def ece_by_chance(
     return (np.quantile(np.concatenate(blocks), confidence, axis=0, method="higher") * np.sqrt(share)).tolist()
 
 
-def calibration_sentences(result: Calibration) -> list[str]:
-    """Say whether the ensemble is calibrated, and whether it is better than the other predictors.
-
-    Returns:
-        The verdict; its mean confidence and accuracy; then a sentence for each other predictor.
-    """
-    accuracy = percent(result.figures["ensemble"]["accuracy"].value, 2)
-    confident = percent(float(result.predictors["ensemble"]["confidence"].mean()), 2)
-    gains = [_gain_sentence(result, key, name) for key, name in PREDICTOR_WORDS.items() if key in result.differences]
-    return [_verdict_sentence(result), f"Its mean confidence is {confident}, its accuracy {accuracy}.", *gains]
-
-
 def find_verdict(result: Calibration) -> Verdict:
-    """Say whether the ensemble's probabilities are as high as its accuracy, by the tests of its mean and its bins."""
+    """Judge the ensemble's calibration by the tests of mean and bins."""
     figures, ensemble = result.figures["ensemble"], result.predictors["ensemble"]
     over = figures["overconfidence"]
     if over.low > 0:
@@ -488,69 +479,12 @@ def find_verdict(result: Calibration) -> Verdict:
     return "too few groups" if can_reject(expected, mean_confidence) else "too few examples"
 
 
-def _verdict_sentence(result: Calibration) -> str:
-    verdict, figures, ensemble = find_verdict(result), result.figures["ensemble"], result.predictors["ensemble"]
-    over, expected = figures["overconfidence"], mistake_chances(ensemble)
-    if verdict in ("over-confident", "under-confident"):
-        ends = f"{fixed(100 * over.magnitude.low, 2, '-')} to {fixed(100 * over.magnitude.high, 2, '-')}"
-        by = f"{_percentage_points(over.value)} ({100 * result.confidence:.6g}% interval {ends})"
-        return f"The ensemble is {verdict} by {by}."
-    if verdict == "uneven":
-        by_chance = percent(result.eces_by_chance["ensemble"]["ece"], 2)
-        return (
-            "The ensemble is over-confident in places and under-confident in others: its ECE of "
-            f"{percent(figures['ece'].value, 2)} is more than chance explains, up to {by_chance}."
-        )
-    if verdict == "too few groups":
-        count = count_groups(len(expected), result.groups)
-        return f"There are too few groups to tell whether the ensemble is calibrated: {count:,}."
-    if verdict == "too few examples":
-        what, mistakes = "mistakes" if expected.mean() < 1 / 2 else "examples", int((~ensemble["correct"]).sum())
-        return (
-            f"There are too few {what} to tell whether the ensemble is calibrated: {mistakes:,} of {len(expected):,}, "
-            f"{expected.sum():,.1f} expected."
-        )
-    ends = f"between {fixed(100 * over.low, 2, '+')} and {fixed(100 * over.high, 2, '+')} percentage points"
-    return (
-        "No miscalibration of the ensemble is found: its confidence − accuracy may be anywhere "
-        f"{ends} ({100 * result.confidence:.6g}% interval)."
-    )
-
-
-def _gain_sentence(result: Calibration, key: str, other: str) -> str:
-    gain, fits = (result.gains[key][name] for name in ("accuracy", "nll"))
-    both = result.figures["ensemble"], result.figures[key]
-    accuracy = _compare_accuracies(gain.value, other)
-    if gain.value and not gain.low <= 0 <= gain.high:
-        accuracy += ", more than noise"
-    elif gain.value:
-        is_noise = gain.is_noise(1 - min(figures["accuracy"].value for figures in both))
-        accuracy += f", {'within noise' if is_noise else TOO_FEW}"
-    if not fits.low <= 0 <= fits.high:
-        by = f"{'worse' if fits.value > 0 else 'better'} by {fixed(abs(fits.value), 4, '-')} nats"
-        return f"{accuracy}; its NLL is {by}."
-    if fits.is_noise(max(figures["nll"].value for figures in both)):
-        return f"{accuracy}; the NLLs do not differ beyond noise."
-    return f"{accuracy}; there are {TOO_FEW} whether the NLLs differ."
-
-
-def _compare_accuracies(gain: float, other: str) -> str:
-    if gain == 0:
-        return f"Its accuracy is that of {other}"
-    return f"Its accuracy is {_percentage_points(gain)} {'above' if gain > 0 else 'below'} that of {other}"
-
-
-def _percentage_points(difference: float) -> str:
-    """A difference of fractions, without its sign."""
-    return f"{fixed(100 * abs(difference), 2, '-')} percentage points"
-
-
 def calibration_table(result: Calibration) -> dict[str, dict[str, str]]:
-    """Format the figures of each predictor, and how far the ensemble is from the others.
+    """Format each predictor's figures and their differences from the ensemble.
 
     Returns:
         By the name of a row and that of a measure, such as "98.21% (97.95 to 98.44)". The rows of predictors stand in
-        the order of `choices.PREDICTOR_NAMES`; then come the differences, in points where a measure is a share.
+        the order of `choices.PREDICTOR_NAMES`; then come the differences, in points for shares.
     """
     rows = {
         name: _format_figures(result.figures[key], by_chance=result.eces_by_chance[key])
@@ -564,7 +498,7 @@ def calibration_table(result: Calibration) -> dict[str, dict[str, str]]:
 
 
 def calibration_text(result: Calibration) -> str:
-    """Say all of `calibration_table` in one text, a sentence a row."""
+    """Write `calibration_table` as text, one sentence per row."""
     return " ".join(
         f"{name}: {'; '.join(f'{measure} {figure}' for measure, figure in row.items())}."
         for name, row in calibration_table(result).items()
@@ -581,49 +515,10 @@ def _format_figures(
     }
 
 
-def degradation_sentences(steps: Sequence[Calibration]) -> list[str]:
-    """Say whether averaging passes helps as examples are distorted more and more, and how good the ensemble still is.
-
-    Args:
-        steps: of the predictors `ensemble` and `deterministic`, from the examples as they are to the most distorted
-            ones, all of the same examples.
-
-    Returns:
-        Three sentences; each verdict follows from an interval.
-    """
-    first, last = (step.figures["ensemble"] for step in (steps[0], steps[-1]))
-    start, end = (percent(figures["accuracy"].value) for figures in (first, last))
-    accuracy, over = f"The ensemble's accuracy goes from {start} to {end}.", last["overconfidence"]
-    by = f"by {fixed(100 * abs(over.value), 1, '-')} percentage points"
-    if over.low > 0:
-        honest = f"At the end it is over-confident {by}."
-    elif over.high < 0:
-        honest = f"At the end it is under-confident {by}."
-    else:
-        ends = f"between {fixed(100 * over.low, 1, '+')} and {fixed(100 * over.high, 1, '+')} percentage points"
-        honest = f"At the end no miscalibration is found: confidence − accuracy may be anywhere {ends}."
-    return [_averaging_sentence(steps), accuracy, honest]
-
-
-def _averaging_sentence(steps: Sequence[Calibration]) -> str:
-    """One test of the mean over the steps of each example's NLL, whatever the number of steps."""
-    ensemble, other = ([step.predictors[name] for step in steps] for name in ("ensemble", "deterministic"))
-    gains = np.mean([one["nll"] - two["nll"] for one, two in zip(ensemble, other, strict=True)], axis=0)
-    most = LARGEST_LOSSES["nll"]
-    gain = bounded_interval(gains, (-most, most), confidence=steps[0].confidence)
-    if gain.low <= 0 <= gain.high:
-        if gain.is_noise(float(np.mean([terms["nll"].mean() for terms in ensemble]))):
-            return "Over all steps, averaging passes makes the NLL neither better nor worse, beyond noise."
-        return f"There are {TOO_FEW} whether averaging passes makes the NLL better."
-    ends = f"{fixed(gain.magnitude.low, 4, '-')} to {fixed(gain.magnitude.high, 4, '-')}"
-    return (
-        f"Over all steps, averaging passes makes the NLL {'worse' if gain.value > 0 else 'better'} by "
-        f"{fixed(abs(gain.value), 4, '-')} nats ({100 * steps[0].confidence:.6g}% interval {ends})."
-    )
-
-
 def fit_temperature(probs: Array, labels: Array) -> float:
-    """Find the temperature with the lowest NLL (Guo et al. 2017); above 1 the probabilities were over-confident.
+    """Find the temperature with the lowest NLL (Guo et al. 2017).
+
+    Above 1, the probabilities were over-confident.
 
     Args:
         probs: (N, C) floating point.
@@ -643,12 +538,12 @@ def fit_temperature(probs: Array, labels: Array) -> float:
 
 
 def apply_temperature(probs: Array, value: float) -> Array:
-    """Divide the logs of (N, C) probabilities by a temperature, and normalise: (N, C) float64."""
+    """Scale (N, C) probabilities by a temperature: (N, C) float64."""
     return scipy.special.softmax(_log(probs) / value, axis=1)
 
 
 def cross_fit_temperature(probs: Array, labels: Array, seed: int = 0, groups: Array | None = None) -> Array:
-    """Scale each half of the examples by the temperature that is best for the other half.
+    """Scale each half of the examples by the other half's best temperature.
 
     Args:
         probs: (N, C) floating point, N ≥ 2.

@@ -1,10 +1,8 @@
-"""Conformal prediction (Vovk et al. 2005), and prediction intervals of regression.
+"""Conformal prediction sets and intervals (Vovk et al. 2005).
 
-It only assumes that new examples are drawn as those for calibration were. A conformity score here is high where
-an example fits the model badly.
-
-Prediction sets hold the label as often as they say, for every class: the conformity score of a class is one less its
-probability (Sadinle et al. 2019), compared with those of the examples whose label is that class (Vovk 2012).
+They assume only that new examples are drawn like those for calibration. A high conformity score means a poor fit. Sets
+hold the label at the promised rate for every class (Vovk 2012): a class's score is 1 − its probability (Sadinle et al.
+2019), compared with those of the examples with that label.
 """
 
 import math
@@ -34,15 +32,15 @@ LEAST_SCALE = 0.01  # of the mean standard deviation
 
 
 def conformal_quantile(scores: Array, coverage: float, groups: Array | None = None) -> float:
-    """Compute the bound that the score of a new example keeps with the chance `coverage` or more.
+    """Return the bound that a new score keeps with probability ≥ `coverage`.
 
     Args:
         scores: (M,) of the examples for calibration.
         coverage: 0 to 1.
-        groups: (M,) integers, the group of each example, where the new one is of another; without it each is its own.
+        groups: (M,) integers, the group of each example; a new example is of another. Without it each is its own.
 
     Returns:
-        The ⌈(M + 1) · coverage⌉-th smallest score; infinite where there are too few examples for it. Each of G groups
+        The ⌈(M + 1) · coverage⌉-th smallest score; infinite if there are too few examples for it. Each of G groups
         weighs as much as one example, so that scores at or below it weigh (G + 1) · coverage (Lee et al. 2023).
     """
     if groups is not None:
@@ -58,7 +56,9 @@ def conformal_quantile(scores: Array, coverage: float, groups: Array | None = No
 
 
 def conformal_p_values(calibration: Array, new: Array, groups: tuple[Array, Array] | None = None) -> Array:
-    """Compute conformal p-values: at most the share a of new examples has a p-value of a or less.
+    """Compute conformal p-values.
+
+    At most the share a of new examples has a p-value of a or less.
 
     Args:
         calibration: (M,) scores of the examples for calibration.
@@ -79,10 +79,9 @@ def conformal_p_values(calibration: Array, new: Array, groups: tuple[Array, Arra
 
 
 def share_by_chance(calibrated: int, new: int, level: float, confidence: float = 0.95) -> tuple[float, float]:
-    """Compute the range of the share of new examples with a p-value of a level or less, where they are drawn alike.
+    """Compute the range of the share of new p-values ≤ `level`.
 
-    The calibration is a draw, too: given it, the share varies around one that has a beta distribution, so that the
-    number has a beta-binomial one (Vovk 2012; Angelopoulos and Bates 2023).
+    The calibration is a draw too, so their number is beta-binomial (Vovk 2012; Angelopoulos and Bates 2023).
 
     Args:
         calibrated: M, the number of examples for calibration.
@@ -102,14 +101,14 @@ def share_by_chance(calibrated: int, new: int, level: float, confidence: float =
 
 
 def count_as_high(calibration: Array, new: Array) -> Array:
-    """Count how many of (M,) scores for calibration are as high as each of (…) new ones: (…) int64."""
+    """Count the (M,) calibration scores ≥ each new (…) score: (…) int64."""
     return len(calibration) - np.searchsorted(np.sort(calibration), new, side="left")
 
 
 def cross_fit(
     examples: int, calibrate: Callable[[Array, Array], Array], seed: int = 0, groups: Array | None = None
 ) -> Array:
-    """Use examples for calibration of each other: one half of them at random for the other half.
+    """Calibrate each random half of the examples on the other half.
 
     Args:
         examples: N, at least 2.
@@ -137,8 +136,8 @@ def prediction_sets(probs: Array, labels: Array, new: Array, coverage: float, gr
         groups: (M,) integers, the group of each example for calibration, as `conformal_quantile` takes them.
 
     Returns:
-        (N, C) bool, whether a class is in the set. A class with too few labels for that coverage is in all sets; a set
-        may be empty where no class fits.
+        (N, C) bool, whether a class is in the set. A class with too few labels for that coverage is in all sets. A set
+        is empty if no class fits.
     """
     members = [labels == c for c in range(probs.shape[1])]
     limits = [
@@ -149,7 +148,7 @@ def prediction_sets(probs: Array, labels: Array, new: Array, coverage: float, gr
 
 
 def cross_fit_sets(probs: Array, labels: Array, coverage: float, seed: int = 0, groups: Array | None = None) -> Array:
-    """Compute the sets of N ≥ 2 labelled examples as `prediction_sets` does, each half calibrated by the other.
+    """Compute prediction sets of N ≥ 2 labelled examples, cross-fitted by halves.
 
     Args:
         probs: (N, C) floating point.
@@ -203,11 +202,11 @@ def set_figures(
 
 @dataclass(frozen=True)
 class PredictionIntervals:
-    """One interval an example and target.
+    """One interval for each example and target.
 
     Attributes:
         low: (N, D) float64 lower ends, in the unit of the targets.
-        high: (N, D) float64 upper ends; infinite where there were too few examples for calibration.
+        high: (N, D) float64 upper ends; infinite if there were too few examples for calibration.
     """
 
     low: Array
@@ -219,7 +218,9 @@ class PredictionIntervals:
         return (self.high - self.low).mean(axis=0)
 
     def coverage(self, labels: Array, confidence: float = 0.95) -> list[Interval]:
-        """Compute the share of labels inside the intervals, ends included, with its exact interval (Clopper-Pearson).
+        """Compute the share of labels inside the intervals, ends included.
+
+        Its interval is exact (Clopper-Pearson).
 
         Args:
             labels: (N, D) floating point.
@@ -240,8 +241,8 @@ def pass_intervals(predictions: RegressionPredictions, coverage: float) -> Predi
         coverage: 0 to 1, the share of the distribution within.
 
     Returns:
-        Quantiles of the passes, at places (T + 1) p in their order, so that labels that are drawn as the passes are
-        held as often as `coverage` says, up to (T - 1) / (T + 1); with predicted variances those of the normal
+        Quantiles of the passes, at places (T + 1) p in their order. They hold labels that are drawn like the passes
+        with a share of `coverage`, up to (T - 1) / (T + 1). With predicted variances, they are those of the normal
         distribution with the mixture's mean and variance.
     """
     low, high = _central_intervals(predictions, np.array([coverage]))
@@ -251,7 +252,9 @@ def pass_intervals(predictions: RegressionPredictions, coverage: float) -> Predi
 def conformal_intervals(
     predictions: RegressionPredictions, coverage: float, *, normalised: bool = False, seed: int = 0
 ) -> PredictionIntervals:
-    """Compute intervals around the predictive mean by split-conformal prediction (Lei et al. 2018), half for half.
+    """Compute split-conformal intervals around the predictive mean (Lei et al. 2018).
+
+    Each half of the examples is calibrated on the other.
 
     Args:
         predictions: of N ≥ 2 examples, with labels.
@@ -293,7 +296,7 @@ def conformal_intervals_for_new(
 
 
 def conformal_scale(predictions: RegressionPredictions, usual: RegressionPredictions) -> Array:
-    """Compute the scale by which errors are divided before they are compared between examples.
+    """Compute the scale that makes errors comparable between examples.
 
     Args:
         predictions: of N examples.
@@ -320,7 +323,6 @@ def _conformity_scores(predictions: RegressionPredictions, scale: Array) -> Arra
 
 
 def _conformal_bounds(scores: Array, coverage: float) -> Array:
-    """(D,) float64."""
     return np.array([conformal_quantile(target_scores, coverage) for target_scores in scores.T])
 
 
@@ -346,32 +348,41 @@ class IntervalCalibration:
     high: Array
 
 
-def interval_calibration(predictions: RegressionPredictions, confidence: float = 0.95) -> list[IntervalCalibration]:
+def interval_calibration(
+    predictions: RegressionPredictions,
+    confidence: float = 0.95,
+    *,
+    levels: Array = LEVELS,
+    members: Array | slice = slice(None),
+    groups: Array | None = None,
+) -> list[IntervalCalibration]:
     """Compare the central intervals of the predictive distribution with the labels (Kuleshov et al. 2018).
 
     Args:
-        predictions: with labels.
+        predictions: of N examples, with labels.
         confidence: of each share's interval.
+        levels: (L,) nominal coverages, ascending.
+        members: of the examples that count, as numpy indexes them.
+        groups: (N,) integers, the group of each example; without it each is its own.
 
     Returns:
-        D calibrations, one a target, at the nominal coverages 5%, 10%, … 95%.
+        D calibrations, one a target, at the nominal coverages.
 
     Raises:
         ValueError: predictions without labels.
     """
     labels = require_labels(predictions)
-    low, high = _central_intervals(predictions, LEVELS)
-    held = ((low <= labels) & (labels <= high)).sum(axis=1)
-    calibrations = []
-    for counts in held.T:
-        shares = [proportion(int(count), len(labels), confidence) for count in counts]
+    low, high = _central_intervals(predictions, levels)
+    held = ((low <= labels) & (labels <= high))[:, members]
+    dependent, calibrations = None if groups is None else groups[members], []
+    for target in range(labels.shape[1]):
+        shares = [share_interval(of_level[:, target], dependent, confidence) for of_level in held]
         ends = np.array([(share.value, share.low, share.high) for share in shares]).T
-        calibrations.append(IntervalCalibration(LEVELS, *ends))
+        calibrations.append(IntervalCalibration(levels, *ends))
     return calibrations
 
 
 def _central_intervals(predictions: RegressionPredictions, coverages: Array) -> tuple[Array, Array]:
-    """(L, N, D) lower and upper ends of the intervals of L coverages."""
     tails = (1 - coverages) / 2
     if predictions.variances is None:
         outputs, shares = predictions.outputs.astype(np.float64), np.concatenate([tails, 1 - tails])

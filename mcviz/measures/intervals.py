@@ -1,11 +1,9 @@
-"""Intervals of figures over examples, and tests of whether two sets of predictions differ.
+"""Intervals of figures over examples, and tests of differences between predictions.
 
-Groups are independent of each other; of the examples within one, nothing is assumed. Everywhere in the measures,
-`groups` is (N,) integers, the group of each example, or None: then each example is a group of its own. Where examples
-of a group depend on each other, whole groups are drawn (the cluster bootstrap, Davison & Hinkley 1997), and Student's t
-is of the sums over groups.
-
-A mean of bounded numbers has the interval of `bounded_interval`, however few there are; a count has the exact one.
+In all measures, `groups` is (N,) integers, the group of each example, or None if each is its own. Groups are
+independent; examples within one may not be. So the bootstrap draws whole groups (cluster bootstrap, Davison & Hinkley
+1997), and Student's t takes sums over groups. A mean of bounded numbers has the interval of `bounded_interval`, a count
+the exact one.
 """
 
 import math
@@ -19,26 +17,26 @@ import numpy as np
 import scipy  # loads scipy.special when it is first used
 
 Array = np.ndarray
-FEWEST_GROUPS = 10  # with a mistake, and with a correct prediction, from which on their correlation is estimated
+FEWEST_GROUPS = 10  # with a mistake, and with a correct prediction, to estimate their correlation
 
-BLOCK_WEIGHTS = 2**21  # weights that are in memory at a time, 16 MB
-MOST_DRAWN = 20_000  # examples, of which draws take seconds
+BLOCK_WEIGHTS = 2**21  # weights in memory at a time, 16 MB
+MOST_DRAWN = 20_000  # examples; draws of more take too long
 Statistic = Callable[[Array], Array]
 
-CELLS = 2048  # of sorted numbers, for the bound of a mean of more distinct ones
-WEAKEST = 0.4  # standard deviations, below which a bound is no farther from the mean
+CELLS = 2048  # that merge sorted numbers if there are more distinct ones
+WEAKEST = 0.4  # standard deviations: bounds are at least so far from the mean
 
 BETS = np.array([1, 0.6, 0.3, 0.1])  # shares of the largest bet
-PARTS = np.array([7, 3, 3, 3]) / 16  # of the stake, one for each of them; they sum to 1 exactly
+PARTS = np.array([7, 3, 3, 3]) / 16  # of the stake, one for each bet; they sum to 1 exactly
 
-RELATIVE_ROUNDING = 1e-9  # a share of a figure within which it is the same
+RELATIVE_ROUNDING = 1e-9  # figures that differ by less are equal
 
 CumulativeDistribution = Callable[[float, float], float]
-MOST_EXACT = 2000  # examples; beyond, a binomial distribution of the same mean and variance stands for the exact one
+MOST_EXACT = 2000  # examples; beyond, a binomial distribution approximates the exact one
 
 
 def number_groups(groups: Array) -> tuple[Array, Array]:
-    """Number the groups that there are.
+    """Number the groups in ascending order.
 
     Returns:
         (N,) int64 0..G-1 for each example, and (G,) int64, how many examples each group has.
@@ -48,12 +46,15 @@ def number_groups(groups: Array) -> tuple[Array, Array]:
 
 
 def count_groups(examples: int, groups: Array | None) -> int:
-    """Count the groups of so many examples."""
+    """Count the groups; without `groups`, the examples."""
     return examples if groups is None else len(np.unique(groups))
 
 
 def sum_by_group(values: Array, groups: Array | None) -> Array:
-    """Sum (N, K) numbers over each group: (G, K) float64, or the numbers themselves without groups."""
+    """Sum (N, K) numbers over each group: (G, K) float64.
+
+    Without groups, return `values` as they are.
+    """
     if groups is None:
         return values
     numbers, sizes = number_groups(groups)
@@ -61,7 +62,7 @@ def sum_by_group(values: Array, groups: Array | None) -> Array:
 
 
 def split_in_halves(examples: int, groups: Array | None, seed: int) -> tuple[Array, Array]:
-    """Split examples in two at random, or their groups, which stay whole.
+    """Split examples, or whole groups of them, into two random halves.
 
     Returns:
         The numbers of the examples of each half, in a random order.
@@ -78,7 +79,10 @@ def split_in_halves(examples: int, groups: Array | None, seed: int) -> tuple[Arr
 
 
 def largest_design_effect(groups: Array | None) -> float:
-    """Return the design effect where all examples of a group are alike: the mean size of the group of an example."""
+    """Return the design effect if all examples of a group are alike.
+
+    It is the mean size of the group of an example.
+    """
     if groups is None:
         return 1.0
     _, sizes = number_groups(groups)
@@ -86,12 +90,11 @@ def largest_design_effect(groups: Array | None) -> float:
 
 
 def design_effect(outcomes: Array, expected: Array | float, groups: Array | None, confidence: float = 0.95) -> float:
-    """Compute how many examples of groups tell as much as one that is independent (Kish 1965), 1 or more.
+    """Compute the design effect of groups (Kish 1965), 1 or more.
 
-    Counts that are divided by it are treated as those of independent examples (Korn & Graubard 1998). It is estimated
-    from how far sums over groups are spread, and made larger as Student's t is wider for few groups. Where fewer than
-    `FEWEST_GROUPS` groups hold an outcome, or lack one, little can be estimated: then the examples of a group count as
-    all alike, which is the worst case.
+    Counts divided by it act like counts of independent examples (Korn & Graubard 1998). The spread of sums over groups
+    estimates it, times the ratio of Student's t to the normal quantile. If fewer than `FEWEST_GROUPS` groups hold an
+    outcome, or lack one, it is the worst case: all examples of a group are alike.
 
     Args:
         outcomes: (N,) 0 to 1, such as whether each prediction is a mistake.
@@ -115,7 +118,10 @@ def design_effect(outcomes: Array, expected: Array | float, groups: Array | None
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure and the ends of its interval of confidence, all in the same unit; NaN ends where there is none."""
+    """A figure and the ends of its interval, in one unit.
+
+    The ends are NaN if it has no interval.
+    """
 
     value: float
     low: float = math.nan
@@ -123,23 +129,23 @@ class Interval:
 
     @property
     def magnitude(self) -> "Interval":
-        """The distance from 0, of a difference whose ends are both on one side."""
+        """The distance from 0, if both ends have one sign."""
         low, high = sorted((abs(self.low), abs(self.high)))
         return Interval(abs(self.value), low, high)
 
     @property
     def root(self) -> "Interval":
-        """The interval of the root of the figure, which is 0 or more."""
+        """The interval of the square root of a figure ≥ 0."""
         return Interval(*(math.sqrt(max(end, 0)) for end in (self.value, self.low, self.high)))
 
     def clip(self, least: float, most: float) -> "Interval":
-        """The interval of a figure that is known to be within bounds."""
+        """Clip the interval to the bounds of its figure."""
         if math.isnan(self.low) or math.isnan(self.high):
             return self
         return Interval(self.value, max(least, self.low), min(most, self.high))
 
     def minus(self, other: "Interval", correlation: float = 0.0) -> "Interval":
-        """The difference of two figures, by their intervals (method 10 of Newcombe 1998; Zou & Donner 2008)."""
+        """Subtract another figure (method 10 of Newcombe 1998; Zou & Donner 2008)."""
 
         def reach(one: float, two: float) -> float:
             return math.sqrt(max(one**2 + two**2 - 2 * correlation * one * two, 0.0))
@@ -149,11 +155,11 @@ class Interval:
         return Interval(value, low, value + reach(self.high - self.value, other.value - other.low))
 
     def is_noise(self, most: float = math.inf) -> bool:
-        """Whether a difference may be 0, and is not beyond `most`."""
+        """Whether a difference may be 0 and is within `most`."""
         return self.low <= 0 <= self.high and max(-self.low, self.high) <= most
 
     def format(self, number: Callable[[float], str], unit: str = "") -> str:
-        """The figure with its unit and the ends, such as "98.21% (97.95 to 98.44)"; `number` formats each of them."""
+        """Format with unit and ends, such as "98.21% (97.95 to 98.44)"."""
         if math.isnan(self.low) or math.isnan(self.high):
             return f"{number(self.value)}{unit}"
         return f"{number(self.value)}{unit} ({number(self.low)} to {number(self.high)})"
@@ -163,16 +169,16 @@ class Interval:
 class Unsettled(Interval):
     """The interval of a difference that unseen examples alone may explain.
 
-    It holds 0, and Student's t of the examples that were seen does not.
+    It holds 0, but Student's t interval of the seen examples does not.
     """
 
     def is_noise(self, most: float = math.inf) -> bool:  # noqa: ARG002
-        """Never: more examples may tell that there is a difference."""
+        """Return False: more examples may show a difference."""
         return False
 
 
 def subtract(second: Any, first: Any) -> Any:
-    """Subtract in float64, to 0 if numbers differ by rounding alone."""
+    """Subtract in float64; differences by rounding alone become 0."""
     reduction = np.where(
         np.isclose(first, second, rtol=RELATIVE_ROUNDING, atol=0), 0.0, np.subtract(second, first, dtype=np.float64)
     )
@@ -180,13 +186,13 @@ def subtract(second: Any, first: Any) -> Any:
 
 
 def find_biased(excess: Mapping[str, Interval]) -> dict[str, list[str]]:
-    """Find which probabilities are too high or too low on average, beyond chance.
+    """Find probabilities that are too high or too low beyond chance.
 
     Args:
-        excess: of each name, how far probabilities are above what happened.
+        excess: for each name, mean probability − observed frequency.
 
     Returns:
-        The names by "too high" and "too low", where there are any.
+        The names by "too high" and "too low", without empty lists.
     """
     found = {
         "too high": [name for name, interval in excess.items() if interval.low > 0],
@@ -203,10 +209,10 @@ def mean_intervals(
     resamples: int = 1000,
     seed: int = 0,
 ) -> list[Interval]:
-    """Compute intervals of means: each end is the farther one of Student's t and of the bootstrap-t (Efron 1982).
+    """Compute intervals of means by Student's t and bootstrap-t (Efron 1982).
 
-    Percentiles of the bootstrap are too narrow where few examples, such as the mistakes, make up most of a mean. The
-    RMSE is the root of a mean; that one model is better than another is the mean of differences.
+    Each end is the farther one of both. Percentiles of the bootstrap are too narrow if a few examples, such as
+    mistakes, make up most of a mean.
 
     Args:
         values: (N, K) floating point or bool, K numbers an example.
@@ -260,7 +266,7 @@ def bootstrap_intervals(
     resamples: int = 1000,
     seed: int = 0,
 ) -> list[Interval]:
-    """Compute percentile intervals of any figures that can be computed for many draws at once.
+    """Compute percentile intervals of figures that take many draws at once.
 
     Args:
         build_statistic: as for `resample`.
@@ -288,12 +294,10 @@ def resample(
     resamples: int = 1000,
     seed: int = 0,
 ) -> tuple[Array, Array]:
-    """Compute figures of all examples, and of bootstrap draws from them.
+    """Compute figures of all examples and of bootstrap draws.
 
-    The bootstrap draws as many examples as there are, with replacement, and computes the figure of each draw. The
-    difference of two figures of the same examples is a figure, too: then both are of the same draws, which makes it
-    paired. Of very many examples a random subsample is drawn from, and the spread is scaled to the number of all: it
-    falls with the root of the number of examples (the bootstrap of m out of n, Bickel et al. 1997).
+    Differences of figures of the same draws are paired. Beyond `MOST_DRAWN` examples, draws come from a random
+    subsample, and their spread is scaled by the root of its share (m out of n bootstrap, Bickel et al. 1997).
 
     Args:
         build_statistic: takes the n examples to draw from, an array of their numbers or a slice of all, and returns a
@@ -327,7 +331,10 @@ def resample(
 
 
 def percentile_intervals(value: Array, draws: Array, confidence: float) -> list[Interval]:
-    """Compute percentile intervals of (M,) figures with (R, M) draws; none leaves out its figure, whatever its bias."""
+    """Compute percentile intervals of (M,) figures with (R, M) draws.
+
+    Each interval is widened to include its figure.
+    """
     ends = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     ends = np.minimum(ends[0], value), np.maximum(ends[1], value)
     return [Interval(*map(float, interval)) for interval in zip(value, *ends, strict=True)]
@@ -339,12 +346,15 @@ def _require_examples(examples: int) -> None:
 
 
 def subsample_share(examples: int) -> float:
-    """Return the share of the examples to subsample, 0 to 1; the spread of draws falls with its root."""
+    """Return the share of examples to subsample, 0 to 1."""
     return min(1.0, MOST_DRAWN / examples)
 
 
 def draw_examples(examples: int, share: float, random: np.random.Generator, groups: Array | None = None) -> Array:
-    """Draw a share of the examples at random, or of their groups, at least one: their numbers, ascending."""
+    """Draw a random share of the examples, or of whole groups.
+
+    Return their numbers, ascending; at least one example or group.
+    """
     if groups is not None:
         numbers, sizes = number_groups(groups)
         return np.flatnonzero(np.isin(numbers, draw_examples(len(sizes), share, random)))
@@ -352,7 +362,6 @@ def draw_examples(examples: int, share: float, random: np.random.Generator, grou
 
 
 def _draw_weights(examples: int, resamples: int, seed: int, members: Array | None = None) -> Iterator[Array]:
-    """Yield blocks of (R, N) weights; those of a group are the same, where `members` numbers the groups."""
     units = examples if members is None else int(members.max()) + 1
     counts, rows = _draw_counts(units, resamples, seed), max(1, BLOCK_WEIGHTS // examples)
     for start in range(0, resamples, rows):
@@ -360,9 +369,9 @@ def _draw_weights(examples: int, resamples: int, seed: int, members: Array | Non
         yield weights if members is None else weights[:, members]
 
 
-@lru_cache(maxsize=1)  # the figures of several predictors, and their differences, take the same draws
+@lru_cache(maxsize=1)  # figures of several predictors, and their differences, share the draws
 def _draw_counts(examples: int, resamples: int, seed: int) -> Array:
-    """(R, N) uint8, how often each draw holds each example; that it is 256 times is out of the question."""
+    """Return (R, N) uint8, how often each draw holds each example."""
     random, counts = np.random.default_rng(seed), np.empty((resamples, examples), np.uint8)
     for row in counts:
         row[:] = np.bincount(random.integers(examples, size=examples), minlength=examples)
@@ -370,7 +379,7 @@ def _draw_counts(examples: int, resamples: int, seed: int) -> Array:
 
 
 def proportion(successes: int, trials: int, confidence: float = 0.95) -> Interval:
-    """Compute the share of successes with its exact interval (Clopper & Pearson 1934).
+    """Compute a share of successes, with exact interval (Clopper & Pearson 1934).
 
     Args:
         successes: 0 to `trials`, a whole number. It is proven for these alone: a mean of parts takes `share_interval`.
@@ -392,9 +401,9 @@ def proportion(successes: int, trials: int, confidence: float = 0.95) -> Interva
 
 
 def share_interval(outcomes: Array, groups: Array | None, confidence: float = 0.95) -> Interval:
-    """Compute a share of outcomes, or a mean of parts, with its interval.
+    """Compute a share of outcomes, or a mean of parts, with interval.
 
-    Counts have that of `proportion`; parts, and groups whose examples differ, that of `bounded_interval`.
+    It is that of `proportion` for counts, and of `bounded_interval` for parts and mixed groups.
 
     Args:
         outcomes: (N,) bool; or 0 to 1, such as the share of an example's targets that are held.
@@ -403,7 +412,7 @@ def share_interval(outcomes: Array, groups: Array | None, confidence: float = 0.
     """
     columns = np.stack([outcomes, np.ones(len(outcomes))], axis=1, dtype=np.float64)
     sums, sizes = sum_by_group(columns, groups).T
-    if np.ptp(sizes) == 0 and np.all((sums == 0) | (sums == sizes)):  # a count, of copies where there are groups
+    if np.ptp(sizes) == 0 and np.all((sums == 0) | (sums == sizes)):  # a count, with groups one of copies
         return proportion(int(np.count_nonzero(sums)), len(sums), confidence)
     return bounded_interval(outcomes, (0, 1), groups, confidence)
 
@@ -416,29 +425,29 @@ def bounded_interval(
     *,
     sizes: Array | None = None,
 ) -> Interval:
-    """Compute a mean of bounded numbers with Gaffke's interval.
+    """Return a mean of bounded numbers with Gaffke's interval.
 
-    It leaves room for rare numbers that were not seen (Gaffke 2005; Learned-Miller & Thomas 2020). It is conjectured to
-    hold for any independent numbers of one distribution within these bounds; of counts it is Clopper and Pearson's. An
-    unseen group is taken to be as large as that of an example, which is a heuristic: if only large groups fail, the
-    interval is too narrow.
+    It allows for rare numbers that were not seen (Gaffke 2005; Learned-Miller & Thomas 2020). It is conjectured to hold
+    for independent numbers of any one distribution within the bounds; for counts it is Clopper and Pearson's. An unseen
+    group is assumed to have the mean size of an example's group, so the interval is too narrow if only large groups
+    fail.
 
     Args:
         values: (N,) floating point or bool.
         bounds: the lowest and the highest number that there can be.
         groups: as for `mean_intervals`.
         confidence: 0 to 1.
-        sizes: (N,) above 0, by which each of `values` is a sum over so many numbers; 1 without it.
+        sizes: (N,) above 0, how many numbers each of `values` sums; 1 without it.
 
     Returns:
-        The sum of the values by that of the sizes; an `Unsettled` interval where 0 is within for the unseen alone.
+        The sum of the values by that of the sizes; an `Unsettled` interval if only unseen examples let it hold 0.
     """
     columns = np.stack([values, np.ones(len(values)) if sizes is None else sizes], axis=1, dtype=np.float64)
     value = float(columns[:, 0].sum() / columns[:, 1].sum())
     (sums, counts), (least, most), tail = sum_by_group(columns, groups).T, bounds, (1 - confidence) / 2
     low = least + _lowest_mean(sums - least * counts, counts, tail)
     high = most - _lowest_mean(most * counts - sums, counts, tail)
-    interval = Interval(value, min(low, value), max(high, value))  # whatever rounding
+    interval = Interval(value, min(low, value), max(high, value))  # despite rounding
     if not interval.low <= 0 <= interval.high or len(sums) == 1:
         return interval
     error = math.sqrt(np.square(sums - value * counts).sum() * len(sums) / (len(sums) - 1)) / counts.sum()
@@ -447,11 +456,10 @@ def bounded_interval(
 
 
 def _lowest_mean(sums: Array, sizes: Array, tail: float) -> float:
-    """Compute the lower bound of Σ sums / Σ sizes, of sums from 0 on.
+    """Compute the lower bound of Σ sums / Σ sizes, for sums ≥ 0.
 
-    It is the quantile of Σ w·sums / (Σ w·sizes + e·unseen), of independent exponential variables w and e. That it is
-    below some mean has the chance that a weighted sum of them is above 0, by the saddlepoint approximation of Lugannani
-    and Rice (1980). As the weights of the sums grow, both the mean and the chance fall.
+    It is the quantile of Σ w·sums / (Σ w·sizes + e·unseen), with independent exponential w and e (saddlepoint
+    approximation, Lugannani and Rice 1980). As the weights of the sums grow, both the mean and the chance fall.
     """
     mean = max(float(sums.sum() / sizes.sum()), 0.0)
     if mean == 0:
@@ -462,7 +470,7 @@ def _lowest_mean(sums: Array, sizes: Array, tail: float) -> float:
     chance = min(tail, float(scipy.special.ndtr(-WEAKEST)))
 
     def find_slope(weight: float) -> float:
-        """Solve Σ shape / (1 + weight·above − slope·size) = Σ shape, by Newton from the right."""
+        """Solve Σ shape / (1 + weight·above − slope·size) = Σ shape by Newton from the right."""
         start, total = 1 + weight * above, shape.sum()
         slope, step = float(((start - shape / total) / size).min()), math.inf
         while step > RELATIVE_ROUNDING * abs(slope):
@@ -490,7 +498,7 @@ def _lowest_mean(sums: Array, sizes: Array, tail: float) -> float:
 def _merge_alike(sums: Array, sizes: Array) -> tuple[Array, Array, Array]:
     """Merge equal pairs of sums and sizes, and very many into cells.
 
-    A cell takes sums of one size that lie next to each other, at the lowest of them.
+    A cell merges neighbouring sums of one size into the lowest of them.
 
     Returns:
         Sums, sizes, and how many of the pairs each is.
@@ -506,11 +514,11 @@ def _merge_alike(sums: Array, sizes: Array) -> tuple[Array, Array, Array]:
 
 
 def paired_difference(gained: int, lost: int, trials: int, confidence: float = 0.95) -> Interval:
-    """Compute the difference of two shares of the same examples, from the exact intervals of what differs.
+    """Compute the difference of two shares of the same examples.
 
-    They are those of the examples that only one of the two holds, whose numbers are correlated as multinomial ones. Of
-    none that differs, each end is the exact bound of no case in so many trials. Where the exact test of McNemar (1947)
-    does not refuse that both are the same, the interval holds 0: as many are gained as lost, but for chance.
+    It combines the exact intervals of the examples that only one of the two holds, with their multinomial correlation,
+    and holds 0 if McNemar's exact test (1947) does not reject equality. If none differs, each end is the exact bound
+    for zero cases.
 
     Args:
         gained: how many only the first holds.
@@ -520,7 +528,7 @@ def paired_difference(gained: int, lost: int, trials: int, confidence: float = 0
             enumeration (tests/measures/test_intervals.py).
 
     Returns:
-        The first share less the second.
+        The first share − the second.
     """
     one, other = (proportion(count, trials, confidence) for count in (gained, lost))
     both = gained * lost
@@ -537,10 +545,9 @@ def paired_difference(gained: int, lost: int, trials: int, confidence: float = 0
 
 
 def accuracy_difference(one: Array, other: Array, groups: Array | None, confidence: float = 0.95) -> Interval:
-    """Compute how far the accuracy of a second predictor is from a first one's.
+    """Compute the difference of two predictors' accuracies.
 
-    Without groups, differences of −1, 0 and 1 have the interval of `paired_difference`; others that of
-    `bounded_interval`.
+    It has the interval of `paired_difference` for −1, 0 and 1 without groups, else of `bounded_interval`.
 
     Args:
         one: (N,) whether each prediction of the first is correct, or the share of its passes or labels that are.
@@ -549,7 +556,7 @@ def accuracy_difference(one: Array, other: Array, groups: Array | None, confiden
         confidence: 0 to 1.
 
     Returns:
-        The second's less the first's.
+        Second − first.
     """
     differences = subtract(other, one)
     if count_groups(len(differences), groups) < len(differences) or np.any(differences % 1):
@@ -559,12 +566,11 @@ def accuracy_difference(one: Array, other: Array, groups: Array | None, confiden
 
 
 def betting_p_value(losses: Array, mean: float) -> float:
-    """Compute the p-value of the hypothesis that the mean loss is `mean` or more.
+    """Compute the p-value for a mean loss of `mean` or more.
 
-    Somebody bets again and again that a loss is below the mean that is tested. If the true mean is as large or larger,
-    the stake is not expected to grow, so that it ever becomes 1/p has a chance of p at most (Ville 1939). It holds for
-    any number of losses, of any distribution. The stake is divided among a few constant bets (the diversified Kelly bet
-    of Waudby-Smith & Ramdas 2024).
+    A gambler repeatedly bets that losses are below `mean`. If they are not, the stake ever reaches 1/p with probability
+    ≤ p (Ville 1939), for any number of losses of any distribution. The stake is divided among constant bets (the
+    diversified Kelly bet of Waudby-Smith & Ramdas 2024).
 
     Args:
         losses: (N,) float64 0 to 1, independent and of one distribution, in an order that does not depend on them.
@@ -573,7 +579,7 @@ def betting_p_value(losses: Array, mean: float) -> float:
     if mean >= 1:
         return float(np.all(losses == 1))
     if mean <= 0:
-        return 1.0  # no loss is below it, and no bet is won but by rounding
+        return 1.0  # no loss is below it, so only rounding could win a bet
     with np.errstate(divide="ignore"):  # the largest bet is lost at a loss of 1
         growth = np.log1p(-BETS * (losses[:, None] - mean) / (1 - mean)).cumsum(axis=0)
     stakes = scipy.special.logsumexp(growth, axis=1, b=PARTS)
@@ -581,9 +587,9 @@ def betting_p_value(losses: Array, mean: float) -> float:
 
 
 def finds_more_than_chance(wanted: Array, inspected: int, confidence: float = 0.95) -> bool:
-    """Whether the first examples of an order hold more of the wanted ones than those of a random order.
+    """Whether an order finds more wanted examples than chance (Fisher 1935).
 
-    It is the one-sided test of the hypergeometric distribution (Fisher 1935).
+    It is the one-sided hypergeometric test.
 
     Args:
         wanted: (N,) bool in the order that is tested, such as whether each prediction is wrong.
@@ -596,22 +602,21 @@ def finds_more_than_chance(wanted: Array, inspected: int, confidence: float = 0.
 
 
 def excess_mistakes(chances: Array, mistakes: float, confidence: float = 0.95, effect: float = 1.0) -> Interval:
-    """Compute how much more frequent mistakes are than expected; above 0 confidences are too high.
+    """Compute the share of mistakes − their mean chance.
 
-    If confidences are true, a prediction is wrong with one less its confidence, and the number of mistakes is a sum of
-    independent Bernoulli variables: it has the Poisson-binomial distribution (Wang 1993). Other hypotheses move every
-    chance of a mistake by one share of the way to 1, or to 0. That is calibration at a share of 0, and at larger ones a
-    distribution as wide as a binomial one, the widest there is of its mean (Hoeffding 1956). The interval holds the
-    shares that the number of mistakes does not refuse, so it leaves out 0 exactly where the test refuses calibration.
+    Above 0, confidences are too high. Under calibration the number of mistakes is Poisson-binomial (Wang 1993).
+    Alternatives move every chance by one share of its distance to 1, or to 0, up to a binomial distribution, the widest
+    with its mean (Hoeffding 1956). The interval holds the shares that the test does not reject, so it excludes 0
+    exactly if the test rejects calibration.
 
     Args:
         chances: (N,) floating point 0 to 1, of a mistake by each of N ≥ 1 predictions, if confidences are true.
-        mistakes: 0 to N, their number; fractional where it is a mean over several passes.
+        mistakes: 0 to N, their number; fractional if it is a mean over several passes.
         confidence: 0 to 1. Given the chances, the interval holds the expected excess at least as often.
-        effect: the design effect, by which all counts are divided: so many examples tell as much as an independent one.
+        effect: the design effect, which divides all counts.
 
     Returns:
-        The share of mistakes less the mean chance of one, as fractions.
+        The share of mistakes − the mean chance of one, as fractions.
     """
     mean, tail = float(chances.mean()), (1 - confidence) / 2
     cumulative = _distribution(chances, mistakes, effect)
@@ -628,7 +633,7 @@ def excess_mistakes(chances: Array, mistakes: float, confidence: float = 0.95, e
 
 
 def expected_mistakes(chances: Array, confidence: float = 0.95) -> Interval:
-    """Compute the share of mistakes to be expected, with the interval that holds the share that there will be.
+    """Compute the expected share of mistakes and a prediction interval.
 
     Args:
         chances: as for `excess_mistakes`.
@@ -643,7 +648,7 @@ def expected_mistakes(chances: Array, confidence: float = 0.95) -> Interval:
 
 
 def can_reject(chances: Array, confidence: float = 0.95, effect: float = 1.0) -> bool:
-    """Whether there are enough examples to reject calibration: for no mistakes at all, or for nothing but mistakes.
+    """Whether no mistakes, or only mistakes, would reject calibration.
 
     Args:
         chances: as for `excess_mistakes`.
@@ -659,7 +664,6 @@ def _distribution(chances: Array, mistakes: float, effect: float = 1.0) -> Cumul
 
 
 def _exact_distribution(chances: Array) -> CumulativeDistribution:
-    """Build the exact chance of at most so many mistakes, after a move towards more or fewer of them."""
     distribution = np.zeros(len(chances) + 1)
     distribution[0] = 1
     for number, chance in enumerate(chances, 1):
@@ -676,7 +680,7 @@ def _exact_distribution(chances: Array) -> CumulativeDistribution:
 
 
 def _approximate_distribution(chances: Array, effect: float = 1.0) -> CumulativeDistribution:
-    """Build the chance under the binomial distribution of the same mean and variance (Ehm 1991)."""
+    """Build the binomial distribution of equal mean and variance (Ehm 1991)."""
     sums = len(chances), float(chances.sum()), float(np.square(chances).sum())
     count, total, squares = (sums_of_row / effect for sums_of_row in sums)
 
@@ -692,7 +696,7 @@ def _approximate_distribution(chances: Array, effect: float = 1.0) -> Cumulative
 
 
 def _binomial(successes: Array | float, trials: Array | float, chance: float) -> Array:
-    """The chance of at most so many successes; neither number has to be whole."""
+    """Return the binomial distribution function, also for fractional numbers."""
     inside = (successes > -1) & (successes < trials)
     rest, more = np.where(inside, trials - successes, 1), np.where(inside, successes + 1, 1)
     return np.where(inside, scipy.special.betainc(rest, more, 1 - chance), successes >= trials)

@@ -1,7 +1,7 @@
-"""Labels: how many are wrong, and active learning, which chooses the examples to label next.
+"""Wrong labels and active learning: estimate label errors, select examples to label.
 
-`bald` and `entropy` take the highest scores, which may all be of the same doubt. `power_bald` draws by them, and
-`batch_bald` takes the batch that would tell most together.
+`bald` and `entropy` take the highest scores, which may be redundant. `power_bald` samples by score, and `batch_bald`
+takes the jointly most informative batch.
 """
 
 import heapq
@@ -13,27 +13,25 @@ from mcviz.measures.intervals import Interval, Statistic, bootstrap_intervals
 from mcviz.measures.scores import expected_entropy, mutual_information, predictive_entropy
 
 Array = np.ndarray
-CONFIDENT_ODDS = 2  # of a prediction against the label, from which on a mistake speaks against the label
-ROUNDING = 1e-6  # below a threshold that still reaches it: where all probabilities of a class are alike, they are it
+CONFIDENT_ODDS = 2  # of prediction to label that make a mistake evidence against the label
+ROUNDING = 1e-6  # tolerance of thresholds: if all probabilities of a class are equal, they must reach it
 
-MOST_COMPARED = 2**21  # probabilities with thresholds of draws at a time
-MOST_COMBINATIONS = 2000  # combinations of labels of a batch that are followed
+MOST_COMPARED = 2**21  # probabilities compared with thresholds at a time
+MOST_COMBINATIONS = 2000  # combinations of labels of a batch
 
 
 def estimate_label_errors(probs: Array, labels: Array, *, confidence: float = 0.95, seed: int = 0) -> Interval:
-    """Estimate how many labels are wrong, by confident learning (Northcutt et al. 2021).
+    """Estimate the number of wrong labels by confident learning (Northcutt et al. 2021).
 
-    An example counts as one of a class where the class's probability reaches the mean of that probability over the
-    examples with its label. The counts by given label and by this class, scaled to as many as have each label, are the
-    joint distribution of given and true labels; what lies off its diagonal is wrong.
-
-    Of several labels an example, each class is estimated by itself, as one of two: the example has it or not.
+    An example counts as one of a class if its probability of the class reaches the mean over the examples with that
+    label. The counts by label and by this class, scaled to the number of each label, estimate the joint distribution of
+    given and true labels. Off-diagonal entries are wrong labels. In a multilabel task, each class is a binary problem.
 
     Args:
         probs: (N, C) floating point, the predictive mean of a model that was not trained on these labels.
-        labels: (N,) integers, or of several labels an example (N, C) 1, 0, or −1 where that is not known.
-        confidence: 0 to 1, of the interval: percentiles of 1,000 bootstrap draws of the examples, of several labels
-            200. It holds what other examples would do to the estimate, and not what another model would.
+        labels: (N,) integers, or in a multilabel task (N, C) 1, 0, or −1 for unknown.
+        confidence: 0 to 1, of the interval: percentiles of 1,000 bootstrap draws of the examples (multilabel: 200). It
+            covers the choice of the examples, but not that of the model.
         seed: of the draws.
 
     Returns:
@@ -51,7 +49,9 @@ def estimate_label_errors(probs: Array, labels: Array, *, confidence: float = 0.
 
 
 def count_confident_mistakes(probs: Array, labels: Array) -> tuple[int, int]:
-    """Count the predictions that are not the label, and those of them that are `CONFIDENT_ODDS` times as probable.
+    """Count the mistakes, and the confident ones among them.
+
+    A mistake is confident if the prediction is `CONFIDENT_ODDS` times as probable as the label.
 
     Args:
         probs: as for `estimate_label_errors`.
@@ -67,7 +67,7 @@ def count_confident_mistakes(probs: Array, labels: Array) -> tuple[int, int]:
 
 
 def _choices(probs: Array, labels: Array) -> list[tuple[Array, Array]]:
-    """Return what each known label is one of: (n, K) probabilities and (n,) labels, once or for each class."""
+    """Return (n, K) probabilities and (n,) known labels, in multilabel tasks per class."""
     if labels.ndim == 1:
         return [(probs, labels)]
     columns = zip(probs.T, labels.T, strict=True)
@@ -76,7 +76,6 @@ def _choices(probs: Array, labels: Array) -> list[tuple[Array, Array]]:
 
 
 def _build_share(probs: Array, labels: Array) -> Statistic:
-    """Build a function of (R, N) weights of draws that returns the share of wrong labels in each, (R,)."""
     counts = [_build_count(*choice) for choice in _choices(probs, labels)]
     known = [slice(None)] if labels.ndim == 1 else list(labels.T >= 0)
 
@@ -91,7 +90,6 @@ def _build_share(probs: Array, labels: Array) -> Statistic:
 
 
 def _build_count(probs: Array, labels: Array) -> Statistic:
-    """Build a function of (R, n) weights of draws that returns the number of wrong labels in each, (R,)."""
     classes = probs.shape[1]
     own = probs[np.arange(len(labels)), labels].astype(np.float64)
 
@@ -114,8 +112,9 @@ def _build_count(probs: Array, labels: Array) -> Statistic:
 
 
 def _count_pairs(weights: Array, probs: Array, labels: Array, thresholds: Array) -> Array:
-    """(2, R, C) weights, by given label, of the examples that count as another class, and as that of their label.
+    """Return (2, R, C) weights by given label.
 
+    The first are of examples that count as another class, the second of those that count as their label's class.
     Thresholds are (R, C), or (1, C) for all draws.
     """
     reached = np.where(probs >= thresholds[:, None], probs, -1)
@@ -125,33 +124,43 @@ def _count_pairs(weights: Array, probs: Array, labels: Array, thresholds: Array)
 
 
 def _by_label(labels: Array, classes: int, values: Array | float = 1.0) -> "scipy.sparse.csr_array":
-    """(n, C) sparse: a value of each example in the column of its label."""
     values = np.broadcast_to(np.asarray(values, np.float64), len(labels))
     return scipy.sparse.csr_array((values, (np.arange(len(labels)), labels)), shape=(len(labels), classes))
 
 
 def random(examples: int, batch: int, seed: int = 0) -> Array:
-    """(batch,) int64 numbers of examples, each as likely as any other."""
+    """Draw (batch,) int64 example numbers uniformly without replacement."""
     return np.random.default_rng(seed).permutation(examples)[:batch]
 
 
 def entropy(probs: Array, batch: int) -> Array:
-    """(batch,) int64, the highest predictive entropies of (T, N, C) probabilities, the highest first."""
+    """Return the examples of highest predictive entropy: (batch,) int64, highest first.
+
+    `probs` is (T, N, C).
+    """
     return select_highest(predictive_entropy(probs), batch)
 
 
 def bald(probs: Array, batch: int) -> Array:
-    """(batch,) int64, the highest mutual information (Houlsby et al. 2011) of (T, N, C), the highest first."""
+    """Return the examples of highest mutual information (Houlsby et al. 2011).
+
+    `probs` is (T, N, C); the result (batch,) int64, highest first.
+    """
     return select_highest(mutual_information(probs), batch)
 
 
 def select_highest(scores: Array, batch: int) -> Array:
-    """(batch,) int64, the examples with the highest of (N,) scores, the highest first; ties in their own order."""
+    """Return the examples with the highest (N,) scores: (batch,) int64, highest first.
+
+    Ties keep the examples' order.
+    """
     return np.argsort(-scores, kind="stable")[:batch]
 
 
 def power_bald(information: Array, batch: int, seed: int = 0) -> Array:
-    """Draw examples without replacement, in proportion to their mutual information (Kirsch et al. 2023, β = 1).
+    """Draw examples in proportion to mutual information (Kirsch et al. 2023, β = 1).
+
+    The draw is without replacement.
 
     Args:
         information: (N,) floating point, 0 or more.
@@ -167,13 +176,13 @@ def power_bald(information: Array, batch: int, seed: int = 0) -> Array:
 
 
 def batch_bald(probs: Array, batch: int, seed: int = 0, rows: int = MOST_COMBINATIONS) -> Array:
-    """Select the examples whose labels together would tell most of the model: greedy BatchBALD (Kirsch et al. 2019).
+    """Select the jointly most informative examples: greedy BatchBALD (Kirsch et al. 2019).
 
-    Exact as long as the labels of the batch have at most `rows` combinations; then that many are drawn by their chance.
-    An example never adds more than it added to a smaller batch, so that few have to be computed again.
+    It is exact while the labels of the batch have at most `rows` combinations; beyond, that many are drawn by their
+    probability. An example never adds more than it added to a smaller batch, so few gains have to be computed again.
 
     Args:
-        probs: (T, N, C) floating point; all examples of a pass have the same masks, or it means nothing.
+        probs: (T, N, C) floating point; all examples of a pass must share masks, or the result is meaningless.
         batch: how many.
         seed: of the draws.
         rows: how many combinations are followed.
@@ -201,9 +210,10 @@ def batch_bald(probs: Array, batch: int, seed: int = 0, rows: int = MOST_COMBINA
 def _extend_batch(
     chance: Array, posterior: Array, probs: Array, rows: int, generator: np.random.Generator
 ) -> tuple[Array, Array]:
-    """Combine every row with every label of one more example; draw `rows` of them where they get too many.
+    """Combine every row with every label of one more example.
 
-    `chance` is (R,) of each combination, `posterior` (R, T) of each pass given it, `probs` (T, C) of the example.
+    If there are more than `rows` combinations, draw `rows` of them. `chance` is (R,) of each combination, `posterior`
+    (R, T) of each pass given it, `probs` (T, C) of the example.
     """
     label_chance = posterior @ probs
     together = (chance[:, None] * label_chance).ravel()

@@ -1,4 +1,4 @@
-"""A measure of the quality of predictions: its unit, bounds and better direction, as text, and those of classes."""
+"""A measure of the quality of predictions, with its unit, bounds and formats."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,10 +24,10 @@ class Measure:
         name: its name in files.
         label: its name for people.
         unit: "share" is shown in percent, "per mille" in thousandths; "target" is the unit of the run's targets.
-        better: whether low or high values are better; "" where that depends.
-        bounds: the lowest and the highest value that it can take.
-        has_interval: whether it has an interval, where examples and mistakes are not too few.
-        too_few: a sentence on how many are too few; "" where it always has one, or says so itself.
+        better: whether low or high values are better; "" if that depends.
+        bounds: its lowest and highest possible value.
+        has_interval: whether it has an interval, given enough examples and mistakes.
+        too_few: a sentence on how many are too few; "" if it always has an interval, or shows that itself.
         places: that show it: the trust in one run, and the comparison of two.
     """
 
@@ -42,25 +42,34 @@ class Measure:
 
     @property
     def heading(self) -> str:
-        """The label with the unit that values below it do not repeat, such as "NLL, nats"."""
+        """The label with the unit that values below omit: "NLL, nats"."""
         return f"{self.label}, nats" if self.unit == "nats" else self.label
 
     @property
     def takes_percent(self) -> bool:
-        """Whether a bound on it may be in percent: it is a share, or a score from 0 to 1."""
+        """Whether a bound may be in percent: shares and 0-to-1 scores."""
         return self.unit in SCALE or (self.better == "high" and self.bounds == (0, 1))
 
     @property
     def is_signed(self) -> bool:
-        """Whether it is a difference itself, which is shown with its sign around 0."""
+        """Whether the measure is itself a difference, shown with its sign."""
         return -np.inf < self.bounds[0] < 0
 
     def format(self, value: float, target_unit: str = "", *, sign: str = "") -> str:
-        """Format a value with its unit, such as "98.21%", or with `sign` "+" a difference, such as "+0.21 points"."""
+        """Format a value with its unit, such as "98.21%".
+
+        With `sign` "+" it is a difference, such as "+0.21 points".
+        """
         return f"{self.format_number(value, sign=sign)}{self._unit(target_unit, sign)}"
 
     def format_number(self, value: float, *, sign: str = "", digits: int | None = None) -> str:
-        """Format a value without its unit, with so many `digits` after the point or the usual ones; "–" for NaN."""
+        """Format a value without its unit; "–" for NaN.
+
+        Args:
+            value: of the measure; a share is a fraction.
+            sign: "+" for a difference.
+            digits: after the point; None for the usual number.
+        """
         if np.isnan(value):
             return "–"
         if digits is not None:
@@ -72,7 +81,7 @@ class Measure:
     def format_interval(
         self, interval: Interval, target_unit: str = "", *, sign: str = "", digits: int | None = None
     ) -> str:
-        """Format a value with its unit and the ends of its interval, such as "98.21% (97.95 to 98.44)".
+        """Format a value with unit and interval: "98.21% (97.95 to 98.44)".
 
         The AUROC of few mistakes has no interval, nor has a difference between too few examples.
         """
@@ -84,7 +93,7 @@ class Measure:
         return interval.format(partial(self.format_number, sign=sign, digits=digits), self._unit(target_unit, sign))
 
     def format_below_heading(self, interval: Interval, sign: str = "") -> str:
-        """Format a value with the ends of its interval, where there is one, below `heading`."""
+        """Format a value and its interval, if any, below `heading`."""
         sign = "+" if self.is_signed else sign
         unit = "" if self.unit == "nats" else self._unit("", sign)
         return interval.format(partial(self.format_number, sign=sign), unit)
@@ -101,7 +110,7 @@ class ClassMeasure(Measure):
 
     Attributes:
         compute: takes the terms that `Task.class_terms` returns, the number of the class and the confidence of the
-            interval; the value is NaN where the terms have none.
+            interval; the value is NaN if the terms have none.
     """
 
     compute: Callable[[Terms, int, float], Interval] = field(kw_only=True)

@@ -1,8 +1,7 @@
-"""Several labels an example: each of C classes is one of its labels or not, whatever the others are.
+"""Multilabel classification: each of C classes is independently a label or not.
 
-A pass gives the probability of each class by itself, so that a row need not sum to one, and the class is predicted
-where the mean over the passes is above 0.5. A label is 1 or 0, or -1 where nobody knows it, which counts nowhere.
-Uncertainties are those of C coins: of a class with the probability p the entropy is −p log p − (1 − p) log(1 − p).
+A class is predicted if its mean probability over the passes is above 0.5. A label is 1, 0, or -1 for unknown, which is
+never counted. A class with probability p has the entropy −p log p − (1 − p) log(1 − p).
 """
 
 import math
@@ -43,10 +42,10 @@ score = partial(register, scores=MULTILABEL_SCORES)
 
 UNKNOWN = -1  # of a label
 THRESHOLD = 0.5
-SMALLEST_PROBABILITY = 1e-7  # so that a label that was thought impossible has a finite NLL
-MOST = {"accuracy": 1.0, "nll": -math.log(SMALLEST_PROBABILITY), "brier": 1.0}  # that a mean over labels can be
-SMOOTHING = 0.8  # of the moving average over the qualities of an example's labels, the lowest of which counts most
-FEWEST_POSITIVE = 5  # examples of a class, and others, in a bin of its reliability
+SMALLEST_PROBABILITY = 1e-7  # keeps the NLL of a label with probability 0 finite
+MOST = {"accuracy": 1.0, "nll": -math.log(SMALLEST_PROBABILITY), "brier": 1.0}  # of a mean over labels
+SMOOTHING = 0.8  # of the moving average over the qualities of an example's labels; the lowest counts most
+FEWEST_POSITIVE = 5  # examples with a class, and without it, in a bin
 FINEST_BINS = 10  # of the probability of a class
 RANKED = ("map", "auroc", "f1")  # measures that are no mean over examples
 
@@ -58,7 +57,10 @@ RANKED = ("map", "auroc", "f1")  # measures that are no mean over examples
     "The share of the example's labels that the ensemble expects to be wrong. High: many classes are near 50%.",
 )
 def expected_error(mean_probs: Array) -> Array:
-    """The mean over the classes of the lesser of p and 1 − p of the predictive mean, 0 to 0.5."""
+    """Return the mean over classes of min(p, 1 − p), 0 to 0.5.
+
+    p is the predictive mean.
+    """
     return np.minimum(mean_probs, 1 - mean_probs).mean(axis=1)
 
 
@@ -69,7 +71,7 @@ def expected_error(mean_probs: Array) -> Array:
     "The whole uncertainty, summed over the classes. High: several classes are doubtful.",
 )
 def predictive_entropy(mean_probs: Array) -> Array:
-    """The entropies of the classes' predictive means, summed, in nats, 0 to C log 2."""
+    """Return the summed entropies of predictive means, in nats, 0 to C log 2."""
     return binary_entropy(mean_probs).sum(axis=1)
 
 
@@ -80,7 +82,7 @@ def predictive_entropy(mean_probs: Array) -> Array:
     "The whole uncertainty of the most doubtful class. High: one class at least is near 50%.",
 )
 def largest_entropy(mean_probs: Array) -> Array:
-    """The largest entropy of a class's predictive mean, in nats, 0 to log 2."""
+    """Return the largest class entropy of predictive means, in nats, 0 to log 2."""
     return binary_entropy(mean_probs).max(axis=1)
 
 
@@ -91,7 +93,10 @@ def largest_entropy(mean_probs: Array) -> Array:
     "Uncertainty in the data, summed over the classes. High: every single pass is uncertain.",
 )
 def expected_entropy(probs: Array) -> Array:
-    """The mean over the passes of each pass's entropies, summed over the classes, in nats, 0 to C log 2."""
+    """Return the passes' mean entropy, summed over classes.
+
+    In nats, 0 to C log 2.
+    """
     return binary_entropy(probs).mean(axis=0).sum(axis=1)
 
 
@@ -102,7 +107,10 @@ def expected_entropy(probs: Array) -> Array:
     "Uncertainty of the model, summed over the classes. High: passes are confident, but differ.",
 )
 def mutual_information(probs: Array) -> Array:
-    """The mutual information of each class and the model, summed, in nats, 0 to C log 2."""
+    """Return each class's mutual information with the model, summed.
+
+    In nats, 0 to C log 2.
+    """
     return class_information(probs).sum(axis=1)
 
 
@@ -113,7 +121,7 @@ def mutual_information(probs: Array) -> Array:
     "Uncertainty of the model about the class on which the passes differ most.",
 )
 def largest_information(probs: Array) -> Array:
-    """The largest mutual information of a class, in nats, 0 to log 2."""
+    """Return the largest mutual information of a class, in nats, 0 to log 2."""
     return class_information(probs).max(axis=1)
 
 
@@ -124,10 +132,12 @@ def largest_information(probs: Array) -> Array:
     "How well the given labels fit the ensemble, of which the least likely one counts most. Low: check the labels.",
 )
 def label_quality(mean_probs: Array, labels: Array) -> Array:
-    """A moving average over the probabilities of an example's known labels, the lowest last (Thyagarajan et al. 2022).
+    """Average the fit of known labels, lowest last (Thyagarajan et al. 2022).
+
+    It is an exponential moving average over the probabilities of the labels.
 
     Returns:
-        (N,) 0 to 1; 1 of an example of which no label is known.
+        (N,) 0 to 1; 1 for an example without a known label.
     """
     fits = np.sort(np.where(labels == UNKNOWN, np.inf, class_label_quality(mean_probs, labels)), axis=1)[:, ::-1]
     quality = np.ones(len(fits))
@@ -140,26 +150,29 @@ def label_quality(mean_probs: Array, labels: Array) -> Array:
 
 
 def binary_entropy(probs: Array) -> Array:
-    """The entropy of a coin with each probability, in nats, float64 of the same shape, 0 to log 2."""
+    """Return the entropy of each probability, in nats, float64, 0 to log 2."""
     probs = probs.astype(np.float64)
     return scipy.special.entr(probs) + scipy.special.entr(1 - probs)
 
 
 def class_information(probs: Array) -> Array:
-    """The mutual information of each class of each example, in nats.
+    """Return the mutual information of each class of each example, in nats.
 
     Args:
         probs: (T, N, C) floating point.
 
     Returns:
-        (N, C) float64, 0 to log 2: the entropy of the mean less the mean entropy.
+        (N, C) float64, 0 to log 2: the entropy of the mean − the mean entropy.
     """
     whole = binary_entropy(probs.mean(axis=0, dtype=np.float64))
     return np.maximum(whole - binary_entropy(probs).mean(axis=0), 0)
 
 
 def class_label_quality(mean_probs: Array, labels: Array) -> Array:
-    """The probability of each given label, (N, C) 0 to 1; of one that is not known that of 0."""
+    """Return the probability of each given label, (N, C) 0 to 1.
+
+    An unknown label counts as 0.
+    """
     return np.where(labels == 1, mean_probs, 1 - mean_probs)
 
 
@@ -167,7 +180,7 @@ def is_wrong(predicted: Array, labels: Array) -> Array:
     """Whether each label is known and predicted wrongly.
 
     Args:
-        predicted: (…, N, C) bool, the classes that are predicted, such as by the predictive mean, or by all passes.
+        predicted: (…, N, C) bool, the predicted classes, such as by the predictive mean, or by all passes.
         labels: (N, C) integers.
 
     Returns:
@@ -177,19 +190,19 @@ def is_wrong(predicted: Array, labels: Array) -> Array:
 
 
 def count_wrong(predicted: Array, labels: Array) -> Array:
-    """Count the known labels that are predicted wrongly, (…, N) int64, of what `is_wrong` takes."""
+    """Count the wrongly predicted known labels, (…, N) int64; see `is_wrong`."""
     return is_wrong(predicted, labels).sum(axis=-1)
 
 
 def label_losses(predicted: Array, labels: Array) -> Array:
-    """Compute the loss of examples: the share of their known labels that is predicted wrongly.
+    """Compute the share of known labels that is predicted wrongly.
 
     Args:
         predicted: as for `is_wrong`.
         labels: as for `is_wrong`.
 
     Returns:
-        (…, N) float64 0 to 1; NaN of an example of which no label is known.
+        (…, N) float64 0 to 1; NaN for an example without a known label.
     """
     known = (labels != UNKNOWN).sum(axis=-1)
     wrong = count_wrong(predicted, labels)
@@ -197,14 +210,12 @@ def label_losses(predicted: Array, labels: Array) -> Array:
 
 
 def _terms(predictions: AnyPredictions) -> dict[str, Array]:
-    """The predictive mean, the labels and the predicted classes, (n, C) each."""
     assert isinstance(predictions, MultilabelPredictions)
     mean = predictions.mean_probs
     return {"probs": mean, "labels": require_labels(predictions), "predicted": mean > THRESHOLD}
 
 
 def _means(terms: Terms) -> dict[str, Array]:
-    """The numbers of examples with a known label whose means are measures, by name."""
     probs, labels = terms["probs"], terms["labels"]
     is_known = labels != UNKNOWN
     count = np.maximum(is_known.sum(axis=1), 1)
@@ -217,7 +228,9 @@ def _means(terms: Terms) -> dict[str, Array]:
 
 
 def label_means(terms: Terms, *, groups: Array | None = None, confidence: float = 0.95) -> dict[str, Interval]:
-    """Compute the measures that are means over examples, with the intervals of `bounded_interval`.
+    """Compute the measures that are means over examples, with intervals.
+
+    The intervals are those of `bounded_interval`.
 
     Args:
         terms: of N examples, each with a known label.
@@ -225,7 +238,7 @@ def label_means(terms: Terms, *, groups: Array | None = None, confidence: float 
         confidence: 0 to 1.
 
     Returns:
-        Those of `accuracy`, the share of labels that is predicted rightly, `nll` in nats and `brier`, by name.
+        By name: `accuracy`, the share of labels that is predicted rightly, `nll` in nats and `brier`.
     """
     return {
         name: bounded_interval(values, (0, MOST[name]), groups, confidence) for name, values in _means(terms).items()
@@ -233,7 +246,6 @@ def label_means(terms: Terms, *, groups: Array | None = None, confidence: float 
 
 
 def _with_labels(terms: Terms, groups: Array | None) -> tuple[dict[str, Array], Array | None]:
-    """Leave out the examples of which no label is known."""
     chosen = (terms["labels"] != UNKNOWN).any(axis=1)
     return select_terms(terms, chosen), None if groups is None else groups[chosen]
 
@@ -251,10 +263,12 @@ def _intervals(terms: Terms, *, groups: Array | None, confidence: float, **optio
 
 
 def class_ece(terms: Terms, number: int | None = None) -> float:
-    """Compute the ECE of the probability of a class, in bins of one width; of all classes together without a number.
+    """Compute a class's ECE in bins of equal width.
+
+    Without a number, compute it for all classes together.
 
     Returns:
-        0 to 1; NaN where no label is known.
+        0 to 1; NaN if no label is known.
     """
     columns = slice(None) if number is None else [number]
     probs, labels = terms["probs"][:, columns].ravel(), terms["labels"][:, columns].ravel()
@@ -268,14 +282,13 @@ def class_ece(terms: Terms, number: int | None = None) -> float:
 def class_reliability(
     terms: Terms, number: int, *, groups: Array | None = None, confidence: float = 0.95
 ) -> tuple[Bins, list[Interval]]:
-    """Compare the probability of a class with the share of examples that have it, in bins of that probability.
+    """Compare a class's probability with its frequency, in bins of probability.
 
-    Neighbouring bins of one width are merged, from the lowest on, until each holds 5 examples that have the class and 5
-    that do not; too few at the upper end join the bin below. So each bin has an interval, unless the class is too rare
-    or too frequent for any.
+    Bins of equal width are merged from the lowest on until each holds 5 examples with the class and 5 without; a
+    smaller rest joins the bin below. So each bin has an interval, unless the class is too rare or too frequent for any.
 
     Args:
-        terms: of N examples, as `MULTILABEL.terms` gives them, of which one at least is known to have the class or not.
+        terms: of N examples, as `MULTILABEL.terms` gives them, at least one with a known label of the class.
         number: of the class.
         groups: as for `class_figures`.
         confidence: 0 to 1, of the intervals, which resample examples.
@@ -302,7 +315,7 @@ def class_reliability(
 
 
 def class_measures(probs: Array, labels: Array, predicted: Array, weights: Array) -> dict[str, Array]:
-    """Compute the measures of one class of R draws.
+    """Compute the measures of one class for R draws.
 
     Args:
         probs: (N,) floating point, of the class.
@@ -312,7 +325,7 @@ def class_measures(probs: Array, labels: Array, predicted: Array, weights: Array
 
     Returns:
         (R,) float64 each: `map` is the average precision (scikit-learn's), NaN without an example that has the class;
-        `auroc`, NaN also where all have it; `f1`, NaN where the class is neither a label nor predicted.
+        `auroc`, NaN also if all have it; `f1`, NaN if the class is neither a label nor predicted.
     """
     order = np.argsort(-probs, kind="stable")
     ranked, has_class = probs[order], labels[order] == 1
@@ -334,13 +347,13 @@ def class_measures(probs: Array, labels: Array, predicted: Array, weights: Array
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """The figures of one class, NaN ends where there is no interval.
+    """The figures of one class; ends are NaN without an interval.
 
     Attributes:
         examples: how many have the class.
-        known: of how many it is known whether they have it.
-        ece: of the probability, in bins of one width; as the others, of the examples of which it is known.
-        excess: the mean probability less the share of examples that have the class, with the interval of
+        known: number of examples with a known label of the class.
+        ece: of the probability, in bins of equal width; like the others, over the known examples.
+        excess: the mean probability − the share of examples that have the class, with the interval of
             `excess_mistakes`; it holds for all classes together (Bonferroni).
         map: the average precision.
         auroc: the chance that an example of the class gets more of its probability than another one.
@@ -360,7 +373,7 @@ class ClassFigures:
     precision: Interval
 
     def as_row(self) -> dict[str, float]:
-        """Each figure by its name, followed by its ends, such as `f1_low` and `f1_high`."""
+        """Return each figure by name, with ends such as `f1_low` and `f1_high`."""
         row: dict[str, float] = {"examples": self.examples, "known": self.known, "ece": self.ece}
         for name in (*RANKED, "recall", "precision", "excess"):
             interval = getattr(self, name)
@@ -369,7 +382,7 @@ class ClassFigures:
 
 
 def class_figures(terms: Terms, *, groups: Array | None = None, confidence: float = 0.95) -> list[ClassFigures]:
-    """Compute the figures of each class, with intervals that resample examples.
+    """Compute figures of each class; intervals resample examples.
 
     Args:
         terms: of N examples, as `MULTILABEL.terms` gives them.
@@ -392,7 +405,7 @@ def class_figures(terms: Terms, *, groups: Array | None = None, confidence: floa
 
 
 def measure_class(terms: Terms, number: int, *, groups: Array | None = None, confidence: float = 0.95) -> ClassFigures:
-    """Compute the figures of one class; each interval holds by itself.
+    """Compute figures of one class; each interval holds by itself.
 
     Args:
         terms: as for `class_figures`.
@@ -414,14 +427,12 @@ def measure_class(terms: Terms, number: int, *, groups: Array | None = None, con
 
 
 def _known_of_class(terms: Terms, number: int, groups: Array | None) -> tuple[dict[str, Array], Array | None]:
-    """Select the examples of which it is known whether they have a class, and the columns of that class, (n, 1)."""
     is_known = terms["labels"][:, number] != UNKNOWN
     some = {name: values[is_known][:, [number]] for name, values in terms.items()}
     return some, None if groups is None else groups[is_known]
 
 
 def _excess(terms: Terms, number: int, groups: Array | None, confidence: float) -> Interval:
-    """Compute the mean probability of a class less the share of examples that have it."""
     some, members = _known_of_class(terms, number, groups)
     labels, chances = some["labels"][:, 0], np.clip(some["probs"][:, 0].astype(np.float64), 0, 1)
     if not len(labels):
@@ -434,10 +445,10 @@ def _excess(terms: Terms, number: int, groups: Array | None, confidence: float) 
 def _ranked_intervals(
     terms: Terms, difference: Callable[[Array | slice], Statistic] | None = None, **options: Any
 ) -> dict[str, Interval]:
-    """Compute the figures of `RANKED`, with intervals if every class has enough examples.
+    """Compute the figures of `RANKED`, with intervals if every class allows.
 
-    A figure that no draw moves has none, such as F1 of a class that is never predicted: other examples may be predicted
-    as it.
+    A figure that is equal in all draws has no interval: F1 of a class that is never predicted could change with other
+    examples.
 
     Args:
         terms: of N examples.
@@ -453,8 +464,6 @@ def _ranked_intervals(
 
 
 def _ranked_statistic(terms: Terms) -> Statistic:
-    """Build a function of (R, N) weights that returns (R, 3): the means over the classes of `RANKED`."""
-
     def statistic(weights: Array) -> Array:
         columns = zip(terms["probs"].T, terms["labels"].T, terms["predicted"].T, strict=True)
         of_classes = [class_measures(probs, labels, predicted, weights) for probs, labels, predicted in columns]
@@ -467,7 +476,6 @@ def _ranked_statistic(terms: Terms) -> Statistic:
 
 
 def _has_positives(terms: Terms) -> bool:
-    """Whether every class with a label has enough examples that have it, and that do not."""
     labels = terms["labels"]
     counts = np.stack([(labels == 1).sum(axis=0), (labels == 0).sum(axis=0)])
     return bool((counts[:, (counts > 0).any(axis=0)] >= FEWEST_RANKED).all())
@@ -491,8 +499,6 @@ def _differences(one: Terms, other: Terms, measures: Collection[str], **options:
 
 
 def _measure(field: str) -> Callable[[Terms, int, float], Interval]:
-    """Build a function of the terms, the number of a class and a confidence that returns a field of its figures."""
-
     def compute(terms: Terms, number: int, confidence: float) -> Interval:
         value = getattr(measure_class(terms, number, confidence=confidence), field)
         return value if isinstance(value, Interval) else Interval(value)

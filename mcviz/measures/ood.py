@@ -1,26 +1,19 @@
-"""The detector of out-of-distribution (OOD) examples, those that it is compared with, and how good each is.
+"""The detector of out-of-distribution (OOD) examples, its alternatives, and their quality.
 
-It combines two scores: the uncertainty of the ensemble (one minus the max probability), and how badly the activations
-in front of the first stochastic layer fit the predicted class (unexplained share). Each becomes a conformal p-value,
-and their harmonic mean is the combined value: one small p-value is enough.
+It combines the uncertainty of the ensemble (1 − max probability) with the share of the activations in front of the
+first stochastic layer that the predicted class does not explain. The combined value is the harmonic mean of their
+conformal p-values. It is ranked again among the calibration examples, because it is not a p-value itself. All ranks
+include the new example, and the subspaces are fitted on other examples. So at most 5% of new in-distribution examples
+are flagged, whatever the model (split conformal prediction, Papadopoulos et al. 2002; Vovk et al. 2005).
 
-The combined value is no p-value itself, so it is ranked once more, among those of the calibration examples. All ranks
-are taken in the calibration examples and the new one together, and the subspaces are fitted on other examples. So a new
-in-distribution example is as likely to have any rank as any calibration example, and at most 5% of them are taken for
-out of distribution, whatever the model (split conformal prediction, Papadopoulos et al. 2002; Vovk et al. 2005).
+The activations of each class lie near a subspace of principal components (CLAFIC, Watanabe 1967; Oja 1983, "Subspace
+Methods of Pattern Recognition"). The residual outside it is large out of distribution (Ndiour et al. 2020; ViM, Wang et
+al. 2022). Here it is a share of the deviation from the average example, weighted by the predictive mean.
 
-The activations of each class lie near a linear subspace of few dimensions, found by principal components (CLAFIC,
-Watanabe 1967; Oja 1983, "Subspace Methods of Pattern Recognition"). The residual outside of it is large out of
-distribution (Ndiour et al. 2020; ViM, Wang et al. 2022). Here the residual is a share of the deviation from the average
-example, and the passes' predictive mean weighs the classes.
+Both scores were chosen with most data sets of the OOD study in view, and the harmonic mean was fixed by hand. The
+trainings used for the measurements, and the sets that the study calls new, came afterwards.
 
-The two were found with most of the sets of the OOD study in view, and the harmonic mean was fixed by hand. The
-trainings that it is measured in and the sets that the study calls new came afterwards.
-
-A detector gives each example an OOD score, high for out of distribution. `in_distribution` holds the OOD scores of the
-examples to be kept, `out_of_distribution` those of the examples to be found.
-
-Each gives an example an OOD score, high for out of distribution.
+An OOD score is high for out of distribution.
 """
 
 from dataclasses import dataclass
@@ -35,9 +28,9 @@ from mcviz.measures.intervals import percentile_intervals
 from mcviz.measures.registry import SCORES
 
 Array = np.ndarray
-COVERAGE = 0.95  # of new in-distribution examples, the share at least that is not taken for out of distribution
+COVERAGE = 0.95  # least share of new in-distribution examples that is not flagged
 OOD_P_VALUE = float(1 - Fraction(str(COVERAGE)))
-LEAST_CALIBRATING = 19  # examples, of which no rank is rarer than one in twenty
+LEAST_CALIBRATING = 19  # examples; with fewer, no rank is as rare as one in twenty
 LEAST_OOD_EXAMPLES = LEAST_CALIBRATING + 1  # one of them to fit
 RANKED_AT_ONCE = 256  # examples
 DIRECTIONS_OF_A_CLASS = 200
@@ -68,7 +61,9 @@ class ClassSubspaces:
 
     @classmethod
     def fit(cls, activations: Array, labels: Array, classes: int) -> "ClassSubspaces":
-        """Fit each class's subspace: up to 200 directions, at most half its examples and a quarter of the dimensions.
+        """Fit each class's subspace.
+
+        It has up to 200 directions, at most half of the class's examples and a quarter of the dimensions.
 
         Args:
             activations: (N, D) float32 of in-distribution examples.
@@ -81,7 +76,9 @@ class ClassSubspaces:
         return cls(centre, tuple(_principal_directions(scaled[labels == c] - centre, most) for c in range(classes)))
 
     def unexplained(self, activations: Array) -> Array:
-        """The share of each example's squared deviation from the average that lies outside of each class's subspace.
+        """Return the share of squared deviations outside each class's subspace.
+
+        Deviations are from the average example.
 
         Args:
             activations: (N, D) float32.
@@ -120,12 +117,12 @@ class OODPrediction:
 
     @property
     def is_ood(self) -> Array:
-        """(N,) bool, whether the p-value is at most 5%, as it is for at most 5% of new in-distribution examples."""
+        """(N,) bool, p-value ≤ 5%: at most 5% of new in-distribution examples."""
         return self.p_value <= OOD_P_VALUE
 
     @property
     def ood_score(self) -> Array:
-        """(N,) float64, minus the decimal logarithm of the combined value: high is out of distribution."""
+        """(N,) float64, −log10 of the combined value: high is out of distribution."""
         return -np.log10(self.combined)
 
 
@@ -145,7 +142,7 @@ class OODDetector:
 
     @classmethod
     def calibrate(cls, subspaces: ClassSubspaces, mean_probs: Array, unexplained: Array) -> "OODDetector":
-        """Calibrate on in-distribution examples that the subspaces were not fitted on.
+        """Calibrate on in-distribution examples not used to fit the subspaces.
 
         Args:
             subspaces: of the activations of each class.
@@ -175,7 +172,7 @@ class OODDetector:
         )
 
     def classify(self, uncertainty: Array, unexplained: Array) -> OODPrediction:
-        """Predict as `predict` does, from the two scores.
+        """Predict like `predict`, from the two scores.
 
         Args:
             uncertainty: (N,) one minus the max probability of each example.
@@ -191,23 +188,22 @@ class OODDetector:
 
     @cached_property
     def _own_ranks(self) -> Array:
-        """(2, M) int64: how many of the calibration examples, itself among them, are as high by each score."""
+        """(2, M) int64: how many calibration examples, itself included, score as high."""
         return np.stack([count_as_high(values, values) for values in (self.uncertainty, self.unexplained)])
 
     @property
     def calibration_combined(self) -> Array:
-        """(M,) float64, the combined value of each calibration example among the others."""
+        """(M,) float64, each calibration example's combined value among the others."""
         return harmonic_mean_p(self._own_ranks / len(self.uncertainty))
 
     @property
     def calibration_share(self) -> float:
-        """The share of the calibration examples that are taken for out of distribution among the others, at most 5%."""
+        """The share of calibration examples flagged among the others, at most 5%."""
         combined = self.calibration_combined
         ranks = np.searchsorted(np.sort(combined), combined, side="right")
         return float((ranks / len(combined) <= OOD_P_VALUE).mean())
 
     def _classify_block(self, uncertainty: Array, unexplained: Array) -> tuple[Array, ...]:
-        """The five arrays of `OODPrediction`, for n examples, each ranked among the M for calibration."""
         count = len(self.uncertainty) + 1
         own, ranks = [], []
         pairs = (self.uncertainty, uncertainty), (self.unexplained, unexplained)
@@ -221,12 +217,14 @@ class OODDetector:
 
 
 def uncertainty_from_means(mean_probs: Array) -> Array:
-    """(N,) float64, one minus the max probability of (N, C) predictive means."""
+    """Return 1 − max probability of (N, C) predictive means: (N,) float64."""
     return 1 - mean_probs.max(axis=1).astype(np.float64)
 
 
 def unexplained_share(subspaces: ClassSubspaces, mean_probs: Array, activations: Array) -> Array:
-    """Average the unexplained share over the classes by their predictive mean. High: unlike the predicted class.
+    """Average the unexplained share over classes by their predictive mean.
+
+    High: unlike the predicted class.
 
     Args:
         subspaces: fitted on in-distribution examples.
@@ -240,14 +238,16 @@ def unexplained_share(subspaces: ClassSubspaces, mean_probs: Array, activations:
 
 
 def scale_to_unit_length(vectors: Array) -> Array:
-    """Scale (N, D) float32 vectors to length 1; those that are 0 stay so."""
+    """Scale (N, D) float32 vectors to length 1; zero vectors stay."""
     vectors = vectors.astype(np.float32, copy=False)
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.maximum(length, np.finfo(np.float32).tiny)
 
 
 def harmonic_mean_p(values: Array) -> Array:
-    """Compute the harmonic mean of p-values (Wilson 2019): one very small one is enough, the others hardly dilute it.
+    """Compute the harmonic mean of p-values (Wilson 2019).
+
+    One very small value dominates it.
 
     Args:
         values: (K, N) p-values of K detectors.
@@ -259,7 +259,10 @@ def harmonic_mean_p(values: Array) -> Array:
 
 
 def _principal_directions(deviations: Array, most: int) -> Array:
-    """(D, k) orthonormal directions of the (n, D) rows, by the eigenvectors of their (n, n) products."""
+    """Return (D, k) orthonormal principal directions of (n, D) rows.
+
+    They come from the eigenvectors of the (n, n) products.
+    """
     count = min(most, len(deviations) // 2, deviations.shape[1] // 4)
     if count == 0:
         return np.empty((deviations.shape[1], 0), np.float32)
@@ -267,13 +270,13 @@ def _principal_directions(deviations: Array, most: int) -> Array:
     squares, vectors = scipy.linalg.eigh(deviations @ deviations.T, subset_by_index=[last + 1 - count, last])
     large = squares > 1e-6 * max(squares.max(), 0)
     tilted = deviations.T @ (vectors[:, large] / np.sqrt(squares[large]))
-    # Rounding has tilted the directions of the smallest squares; Cholesky's factor makes them orthogonal again.
+    # Rounding tilts the directions of the smallest squares; Cholesky's factor makes them orthogonal again.
     return scipy.linalg.solve_triangular(np.linalg.cholesky(tilted.T @ tilted), tilted.T, lower=True).T
 
 
 @dataclass(frozen=True)
 class Detection:
-    """A detector's figures for one pair of sets, as fractions.
+    """A detector's figures for two sets, as fractions.
 
     Attributes:
         auroc: the chance that an example out of distribution has a higher OOD score than one in it (0.5 is guessing).
@@ -300,7 +303,9 @@ def detection(in_distribution: Array, out_of_distribution: Array) -> Detection:
 def detection_intervals(
     in_distribution: Array, out_of_distribution: Array, *, resamples: int = 200, seed: int = 0
 ) -> tuple[Detection, Detection]:
-    """Compute 95% bootstrap intervals of a detector's figures (Efron 1979), resampling both sets.
+    """Compute 95% bootstrap intervals of a detector's figures (Efron 1979).
+
+    Both sets are resampled.
 
     Args:
         in_distribution: (N,) OOD scores, finite.
@@ -323,7 +328,9 @@ def detection_intervals(
 
 
 def roc_points(in_distribution: Array, out_of_distribution: Array, false_positive_rates: Array) -> Array:
-    """Compute the ROC curve at given false positive rates, out of distribution being the positive class.
+    """Compute the ROC curve at given false positive rates.
+
+    Out of distribution is the positive class.
 
     Args:
         in_distribution: (N,) OOD scores.
@@ -331,14 +338,13 @@ def roc_points(in_distribution: Array, out_of_distribution: Array, false_positiv
         false_positive_rates: (P,) 0 to 1, ascending.
 
     Returns:
-        (P,) float64, the true positive rates; where examples tie, on the straight line that the AUROC counts too.
+        (P,) float64, the true positive rates; ties are joined by straight lines, as in the AUROC.
     """
     (false_positives,), (true_positives,) = _rates(in_distribution, out_of_distribution)
     return np.interp(false_positive_rates, false_positives, true_positives)
 
 
 def _weighted_figures(in_distribution: Array, out_of_distribution: Array, *weights: Array) -> Array:
-    """(R, 3) figures for R weightings of the examples, as `_rates` takes them."""
     false_positives, true_positives = _rates(in_distribution, out_of_distribution, *weights)
     heights = (true_positives[:, 1:] + true_positives[:, :-1]) / 2
     auroc = (heights * np.diff(false_positives)).sum(axis=1)
@@ -350,7 +356,7 @@ def _weighted_figures(in_distribution: Array, out_of_distribution: Array, *weigh
 
 
 def _rates(in_distribution: Array, out_of_distribution: Array, *weights: Array) -> tuple[Array, Array]:
-    """Compute the rates of false and of true positives from the highest threshold to the lowest.
+    """Compute false and true positive rates from the highest threshold down.
 
     Args:
         in_distribution: (N,) OOD scores.
@@ -379,7 +385,7 @@ class Detector:
     Attributes:
         label: its name for people.
         drawn: whether it is among the few that a chart shows.
-        short: the name where there is little room; the label without one.
+        short: the name if there is little room; the label without one.
     """
 
     label: str
@@ -404,10 +410,10 @@ DETECTORS: dict[str, Detector] = {
 
 
 def nearest_neighbours(known: Array, vectors: Array, count: int = NEIGHBOUR_COUNT) -> Array:
-    """Compute the mean distance to the nearest `count` vectors (Sun et al. 2022).
+    """Return mean distances to the `count` nearest vectors (Sun et al. 2022).
 
     Args:
-        known: (M, D); where there are fewer than `count`, all of them are neighbours.
+        known: (M, D); if there are fewer than `count`, all of them are neighbours.
         vectors: (N, D).
         count: of neighbours.
 
@@ -422,7 +428,7 @@ def nearest_neighbours(known: Array, vectors: Array, count: int = NEIGHBOUR_COUN
 
 @dataclass(frozen=True)
 class PrincipalSubspace:
-    """The subspace of the first principal components of in-distribution vectors.
+    """The subspace of first principal components of in-distribution vectors.
 
     Attributes:
         centre: (D,) the mean of the vectors.
@@ -434,13 +440,13 @@ class PrincipalSubspace:
 
     @classmethod
     def fit(cls, known: Array) -> "PrincipalSubspace":
-        """Fit it to (M, D) vectors that are not all the same."""
+        """Fit to (M, D) vectors that differ."""
         from sklearn.decomposition import PCA
 
         fitted = PCA(VARIANCE, svd_solver="full").fit(known)
         return cls(fitted.mean_, fitted.components_)
 
     def distance(self, vectors: Array) -> Array:
-        """(N,) Euclidean distances of (N, D) vectors from the subspace."""
+        """Return (N,) Euclidean distances of (N, D) vectors from the subspace."""
         deviations = vectors - self.centre
         return np.linalg.norm(deviations - deviations @ self.components.T @ self.components, axis=1)

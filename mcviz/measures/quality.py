@@ -1,7 +1,7 @@
-"""The quality of predictions, also of one class and by the number of passes, and whether another ensemble's is better.
+"""The quality of predictions, and comparisons of two ensembles.
 
-Each task has one list of measures. Predictions are reduced to terms, a few numbers an example, which are computed one
-block of examples after the other; measures, their intervals and those of differences come from these.
+Predictions are reduced to terms, a few numbers per example, block by block. Measures, their intervals and differences
+are computed from terms.
 """
 
 import math
@@ -45,6 +45,7 @@ from mcviz.measures.regression import (
     unbounded_intervals,
     with_rmse_difference,
 )
+from mcviz.measures.scores import find_likeliest
 from mcviz.measures.selective import Ranking, area_intervals, auroc_of_mistakes, compute_areas
 
 Array = np.ndarray
@@ -58,10 +59,10 @@ VERDICTS: dict[Verdict, str] = {  # in words
     "same": "the same here",
     "unknown": "not known",
 }
-FEWEST_EXAMPLES = 200  # of which differences of AURC and AUROC have an interval: of fewer, rare failures hide
-FEWEST_RANKED = 20  # mistakes, correct predictions, and changed ones, of which these have one
-RANKINGS = {"aurc", "auroc"}  # the measures of classes that take draws of whole rankings
-INTERVAL = 0.9  # nominal coverage of the prediction intervals that are measured
+FEWEST_EXAMPLES = 200  # for intervals of AURC and AUROC differences; among fewer, rare failures hide
+FEWEST_RANKED = 20  # mistakes, correct and changed predictions, for the same
+RANKINGS = {"aurc", "auroc"}  # measures that need draws of whole rankings
+INTERVAL = 0.9  # nominal coverage of prediction intervals
 
 ROUNDING = 1e-12  # of an area
 NONE = Interval(np.nan)
@@ -72,15 +73,15 @@ class Quality:
     """The measures of a task.
 
     Attributes:
-        measures: in the order in which they are shown.
-        decides: the name of the proper scoring rule by which one of several is chosen.
+        measures: in display order.
+        decides: the name of the proper scoring rule that chooses between ensembles.
         terms: of n predictions with labels, (n,) float64 or bool by name.
         intervals: of the terms of N examples, those of classes with `uncertainty`, (N,) high for uncertain, the
             interval of each measure by its name; it takes `groups`, `confidence`, `resamples` and `seed` as
             `compute_measures` does.
         differences: of the terms of two ensembles over the same N examples and the names of some measures, the
-            intervals of the second's less the first's, by name, where there are any; it takes the same.
-        of_class: the measures of one class by itself, in the order in which they are named.
+            intervals of second − first, by name, if there are any; it takes the same.
+        of_class: the measures of one class by itself, in display order.
     """
 
     measures: tuple[Measure, ...]
@@ -92,7 +93,7 @@ class Quality:
 
     @property
     def compared(self) -> dict[str, Measure]:
-        """The measures by which ensembles are compared, by name."""
+        """The measures that compare ensembles, by name."""
         return {measure.name: measure for measure in self.measures if "compare" in measure.places}
 
 
@@ -104,7 +105,7 @@ class MeasureComparison:
         measure: the measure.
         one: of the first.
         other: of the second.
-        difference: the second less the first, as `difference_intervals` has it.
+        difference: second − first, from `difference_intervals`.
     """
 
     measure: Measure
@@ -114,10 +115,10 @@ class MeasureComparison:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the second is better or worse by more than noise, by this measure alone.
+        """Whether the second ensemble is better or worse beyond noise.
 
-        A difference is within noise where it cannot be as large as the worse of both measures is far from its best; of
-        one without a best, as a tenth of its range.
+        A difference is noise if it may be 0, but not the worse ensemble's distance from the best value; for a measure
+        without a best value, a tenth of its range.
         """
         measure, difference, (least, most) = self.measure, self.difference, self.measure.bounds
         if np.isnan(difference.low):
@@ -134,7 +135,7 @@ class MeasureComparison:
         return "better" if (difference.low > 0) == (measure.better == "high") else "worse"
 
     def format(self, target_unit: str = "") -> tuple[str, str, str]:
-        """Format the first, the second and the difference with their units and intervals, all to the same digit."""
+        """Format first, second and difference, all to the same digit."""
         digits = None
         if self.measure.unit == "target":
             of_both = max(abs(self.one.value), abs(self.other.value))
@@ -146,7 +147,6 @@ class MeasureComparison:
 
 
 def _decimals(value: float, significant_digits: int) -> int:
-    """How many digits after the point show so many significant ones of a value of 0 or more."""
     return max(0, significant_digits - 1 - math.floor(math.log10(value))) if value > 0 else 0
 
 
@@ -170,7 +170,7 @@ def compute_measures(
         seed: of the bootstrap.
 
     Returns:
-        By the names of the measures, in their order; without those whose terms are not there.
+        By the names of the measures, in their order; without those whose terms are missing.
     """
     options: dict[str, Any] = {"groups": groups, "confidence": confidence, "resamples": resamples, "seed": seed}
     figures = quality.intervals(terms, **options)
@@ -191,7 +191,7 @@ def compare_measures(
     resamples: int = 1000,
     seed: int = 0,
 ) -> list[MeasureComparison]:
-    """Compare two ensembles over the same examples by every measure: do they differ by more than noise?
+    """Compare two ensembles over the same examples by every measure.
 
     Args:
         quality: the measures of the task.
@@ -224,23 +224,22 @@ def difference_intervals(
     groups: Array | None = None,
     **options: Any,
 ) -> dict[str, Interval]:
-    """Compute how far a second ensemble's measures are from a first one's, with intervals of the differences.
+    """Compute differences of measures (second − first) with intervals.
 
-    Means of bounded numbers have that of `accuracy_difference` or `bounded_interval`, those of other losses and sizes
-    that of `mean_intervals`, the RMSE by its square, AURC and AUROC the farther one of the percentiles of bootstrap
-    draws on both sides. Where what is rare may not have been seen, the last ones have none. An ECE never has one:
-    chance raises it, and most where the model is calibrated.
+    Bounded means have the interval of `accuracy_difference` or `bounded_interval`, other losses and sizes that of
+    `mean_intervals`, the RMSE that of its square. AURC and AUROC have the farther bootstrap percentile on both sides,
+    and none if rare cases may be unseen. An ECE never has one: chance raises it, and most for a calibrated model.
 
     Args:
         quality: the measures of the task.
         one: as for `compare_measures`.
         other: as for `compare_measures`.
-        measures: names of those that are wanted.
+        measures: names of the wanted ones.
         groups: as for `compare_measures`.
         **options: `confidence`, `resamples` and `seed`, as for `compare_measures`.
 
     Returns:
-        The second's less the first's, by the name of the measure; of a measure without an interval there is none.
+        Second − first, by the name of the measure; without the measures that have no interval.
     """
     return quality.differences(one, other, measures, groups=groups, **options)
 
@@ -256,7 +255,9 @@ def judge_together(
     resamples: int = 1000,
     seed: int = 0,
 ) -> dict[str, Verdict]:
-    """Judge several measures so that with a chance of 1 − `confidence` at most any verdict is wrong (Holm 1979).
+    """Judge several measures with a joint error rate (Holm 1979).
+
+    Any verdict is wrong with a chance of at most 1 − `confidence`.
 
     Args:
         quality: as for `compare_measures`.
@@ -284,10 +285,9 @@ def judge_together(
 def overconfidence_growth(
     one: Terms, other: Terms, *, groups: Array | None = None, confidence: float = 0.95
 ) -> Interval:
-    """Compute by how much confidence − accuracy is farther from 0 in a second ensemble over the same examples.
+    """Compute how much farther from 0 the second's confidence − accuracy is.
 
-    The larger of two numbers is at most the larger of their bounds, and the smaller one at most either bound. So the
-    bounds of the difference and of the sum of both, which hold together (Bonferroni), bound that of their magnitudes.
+    Joint bounds (Bonferroni) of the difference and the sum of both bound that of their magnitudes.
 
     Args:
         one: terms of N ≥ 1 examples of a classification.
@@ -296,7 +296,7 @@ def overconfidence_growth(
         confidence: 0 to 1.
 
     Returns:
-        The second's magnitude less the first's.
+        The second's magnitude − the first's.
     """
     first, second = (terms["confidence"] - terms["correct"] for terms in (one, other))
     more, both = (
@@ -322,7 +322,7 @@ def _classification_intervals(terms: Terms, **options: Any) -> dict[str, Interva
 
 
 def _ranking_statistic(terms: Terms) -> Statistic:
-    """Build a function of (R, N) weights that returns (R, 2), the AURC and the AUROC."""
+    """Build a function of (R, N) weights that returns (R, 2), AURC and AUROC."""
     ranking = Ranking(terms["uncertainty"], ~terms["correct"])
 
     def aurc_and_auroc(weights: Array) -> Array:
@@ -348,13 +348,16 @@ def _classification_differences(
 
 
 def build_difference(build: Callable[[Terms], Statistic], one: Terms, other: Terms, chosen: Array | slice) -> Statistic:
-    """Build a statistic of chosen examples: the second's less the first's of what `build` makes of their terms."""
+    """Build the statistic second − first of chosen examples."""
     first, second = (build(select_terms(terms, chosen)) for terms in (one, other))
     return lambda weights: second(weights) - first(weights)
 
 
 def _can_compare_rankings(before: Array, after: Array, changed: Array, groups: Array | None) -> bool:
-    """Whether enough of (N,) examples are there, are right and wrong in both runs, and changed or all did."""
+    """Whether enough of (N,) examples are right, wrong and changed.
+
+    Both runs need enough right and wrong ones. It also suffices if all examples changed.
+    """
     counts = [np.count_nonzero(correct == value) for correct in (before, after) for value in (True, False)]
     few_changed = np.count_nonzero(sum_by_group(changed[:, None], groups)) < FEWEST_RANKED and not changed.all()
     many = count_groups(len(before), groups) >= FEWEST_EXAMPLES
@@ -362,7 +365,7 @@ def _can_compare_rankings(before: Array, after: Array, changed: Array, groups: A
 
 
 def _mirror(interval: Interval) -> Interval:
-    """Return the interval with both ends as far from the value as the farther one; of no width there is none."""
+    """Widen the interval to be symmetric; without width there is none."""
     reach = max(interval.high - interval.value, interval.value - interval.low) or math.nan
     return Interval(interval.value, interval.value - reach, interval.value + reach)
 
@@ -402,7 +405,7 @@ def _regression_differences(one: Terms, other: Terms, measures: Collection[str],
 
 
 def recall(terms: Terms, number: int, confidence: float) -> Interval:
-    """Compute the share of a class's examples that is predicted as it; NaN where it has none.
+    """Compute the recall of a class; NaN if it has no example.
 
     Args:
         terms: of a classification: `probs`, (N, C) floating point, `labels` and `predicted`, (N,) integers each.
@@ -413,19 +416,19 @@ def recall(terms: Terms, number: int, confidence: float) -> Interval:
 
 
 def precision(terms: Terms, number: int, confidence: float) -> Interval:
-    """Compute the share of the examples predicted as a class that is of it; NaN where none is.
+    """Compute the precision of a class; NaN if it is never predicted.
 
-    Takes what `recall` does.
+    Takes the arguments of `recall`.
     """
     both, _, predicted = _count(terms, number)
     return _share(both, predicted, confidence)
 
 
 def f1(terms: Terms, number: int, confidence: float) -> Interval:
-    """Compute the harmonic mean of recall and precision; NaN where the class is neither a label nor predicted.
+    """Compute F1; NaN if the class is neither a label nor predicted.
 
-    Of the examples that are of the class or predicted as it, the share that is both has an exact interval. F1 is
-    2s/(1 + s) of that share s, and so are its ends (Hand, Christen & Kirielle 2021). Takes what `recall` does.
+    It is 2s/(1 + s) for the share s of true positives among labelled or predicted examples, whose interval is exact
+    (Hand, Christen & Kirielle 2021). Takes the arguments of `recall`.
     """
     both, labelled, predicted = _count(terms, number)
     share = _share(both, labelled + predicted - both, confidence)
@@ -433,14 +436,14 @@ def f1(terms: Terms, number: int, confidence: float) -> Interval:
 
 
 def roc_auc(terms: Terms, number: int, confidence: float) -> Interval:
-    """Compute the chance that an example of the class gets more of its probability than another one; ties count half.
+    """Compute the one-vs-rest ROC AUC of a class; ties count half.
 
-    Each end is the farther one of two intervals. One has the standard error that the examples show (DeLong, DeLong &
-    Clarke-Pearson 1988), on the scale of log odds; where the area is 1 that error is 0. The other one has the error
-    that an area itself allows (Hanley & McNeil 1982, in method 5 of Newcombe 2006). Takes what `recall` does.
+    Each end is the farther one of two intervals: by the empirical standard error on the log-odds scale (DeLong, DeLong
+    & Clarke-Pearson 1988), which is 0 for an area of 1; and by the error that an area itself allows (Hanley & McNeil
+    1982, in method 5 of Newcombe 2006). Takes the arguments of `recall`.
 
     Returns:
-        0 to 1; NaN where all examples are of the class, or none.
+        0 to 1; NaN if all examples are of the class, or none.
     """
     score, within = terms["probs"][:, number], terms["labels"] == number
     own, others = np.sort(score[within]), np.sort(score[~within])
@@ -466,12 +469,11 @@ def roc_auc(terms: Terms, number: int, confidence: float) -> Interval:
 
 
 def _place(scores: Array, among: Array) -> Array:
-    """Compute for each score the share of sorted others that are below it; ties count half."""
+    """Return for each score the share of sorted others below; ties count half."""
     return np.mean([np.searchsorted(among, scores, side) for side in ("left", "right")], axis=0) / len(among)
 
 
 def _count(terms: Terms, number: int) -> tuple[int, int, int]:
-    """Count the examples of a class that are predicted as it, those of it, and those predicted as it."""
     predicted, labelled = terms["predicted"] == number, terms["labels"] == number
     return int((predicted & labelled).sum()), int(labelled.sum()), int(predicted.sum())
 
@@ -481,7 +483,7 @@ def _share(successes: int, trials: int, confidence: float) -> Interval:
 
 
 # Recall, precision and F1 are a share of examples, or follow from one, and have its exact interval (Clopper & Pearson
-# 1934). That of the ROC AUC also holds where the class is told from the others without a mistake.
+# 1934). That of the ROC AUC also holds for perfect separation.
 CLASSIFICATION = Quality(
     CLASSIFICATION_MEASURES,
     "nll",
@@ -540,7 +542,7 @@ def correct_per_pass(probs: Array, labels: Array) -> Array:
 
 
 def correct_by_ensemble_size(probs: Array, labels: Array) -> Array:
-    """Count the examples that the mean of the first 1, 2, … T passes predicts correctly.
+    """Count the correct predictions of the first 1, 2, … T passes' mean.
 
     Args:
         probs: (T, N, C) floating point.
@@ -558,18 +560,21 @@ def correct_by_ensemble_size(probs: Array, labels: Array) -> Array:
 
 
 def sizes_up_to(passes: int) -> list[int]:
-    """Return the numbers of passes to look at: 1, 2, 5, 10, 20, 50, … and all of them."""
+    """Return ensemble sizes: 1, 2, 5, 10, 20, 50, … and all passes."""
     steps = (digit * 10**power for power in range(len(str(passes))) for digit in (1, 2, 5))
     return sorted({passes, *(size for size in steps if size < passes)})
 
 
-def terms_by_size(probs: Array, labels: Array, sizes: Sequence[int]) -> list[dict[str, Array]]:
+def terms_by_size(
+    probs: Array, labels: Array, sizes: Sequence[int], decide: Callable[[Array], Array] = find_likeliest
+) -> list[dict[str, Array]]:
     """Compute the terms of the ensembles of the first passes.
 
     Args:
         probs: (T, n, C) floating point, of one block of examples.
         labels: (n,) integers.
         sizes: numbers of passes, 1 to T, ascending.
+        decide: gives the (n,) classes that (n, C) probabilities predict.
 
     Returns:
         The terms of each size, for `join_terms` with those of the other blocks.
@@ -578,12 +583,12 @@ def terms_by_size(probs: Array, labels: Array, sizes: Sequence[int]) -> list[dic
     for size in sizes:
         total += probs[before:size].sum(axis=0, dtype=np.float64)
         before = size
-        by_size.append(calibration_terms(total / size, labels))
+        by_size.append(calibration_terms(total / size, labels, decide(total / size)))
     return by_size
 
 
 def halves_by_size(probs: Array, score: Callable[[Array], Array], sizes: Sequence[int]) -> Array:
-    """Compute a score by two sets of passes that share none.
+    """Compute a score by two disjoint sets of passes.
 
     Args:
         probs: (T, n, C) floating point, of one block of examples.
@@ -598,19 +603,19 @@ def halves_by_size(probs: Array, score: Callable[[Array], Array], sizes: Sequenc
 
 
 def shared_top(one: Array, other: Array, top: int = 100) -> float:
-    """Compute the share of the `top` examples with the highest values that two scorings have in common, 0 to 1.
+    """Compute the overlap of two scorings' `top` examples, 0 to 1.
 
     Args:
         one: (N,) floating point, high for uncertain; ties keep the examples' own order.
         other: (N,) floating point, as `one`.
-        top: how many are at the top; all where there are fewer.
+        top: how many are at the top; all if there are fewer.
     """
     first, second = (np.argsort(-values, kind="stable")[:top] for values in (one, other))
     return len(np.intersect1d(first, second)) / len(first)
 
 
 def count_shared(order: Array, other: Array, size: int) -> int:
-    """Count how many of the first examples of one ranking are among the first of another.
+    """Count the examples that two rankings share among their first.
 
     Args:
         order: (N,) integers, the examples from the first rank to the last.
@@ -621,14 +626,14 @@ def count_shared(order: Array, other: Array, size: int) -> int:
 
 
 def rank_correlation(values: Array, others: Array) -> float | None:
-    """Compute Spearman's (1904) rank correlation of two scores of the same examples, with ties at their mean rank.
+    """Compute Spearman's (1904) rank correlation; ties take their mean rank.
 
     Args:
         values: (N,) floating point, finite.
         others: (N,) floating point, finite.
 
     Returns:
-        -1 to 1; None where all values of one are the same, or there are fewer than three.
+        -1 to 1; None if all values of one are the same, or there are fewer than three.
 
     Raises:
         ValueError: arrays of different lengths.

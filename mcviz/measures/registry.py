@@ -1,4 +1,4 @@
-"""Scores, the predictions that they are computed from, their registries, and numbers as text with their unit."""
+"""Scores, their registries, the predictions they are computed from, and formats of numbers."""
 
 import inspect
 import re
@@ -12,15 +12,15 @@ import numpy as np
 from mcviz.text import one_line, true_minus
 
 Array = np.ndarray
-Terms = Mapping[str, Array]  # numbers of N examples, by name, from which measures are computed
+Terms = Mapping[str, Array]  # (N, …) numbers by name, to compute measures from
 ScoreFunction = TypeVar("ScoreFunction", bound=Callable[..., Array])
-NOT_FROM_PASSES = frozenset(  # inputs of scores that are known beside the passes
+NOT_FROM_PASSES = frozenset(  # inputs of scores beyond the passes
     ("labels", "dice_by_ensemble_size", "deterministic_probs", "deterministic_outputs", "deterministic_variances")
 )
 
 
 def percent(fraction: float, digits: int = 1) -> str:
-    """Format a fraction as a percentage that never rounds up to certainty.
+    """Format a percentage that never rounds up to certainty.
 
     Args:
         fraction: 0 to 1.
@@ -38,11 +38,11 @@ def percent(fraction: float, digits: int = 1) -> str:
 
 
 def fixed(value: float, digits: int, sign: str = "") -> str:
-    """Format a number with so many digits after the point; how it was computed does not show where it ends in a 5.
+    """Format a number with fixed digits, so that rounding errors never show.
 
     Args:
-        value: such as 3.875, of which 3.8749999999999996 is another way to compute it.
-        digits: after the point; more where a difference that is not 0 would be printed as 0.
+        value: such as 3.875, which may also be computed as 3.8749999999999996.
+        digits: after the point; more if a difference that is not 0 would be printed as 0.
         sign: "" of a value; of a difference "-", or "+" to show that of one that is not below 0 as printed. 0 has no
             minus sign.
     """
@@ -53,7 +53,7 @@ def fixed(value: float, digits: int, sign: str = "") -> str:
 
 
 def percent_at_least(fraction: float, digits: int = 1) -> str:
-    """Format a lower bound as a percentage that is rounded down, so that it holds as printed.
+    """Format a lower bound as a percentage, rounded down to hold as printed.
 
     Args:
         fraction: 0 to 1.
@@ -63,22 +63,22 @@ def percent_at_least(fraction: float, digits: int = 1) -> str:
 
 
 def significant(value: float) -> str:
-    """Format a number of any size with four significant digits, such as "3.21", "−0.05" or "452,300"."""
+    """Format with four significant digits, such as "3.21", "−0.05" or "452,300"."""
     return true_minus(f"{float(f'{value:.4g}'):z,.15g}")
 
 
 def format_with_unit(value: float, unit: str) -> str:
-    """Format a number of any size with a unit that others wrote, which may be "", such as "452,300 mg/dl"."""
+    """Format a number with a user's unit, which may be "": "452,300 mg/dl"."""
     return f"{significant(value)} {one_line(unit)}".rstrip()
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """The arrays from which scores of classification are computed, of N examples in the same order.
+    """The arrays of classification that scores take, N examples in order.
 
     Attributes:
         probs: (T, N, C) floating point, the probabilities of each pass.
-        labels: (N,) integers, or None where they are not known.
+        labels: (N,) integers, or None if unknown.
         deterministic_probs: (N, C) floating point, the probabilities with dropout off, or None.
         mean_probs: (N, C) float64, the predictive mean.
 
@@ -99,12 +99,12 @@ class Predictions:
 
 @dataclass(frozen=True)
 class RegressionPredictions:
-    """The arrays from which scores of regression are computed, of N examples in the same order and D targets.
+    """The arrays of regression that scores take: N examples, D targets.
 
     Attributes:
         outputs: (T, N, D) floating point, the mean that each pass predicts, in the unit of the targets.
         variances: (T, N, D) floating point, above 0, the variance that each pass predicts, or None.
-        labels: (N, D) floating point, the true values, or None where they are not known.
+        labels: (N, D) floating point, the true values, or None if unknown.
         deterministic_outputs: (N, D) floating point, as `outputs` with dropout off, or None.
         deterministic_variances: (N, D) floating point, as `variances` with dropout off, or None.
 
@@ -128,11 +128,11 @@ class RegressionPredictions:
 
 @dataclass(frozen=True)
 class MultilabelPredictions:
-    """The arrays from which scores of several labels an example are computed, of N examples and C classes.
+    """The arrays of multilabel classification that scores take: N examples, C classes.
 
     Attributes:
         probs: (T, N, C) floating point, the probability that each pass gives each class, whatever the others.
-        labels: (N, C) integers: 1 where the example has the class, 0 where not, -1 where nobody knows; or None.
+        labels: (N, C) integers: 1 if the example has the class, 0 if not, -1 if unknown; or None.
         deterministic_probs: (N, C) floating point, the probabilities with dropout off, or None.
         mean_probs: (N, C) float64, the predictive mean.
 
@@ -153,22 +153,22 @@ class MultilabelPredictions:
 
 @dataclass(frozen=True)
 class SegmentationPredictions:
-    """The arrays from which scores of segmentation are computed, of N images of H × W pixels.
+    """The arrays of segmentation that scores take: N images of H × W pixels.
 
     Attributes:
         classes: (T, N, H, W) uint8, the label map of each pass.
         class_count: C.
         background: the class that counts as none, or -1.
         mean_class: (N, H, W) uint8, the prediction of all passes together.
-        mean_confidence: (N, H, W) floating point, its probability; or of passes of which only label maps are known, its
-            share of the passes.
-        predictive_entropy: (N, H, W) floating point in nats, or None where it is not known.
-        mutual_information: (N, H, W) floating point in nats, or None where it is not known.
-        labels: (N, H, W) uint8, where a pixel of the value C is ignored; or None where they are not known.
+        mean_confidence: (N, H, W) floating point, its probability; or its share of the passes, if only their label
+            maps are known.
+        predictive_entropy: (N, H, W) floating point in nats, or None if unknown.
+        mutual_information: (N, H, W) floating point in nats, or None if unknown.
+        labels: (N, H, W) uint8, a pixel of the value C is ignored; or None if unknown.
         dice_by_ensemble_size: (N, T) floating point, mean Dice of the first 1, 2, … passes together; None without
             labels.
-        foreground_probability: (N, H, W) floating point, where there are two classes, a background and its probability
-            are known; or None.
+        foreground_probability: (N, H, W) floating point, if there are two classes, one the background, and
+            probabilities are known; or None.
 
     Raises:
         ValueError: an array of another shape, or `classes` with an empty axis.
@@ -198,12 +198,12 @@ AnyPredictions = Predictions | RegressionPredictions | MultilabelPredictions | S
 
 
 def select_terms(terms: Terms, chosen: Array | slice) -> dict[str, Array]:
-    """Return the terms of some examples, by a slice, their numbers or a mask."""
+    """Return the terms of some examples, by a slice, numbers or a mask."""
     return {name: values[chosen] for name, values in terms.items()}
 
 
 def join_terms(blocks: Sequence[Terms]) -> dict[str, Array]:
-    """Concatenate the terms of blocks of examples, in their order."""
+    """Concatenate terms of blocks in order."""
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
@@ -219,7 +219,6 @@ def require_labels(predictions: AnyPredictions) -> Array:
 
 
 def _require_axes(name: str, array: Array, *axes: str, least: int = 1) -> tuple[int, ...]:
-    """Return the shape of an array that has these axes, none empty, the last of `least` or more."""
     shape = array.shape
     if len(shape) != len(axes) or 0 in shape or shape[-1] < least:
         raise ValueError(f"{name} should be ({', '.join(axes)}), with no axis empty. Received: shape {shape}.")
@@ -237,7 +236,7 @@ def _check_shapes(predictions: object, beside: str, **wanted: tuple[int, ...]) -
 
 @dataclass(frozen=True)
 class Score:
-    """A score that examples can be ranked by.
+    """A score to rank examples by.
 
     Attributes:
         name: its name in tables, files and addresses.
@@ -248,7 +247,7 @@ class Score:
         meaning: a sentence or two on how to read a value.
         function: takes the arrays that `needs` and `uses` name, in that order, and returns (N,) floating point.
         needs: fields of `Predictions`, or of `RegressionPredictions`.
-        uses: more of these fields, each None where it is not there.
+        uses: more of these fields, each None if missing.
     """
 
     name: str
@@ -262,21 +261,24 @@ class Score:
 
     @property
     def inline_label(self) -> str:
-        """The label as it stands within a sentence: in lower case, unless it begins with an abbreviation."""
+        """The label for use in a sentence: lower case, but for abbreviations."""
         return f"{self.label[:1].lower()}{self.label[1:]}" if self.label[1:2].islower() else self.label
 
     @property
     def needs_labels(self) -> bool:
-        """Whether the score needs labels, so that a new example has none."""
+        """Whether the score needs labels; new examples have no such score."""
         return "labels" in self.needs
 
     @property
     def from_passes(self) -> bool:
-        """Whether the passes alone are enough, so that some of them or those of a new example have the score."""
+        """Whether the score needs nothing but the passes.
+
+        It then also exists for some passes, and for new examples.
+        """
         return NOT_FROM_PASSES.isdisjoint((*self.needs, *self.uses))
 
     def missing(self, predictions: AnyPredictions) -> list[str]:
-        """List the arrays that the score needs and the predictions lack."""
+        """List the needed arrays that predictions lack."""
         return [need for need in self.needs if getattr(predictions, need) is None]
 
     def compute(self, predictions: AnyPredictions) -> Array:
@@ -300,20 +302,23 @@ class Score:
         return self.function(*arrays).astype(np.float64, copy=False)
 
     def uncertainty(self, values: Array) -> Array:
-        """Flip the sign of values, of any shape, where low means uncertain; applied twice it gives them back."""
+        """Flip the sign if low means uncertain; applied twice, it restores values."""
         return -values if self.uncertain_when == "low" else values
 
     def resolve_unit(self, target_unit: str) -> str:
-        """Return the score's unit in a run whose targets have the unit `target_unit`, which may be ""."""
+        """Return the score's unit for the run's `target_unit`, which may be ""."""
         return target_unit if self.unit == "target" else self.unit
 
     @property
     def number_format(self) -> str:
-        """The format of values in a table, as printf has it: any size in the unit of targets, else about 1."""
+        """The printf format of values in a table.
+
+        Values in the unit of targets may have any size; others are about 1.
+        """
         return "%.4g" if self.unit == "target" else "%.4f"
 
     def format(self, value: float, target_unit: str = "") -> str:
-        """Format a value with its unit, such as "97.1%", "0.322 nats" or "3.21 mg/dl"."""
+        """Format with unit, such as "97.1%", "0.322 nats" or "3.21 mg/dl"."""
         if self.unit in ("probability", "share of passes"):
             return percent(value)
         if self.unit == "nats":
@@ -334,17 +339,20 @@ class Scores(dict[str, Score]):
         self.predictions, self.other_columns = predictions, other_columns
 
     def copy(self) -> "Scores":
-        """Copy the registry, so that scores can be added to it alone."""
+        """Copy the registry, to add scores to the copy alone."""
         copied = Scores(self.predictions, self.other_columns)
         copied.update(self)
         return copied
 
     def is_name(self, name: str) -> bool:
-        """Whether a score may have that name: an identifier that is no other column of its table."""
+        """Whether a score may have that name.
+
+        It has to be an identifier, and no other column of its table.
+        """
         return name.isidentifier() and not re.fullmatch(self.other_columns, name)
 
     def compute(self, predictions: AnyPredictions) -> dict[str, Array]:
-        """Compute every score whose arrays are there, by name, (N,) float32 each."""
+        """Compute every score whose arrays are present, by name, (N,) float32 each."""
         return {
             score.name: score.compute(predictions).astype(np.float32)
             for score in self.values()
@@ -368,7 +376,9 @@ def register(
     *,
     scores: Scores = SCORES,
 ) -> Callable[[ScoreFunction], ScoreFunction]:
-    """Register a function as a score: it is then in every table, ranking and chart, under the function's name.
+    """Register a function as a score under its name.
+
+    The score then appears in every table, ranking and chart.
 
     Args:
         label: as in `Score`.
@@ -379,7 +389,7 @@ def register(
 
     Returns:
         A decorator for a function whose parameters are fields of `Predictions`, or of `RegressionPredictions`: one
-        without a default is needed, one with the default None is used where it is there. The function stays as it is.
+        without a default is needed, one with the default None is used if present. The function stays as it is.
 
     Raises:
         ValueError: a name that is taken, or a parameter that the predictions do not have.

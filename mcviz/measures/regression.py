@@ -1,12 +1,9 @@
-"""Regression: a score an example, and the errors of each way to predict, with intervals.
+"""Regression: scores of examples, and errors of each predictor with intervals.
 
-A new score is one function here with `@score(…)` above it. Its parameters are fields of
-`RegressionPredictions`, the arrays that it needs: `outputs`, (T, N, D) floating point, are the means that T passes
-predict for N examples and D targets, `variances` the variances, where the model predicts them. Of several targets
-variances are summed, and an error is a Euclidean norm. Sums run in float64, and (N,) float64 comes back.
-
-Every measure is a mean over examples and targets, or the root of one: intervals, also of differences, come from numbers
-of each example.
+To add a score, write a function here under `@score(…)`. Its parameters are fields of `RegressionPredictions`:
+`outputs`, (T, N, D) floating point, are the means that T passes predict for N examples and D targets, `variances` the
+predicted variances, if any. Sum variances over targets, take Euclidean norms as errors, sum in float64 and return (N,)
+float64.
 """
 
 import math
@@ -31,14 +28,14 @@ from mcviz.measures.registry import (
 Array = np.ndarray
 score = partial(register, scores=REGRESSION_SCORES)
 LOG_2PI = float(np.log(2 * np.pi))
-TAIL = 6  # standard deviations, beyond which a Gaussian is taken as 0
+TAIL = 6  # standard deviations; beyond, a Gaussian counts as 0
 NODES_PER_STD = 1.25
 
-TERMS = "squared_error", "absolute_error", "nll", "crps"  # of every predictor; of the first the root is taken
+TERMS = "squared_error", "absolute_error", "nll", "crps"  # of every predictor
 MEASURED_BY = dict(zip(("rmse", "mae", "nll", "crps", "coverage", "width"), (*TERMS, "held", "width"), strict=True))
-FEWEST_UNBOUNDED = 300  # examples, or groups, of which an error, an NLL or a CRPS has an interval
-FEWEST_LARGE = 10  # differences of one size that would tell as much as those that there are
-BLOCK_EXAMPLES = 512  # examples that are in memory as float64 at a time
+FEWEST_UNBOUNDED = 300  # examples, or groups, for intervals of errors, NLL and CRPS
+FEWEST_LARGE = 10  # effective number of differences
+BLOCK_EXAMPLES = 512  # examples in memory as float64 at a time
 
 
 @score(
@@ -48,7 +45,7 @@ BLOCK_EXAMPLES = 512  # examples that are in memory as float64 at a time
     "Uncertainty of the model: how far the prediction varies from pass to pass. High: the passes disagree.",
 )
 def predictive_std(outputs: Array) -> Array:
-    """The standard deviation over the passes of the predicted mean (Gal & Ghahramani 2016)."""
+    """Return the std of the predicted mean over passes (Gal & Ghahramani 2016)."""
     return np.sqrt(predictive_variance(outputs).sum(axis=-1))
 
 
@@ -59,7 +56,7 @@ def predictive_std(outputs: Array) -> Array:
     "Uncertainty in the data, as the model predicts it. High: every single pass expects values far from its mean.",
 )
 def aleatoric_std(variances: Array) -> Array:
-    """The root of the mean over the passes of the predicted variance (Kendall & Gal 2017)."""
+    """Return the root of the mean predicted variance (Kendall & Gal 2017)."""
     return np.sqrt(variances.mean(axis=0, dtype=np.float64).sum(axis=-1))
 
 
@@ -70,7 +67,7 @@ def aleatoric_std(variances: Array) -> Array:
     "The whole uncertainty, of the model and in the data. High: the true value may be far from the prediction.",
 )
 def total_std(outputs: Array, variances: Array) -> Array:
-    """The root of the variance of the mixture of all passes: that over the passes and the mean predicted one."""
+    """Return the std of the mixture of all passes."""
     return np.sqrt(predictive_variance(outputs, variances).sum(axis=-1))
 
 
@@ -81,7 +78,7 @@ def total_std(outputs: Array, variances: Array) -> Array:
     "The distance from the prediction to the label. High: the prediction is wrong, or the label is.",
 )
 def absolute_error(outputs: Array, labels: Array) -> Array:
-    """The Euclidean norm of predictive mean less label."""
+    """Return the Euclidean norm of predictive mean − label."""
     return np.linalg.norm(outputs.mean(axis=0, dtype=np.float64) - labels, axis=-1)
 
 
@@ -92,10 +89,10 @@ def absolute_error(outputs: Array, labels: Array) -> Array:
     "How surprising the label is. High: it is many predicted standard deviations away, or these are large.",
 )
 def nll(outputs: Array, labels: Array, variances: Array | None = None) -> Array:
-    """The negative log density of the Gaussian with the mixture's mean and variance (Lakshminarayanan et al. 2017).
+    """Return the Gaussian negative log density of labels (Lakshminarayanan et al. 2017).
 
-    The unit of the targets moves it by a constant. Passes that all agree have a spread below the rounding of float32;
-    this rounding is taken for it then.
+    The Gaussian has the mixture's mean and variance; at least the rounding of float32 counts as its std. The unit of
+    the targets shifts the value by a constant.
     """
     mean = outputs.mean(axis=0, dtype=np.float64)
     return gaussian_nll(mean, predictive_variance(outputs, variances), labels).sum(axis=-1)
@@ -108,9 +105,9 @@ def nll(outputs: Array, labels: Array, variances: Array | None = None) -> Array:
     "The distance from the whole predicted distribution to the label. High: it is wrong, or wide.",
 )
 def crps(outputs: Array, labels: Array, variances: Array | None = None) -> Array:
-    """The continuous ranked probability score (Gneiting & Raftery 2007), summed over the targets.
+    """Return the CRPS (Gneiting & Raftery 2007), summed over the targets.
 
-    It is that of the empirical distribution of the passes, or, with variances, of the mixture of Gaussians.
+    It takes the empirical distribution of the passes, or with variances the mixture of Gaussians.
     """
     if variances is None:
         return empirical_crps(outputs, labels).sum(axis=-1)
@@ -118,7 +115,9 @@ def crps(outputs: Array, labels: Array, variances: Array | None = None) -> Array
 
 
 def predictive_variance(outputs: Array, variances: Array | None = None) -> Array:
-    """Compute the variance of the predictive distribution, target by target: of the means, plus the mean variance.
+    """Compute the predictive variance of each target.
+
+    It is the variance of the means plus the mean variance.
 
     Args:
         outputs: (T, N, D) floating point, the mean that each pass predicts.
@@ -132,14 +131,14 @@ def predictive_variance(outputs: Array, variances: Array | None = None) -> Array
 
 
 def gaussian_nll(mean: Array, variance: Array, labels: Array) -> Array:
-    """Compute the negative log density of a Gaussian in nats: (…) float64, the arguments' common shape."""
+    """Compute the Gaussian NLL in nats: (…) float64, broadcast."""
     rounding = np.spacing(np.maximum(np.abs(mean), np.abs(labels)).astype(np.float32)).astype(np.float64)
     variance = np.maximum(variance, rounding**2)
     return (LOG_2PI + np.log(variance) + (labels - mean) ** 2 / variance) / 2
 
 
 def empirical_crps(outputs: Array, labels: Array) -> Array:
-    """Compute the CRPS of the empirical distribution of T values: E|X - y| - E|X - X'| / 2.
+    """Compute the CRPS of T values: E|X - y| - E|X - X'| / 2.
 
     Args:
         outputs: (T, …) floating point.
@@ -155,13 +154,13 @@ def empirical_crps(outputs: Array, labels: Array) -> Array:
 
 
 def gaussian_crps(mean: Array, variance: Array, labels: Array) -> Array:
-    """Compute the CRPS of a Gaussian (Gneiting et al. 2005): (…) float64, the arguments' common shape."""
+    """Compute the CRPS of a Gaussian (Gneiting et al. 2005): (…) float64, broadcast."""
     variance = variance.astype(np.float64)
     return _expected_size(mean - labels.astype(np.float64), variance) - np.sqrt(variance / np.pi)
 
 
 def mixture_crps(means: Array, variances: Array, labels: Array) -> Array:
-    """Compute the CRPS of a mixture of T Gaussians of equal weight (Grimit et al. 2006).
+    """Compute the CRPS of T equally weighted Gaussians (Grimit et al. 2006).
 
     Args:
         means: (T, …) floating point.
@@ -176,19 +175,19 @@ def mixture_crps(means: Array, variances: Array, labels: Array) -> Array:
 
 
 def _expected_size(mean: Array, variance: Array) -> Array:
-    """E|X| of Gaussians."""
+    """Return E|X| of Gaussians."""
     z = mean / np.sqrt(2 * variance)
     return mean * scipy.special.erf(z) + np.sqrt(2 * variance / np.pi) * np.exp(-(z**2))
 
 
 def _half_mean_distance(means: Array, variances: Array) -> Array:
-    """E|X - X'| / 2 of mixtures, (…) float64."""
+    """Return E|X - X'| / 2 of mixtures, (…) float64."""
     passes, shape = len(means), means.shape[1:]
     means, variances = means.reshape(passes, -1), variances.reshape(passes, -1)
     std = np.sqrt(variances)
     low, high = (means - TAIL * std).min(axis=0), (means + TAIL * std).max(axis=0)
     nodes = np.ceil(NODES_PER_STD * (high - low) / std.min(axis=0))
-    paired = nodes > passes  # then it is less work to go through all pairs
+    paired = nodes > passes  # then all pairs are less work
     means_of_pairs = np.empty(means.shape[1])
     means_of_pairs[paired] = _half_mean_of_pairs(means[:, paired], variances[:, paired])
     smooth = ~paired
@@ -207,7 +206,10 @@ def _half_mean_of_pairs(means: Array, variances: Array) -> Array:
 
 
 def _integral(means: Array, std: Array, low: Array, high: Array, nodes: int) -> Array:
-    """E|X - X'| / 2 as the integral of F (1 - F). F is smooth: steps of about its narrowest std are almost exact."""
+    """Return E|X - X'| / 2 as the integral of F (1 - F).
+
+    F is smooth: steps of about its narrowest std are almost exact.
+    """
     step = (high - low) / nodes
     z, z_step = (low - means) / (np.sqrt(2) * std), step / (np.sqrt(2) * std)
     total = np.zeros(means.shape[1])
@@ -218,7 +220,7 @@ def _integral(means: Array, std: Array, low: Array, high: Array, nodes: int) -> 
 
 
 def regression_scores(predictions: RegressionPredictions) -> dict[str, Array]:
-    """Compute every score whose arrays are there.
+    """Compute every score whose arrays are present.
 
     Args:
         predictions: of N examples.
@@ -230,7 +232,9 @@ def regression_scores(predictions: RegressionPredictions) -> dict[str, Array]:
 
 
 def regression_means(terms: Terms) -> dict[str, Array]:
-    """Return (N,) numbers whose means are measures, by the name of the measure; that of the RMSE is its square.
+    """Return (N,) numbers whose means are measures, by measure.
+
+    The RMSE is represented by its square.
 
     Args:
         terms: of a predictor, as `regression_terms` has them; those of the ensemble may also have `held` and `width`.
@@ -239,10 +243,10 @@ def regression_means(terms: Terms) -> dict[str, Array]:
 
 
 def with_rmse_difference(intervals: Mapping[str, Interval], one: Terms, other: Terms) -> dict[str, Interval]:
-    """Return differences with that of the RMSE, if it is among them, in the place of that of its square."""
+    """Convert a difference of squared RMSEs, if any, to one of RMSEs."""
     if "rmse" not in intervals:
         return dict(intervals)
-    # Of squares a² − b² = (a − b)(a + b).
+    # a² − b² = (a − b)(a + b)
     roots = sum(math.sqrt(terms["squared_error"].mean()) for terms in (one, other)) or 1.0
     return {**intervals, "rmse": Interval(*(end / roots for end in astuple(intervals["rmse"])))}
 
@@ -256,11 +260,11 @@ def unbounded_intervals(
     seed: int,
     differ: bool = False,
 ) -> dict[str, Interval]:
-    """Compute means of unbounded losses or sizes with their intervals.
+    """Return means of unbounded losses with intervals.
 
-    No interval holds for all unbounded losses (Bahadur & Savage 1956). Of few examples the largest errors are seldom
-    among them; so those of errors take `FEWEST_UNBOUNDED`, and of differences (Σd²)² ≥ `FEWEST_LARGE` · Σd⁴, so that no
-    few of them decide. Of squared errors d is the root of the difference, in the unit of the RMSE.
+    No interval holds for all unbounded losses (Bahadur & Savage 1956), and small samples seldom contain the largest
+    errors. So errors need `FEWEST_UNBOUNDED` examples, and differences d need (Σd²)² ≥ `FEWEST_LARGE` · Σd⁴. For
+    squared errors, d is the root of the difference.
 
     Args:
         columns: (N,) floating point by the names of measures.
@@ -293,8 +297,8 @@ def regression_terms(predictions: RegressionPredictions) -> dict[str, dict[str, 
         predictions: of N examples, with labels.
 
     Returns:
-        For `deterministic` (where it is known), `single_pass` and `ensemble`: `squared_error`, `absolute_error`, `nll`
-        (where there is a variance) and `crps`, (N,) float64 each, means over the targets.
+        For `deterministic` (if known), `single_pass` and `ensemble`: `squared_error`, `absolute_error`, `nll` (if there
+        is a variance) and `crps`, (N,) float64 each, means over the targets.
 
     Raises:
         ValueError: predictions without labels.
@@ -306,7 +310,7 @@ def regression_terms(predictions: RegressionPredictions) -> dict[str, dict[str, 
 
 
 def ensemble_terms(predictions: RegressionPredictions) -> dict[str, Array]:
-    """Compute the terms of the ensemble alone, which takes less time; all examples are in memory."""
+    """Compute the terms of the ensemble alone, with all examples in memory."""
     labels = require_labels(predictions).astype(np.float64)
     variances = None if predictions.variances is None else predictions.variances.astype(np.float64)
     terms = _ensemble_terms(predictions.outputs.astype(np.float64), variances, labels)
@@ -314,12 +318,12 @@ def ensemble_terms(predictions: RegressionPredictions) -> dict[str, Array]:
 
 
 def single_pass_rmse(pass_rmse: Array) -> float:
-    """Compute the RMSE of a random pass: the root of the mean square of the (T,) RMSEs of all passes."""
+    """Return the root mean square of the (T,) RMSEs of all passes."""
     return float(np.sqrt(np.square(pass_rmse).mean()))
 
 
 def squared_error_per_pass(outputs: Array, labels: Array) -> Array:
-    """Sum the squared errors of each single pass over examples and targets, so that blocks of examples add up.
+    """Sum each pass's squared errors over examples and targets.
 
     Args:
         outputs: (T, N, D) floating point.
@@ -332,7 +336,7 @@ def squared_error_per_pass(outputs: Array, labels: Array) -> Array:
 
 
 def squared_error_by_ensemble_size(outputs: Array, labels: Array) -> Array:
-    """Sum the squared errors of the mean of the first 1, 2, … T passes, so that blocks of examples add up.
+    """Sum the squared errors of the first 1, 2, … T passes' mean.
 
     Args:
         outputs: (T, N, D) floating point.
@@ -368,7 +372,6 @@ def _block_terms(given: RegressionPredictions, every_label: Array, block: slice)
 
 
 def _single_terms(outputs: Array, variances: Array | None, labels: Array) -> dict[str, Array]:
-    """(n, D) each, of each pass by itself, in the mean over the passes."""
     errors = outputs - labels
     terms = {"squared_error": np.square(errors).mean(axis=0), "absolute_error": np.abs(errors).mean(axis=0)}
     if variances is None:

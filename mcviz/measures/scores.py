@@ -1,14 +1,13 @@
-"""The scores of classification: one number an example, for the uncertainty of the passes or the quality of the label.
+"""Scores of classification: uncertainty of examples, and quality of labels.
 
-A new score is one function here with `@register` above it. Its parameters are fields of `Predictions`, the arrays that
-it needs: `probs`, (T, N, C) floating point, are the probabilities of T passes over N examples and C classes. Sums run
-in float64, and (N,) float64 comes back.
+To add a score, write a function here under `@register`. Its parameters are fields of `Predictions`: `probs`, (T, N, C)
+floating point, are the probabilities of T passes over N examples and C classes. Sum in float64 and return (N,) float64.
 
-Label quality is low where the given label is probably wrong: confident learning (Northcutt et al. 2021). Passes that
-agree on another class than the label's say that label or model is wrong. So do passes that agree with the label and
-hesitate, as a network does that has learnt the same wrong label elsewhere.
+Label quality is low if the label is probably wrong: confident learning (Northcutt et al. 2021). It is also low if
+passes agree with the label but hesitate, like a network that has learnt the same wrong label elsewhere.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,7 +27,7 @@ HISTOGRAM_BINS = 100  # of a histogram of probabilities
     "The ensemble's probability for its own prediction, its max probability. Low: no class stands out.",
 )
 def max_probability(probs: Array) -> Array:
-    """The largest entry of the predictive mean (Hendrycks & Gimpel 2017)."""
+    """Return the largest entry of the predictive mean (Hendrycks & Gimpel 2017)."""
     return _mean(probs).max(axis=-1)
 
 
@@ -39,7 +38,7 @@ def max_probability(probs: Array) -> Array:
     "How far the prediction's probability varies from pass to pass. High: the passes disagree.",
 )
 def predictive_std(probs: Array) -> Array:
-    """The standard deviation over the passes of the probability of the ensemble's prediction."""
+    """Return the std over passes of the predicted class's probability."""
     predicted = _mean(probs).argmax(axis=-1)
     of_predicted = np.take_along_axis(probs, predicted[None, :, None], axis=-1)[..., 0]
     return of_predicted.std(axis=0, dtype=np.float64)
@@ -52,7 +51,7 @@ def predictive_std(probs: Array) -> Array:
     "The whole uncertainty. High: the ensemble's probability is spread over several classes.",
 )
 def predictive_entropy(probs: Array) -> Array:
-    """The entropy of the predictive mean in nats, 0 to log C."""
+    """Return the entropy of the predictive mean in nats, 0 to log C."""
     return scipy.special.entr(_mean(probs)).sum(axis=-1)
 
 
@@ -63,7 +62,7 @@ def predictive_entropy(probs: Array) -> Array:
     "Uncertainty in the data. High: every single pass is uncertain, so the example itself is ambiguous.",
 )
 def expected_entropy(probs: Array) -> Array:
-    """The mean over the passes of each pass's entropy, in nats, 0 to log C."""
+    """Return the mean entropy of the passes, in nats, 0 to log C."""
     return scipy.special.entr(probs).sum(axis=-1, dtype=np.float64).mean(axis=0)
 
 
@@ -74,8 +73,8 @@ def expected_entropy(probs: Array) -> Array:
     "Uncertainty of the model. High: each pass is confident, but of different classes.",
 )
 def mutual_information(probs: Array) -> Array:
-    """Predictive less expected entropy, in nats, 0 to log C: BALD (Houlsby et al. 2011)."""
-    # The difference is never negative (Jensen); rounding alone can take it below zero.
+    """Return predictive − expected entropy, in nats: BALD (Houlsby et al. 2011)."""
+    # rounding alone can take it below zero (Jensen)
     return np.maximum(predictive_entropy(probs) - expected_entropy(probs), 0)
 
 
@@ -86,7 +85,7 @@ def mutual_information(probs: Array) -> Array:
     "The share of passes outvoted by the most frequent prediction. High: the votes are split.",
 )
 def variation_ratio(probs: Array) -> Array:
-    """The share of passes whose own prediction is not the most frequent one, 0 to 1 - 1/C (Freeman 1965)."""
+    """Return the share of outvoted passes, 0 to 1 - 1/C (Freeman 1965)."""
     votes = probs.argmax(axis=-1)
     counts = np.stack([(votes == c).sum(axis=0) for c in range(probs.shape[-1])])
     return 1 - counts.max(axis=0) / len(probs)
@@ -99,7 +98,7 @@ def variation_ratio(probs: Array) -> Array:
     "The gap between the two most probable classes. Low: the ensemble hesitates between them.",
 )
 def margin(probs: Array) -> Array:
-    """The difference between the two largest entries of the predictive mean, 0 to 1."""
+    """Return the gap between the two largest predictive means, 0 to 1."""
     top = np.partition(_mean(probs), -2, axis=-1)
     return top[:, -1] - top[:, -2]
 
@@ -111,7 +110,7 @@ def margin(probs: Array) -> Array:
     "The ensemble's probability for the given label. Low: check the label.",
 )
 def self_confidence(mean_probs: Array, labels: Array) -> Array:
-    """The predictive mean's entry for the label, 0 to 1; NaN where the label is -1, not known."""
+    """Return the predictive mean of the label, 0 to 1; NaN for label -1 (unknown)."""
     return np.where(labels < 0, np.nan, mean_probs[np.arange(len(labels)), labels])
 
 
@@ -122,7 +121,10 @@ def self_confidence(mean_probs: Array, labels: Array) -> Array:
     "How far the given label is ahead of the likeliest other class; 50% is a tie. Low: check the label.",
 )
 def normalized_margin(mean_probs: Array, labels: Array) -> Array:
-    """The label's entry less the largest other one, from -1..1 to 0..1; NaN where the label is -1, not known."""
+    """Return (label − largest other + 1) / 2 of the predictive mean, 0 to 1.
+
+    It is NaN for label -1 (unknown).
+    """
     others = mean_probs.copy()
     others[np.arange(len(labels)), labels] = -np.inf
     return (self_confidence(mean_probs, labels) - others.max(axis=1) + 1) / 2
@@ -133,11 +135,11 @@ def scores(
     labels: Array | None = None,
     deterministic_probs: Array | None = None,
 ) -> dict[str, Array]:
-    """Compute the ensemble's prediction and every score whose arrays are there.
+    """Compute the ensemble's prediction and every score whose arrays are present.
 
     Args:
         probs: (T, N, C) floating point.
-        labels: (N,) integers, where they are known.
+        labels: (N,) integers, if known.
         deterministic_probs: (N, C) floating point, with dropout off.
 
     Returns:
@@ -156,16 +158,16 @@ def _mean(probs: Array) -> Array:
 
 @dataclass(frozen=True)
 class PassSummary:
-    """The passes over one example, summed up.
+    """A summary of the passes over one example.
 
     Attributes:
         mean: (C,) float64, the predictive mean, as probabilities.
         std: (C,) float64, the standard deviation over the passes of each class's probability.
-        votes: (C,) int64, how many passes predict each class.
-        prediction: the class of the largest mean; the first of equal ones.
+        votes: (C,) int64, the number of passes that predict each class, decided in the same way.
+        prediction: the class that is predicted: that of the largest mean, unless a threshold decides.
         passes: their number, T.
         histograms: (C, 100) int64, how many passes give a class a probability in each hundredth of 0 to 1; a
-            probability between two of them is in the upper one.
+            probability on an edge is in the upper one.
     """
 
     mean: Array
@@ -178,14 +180,21 @@ class PassSummary:
     def reorder(self, classes: Array) -> "PassSummary":
         """Return the summary with the classes in another order, (C,) indices."""
         arrays = {name: getattr(self, name)[classes] for name in ("mean", "std", "votes", "histograms")}
-        return replace(self, **arrays, prediction=int(arrays["mean"].argmax()))
+        return replace(self, **arrays, prediction=int(np.flatnonzero(classes == self.prediction)[0]))
 
 
-def summarise(probs: Array) -> PassSummary:
-    """Sum up the passes over one example.
+def find_likeliest(probs: Array) -> Array:
+    """Return the classes of the largest of (…, C) probabilities, (…) int64; the first of equal ones."""
+    likeliest: Array = probs.argmax(axis=-1)
+    return likeliest
+
+
+def summarise(probs: Array, decide: Callable[[Array], Array] = find_likeliest) -> PassSummary:
+    """Summarise the passes over one example.
 
     Args:
         probs: (T, C) floating point probabilities.
+        decide: gives the (…) classes that (…, C) probabilities predict.
 
     Returns:
         Mean, standard deviation, votes and prediction.
@@ -199,8 +208,8 @@ def summarise(probs: Array) -> PassSummary:
     return PassSummary(
         mean=mean,
         std=probs.std(axis=0, dtype=np.float64),
-        votes=np.bincount(probs.argmax(axis=1), minlength=probs.shape[1]),
-        prediction=int(mean.argmax()),
+        votes=np.bincount(decide(probs), minlength=probs.shape[1]),
+        prediction=int(decide(mean)),
         passes=len(probs),
         histograms=_histograms(probs),
     )
@@ -211,7 +220,7 @@ class OcclusionEffects:
     """The contribution of each part of an input to the prediction.
 
     Attributes:
-        mean: (P, K) float64, over the passes, in the unit of the K predicted numbers; above 0 where hiding the part
+        mean: (P, K) float64, over the passes, in the unit of the K predicted numbers; above 0 if hiding the part
             lowers the prediction.
         std: (P, K) float64, over the passes.
     """
@@ -221,7 +230,7 @@ class OcclusionEffects:
 
 
 def occlusion_effects(whole: Array, hidden: Array) -> OcclusionEffects:
-    """Compare the predictions with and without each part, pass by pass through the same masks.
+    """Compare predictions with and without each part, through the same masks.
 
     Args:
         whole: (T, K) predictions of the input.
@@ -232,7 +241,7 @@ def occlusion_effects(whole: Array, hidden: Array) -> OcclusionEffects:
 
 
 def _histograms(probs: Array) -> Array:
-    """(C, 100) of (T, C); values outside 0 to 1 by rounding are in the first or last bin."""
+    """Return (C, 100) histograms of (T, C) probabilities, clipped to 0 to 1."""
     bins = np.clip((probs * np.float32(HISTOGRAM_BINS)).astype(np.int64), 0, HISTOGRAM_BINS - 1)
     classes = probs.shape[1]
     cells = np.arange(classes) * HISTOGRAM_BINS + bins

@@ -1,8 +1,7 @@
-"""Dice, its kin and the scores of segmentation: a class for every pixel of an image, in each of T passes.
+"""Segmentation: Dice, IoU and scores of label maps.
 
-Shapes: T passes, N images of H × W pixels, C classes. Label maps are uint8 indices of classes; in the labels a pixel of
-the value C is ignored, and counts in neither map. `background` is the class that Dice leaves out, or -1 for none.
-Counts of pixels are exact in any order, so no number here depends on threads or on how images are cut into blocks.
+There are T passes, N images of H × W pixels, and C classes. Label maps are uint8 class indices; label pixels with the
+value C are ignored and count in neither map. Dice leaves out the class `background`, or none if it is -1.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -31,16 +30,16 @@ score = partial(register, scores=SEGMENTATION_SCORES)
 NO_BACKGROUND = -1
 BINS = 15  # of the confidence of pixels
 CONFIDENCE_STEPS = 254  # of a confidence in a byte
-WINDOW = 10  # pixels a side, over which the largest mean entropy is looked for
+WINDOW = 10  # pixels a side, of the window of `window_entropy`
 
 
 @dataclass(frozen=True)
 class Overlaps:
-    """Pixels that two label maps give each class, image by image.
+    """Pixel counts by class of two label maps, image by image.
 
     Attributes:
         both: (N, C) int64, pixels of the class in both maps.
-        either: (N, C) int64, those of the first plus those of the second; so 2 · both / either is the Dice.
+        either: (N, C) int64, pixels of the first plus the second map; so 2 · both / either is the Dice.
         second: (N, C) int64, pixels of the class in the second map.
         pixels: (N,) int64, pixels that are not ignored.
         background: the class that means leave out.
@@ -54,40 +53,49 @@ class Overlaps:
 
     @property
     def dice(self) -> Array:
-        """(N, C) float64 Dice of each class (Dice 1945; Sørensen 1948), 0 to 1; NaN where it is in neither map."""
+        """(N, C) float64 Dice (Dice 1945; Sørensen 1948), 0 to 1.
+
+        NaN if the class is in neither map.
+        """
         return _divide(2 * self.both, self.either)
 
     @property
     def iou(self) -> Array:
-        """(N, C) float64 intersection over union (Jaccard 1912), 0 to 1; NaN where the class is in neither map."""
+        """(N, C) float64 intersection over union (Jaccard 1912), 0 to 1.
+
+        NaN if the class is in neither map.
+        """
         return _divide(self.both, self.either - self.both)
 
     @property
     def mean_dice(self) -> Array:
-        """(N,) float64 mean Dice over the foreground classes that are in one of the maps.
+        """(N,) float64 mean Dice over the foreground classes of either map.
 
-        1 where neither has foreground, NaN where every pixel is ignored: what torchmetrics' `dice_score` gives by
-        `average="macro"` and `include_background=False` for each image, with 1 for its NaN.
+        It is 1 without foreground, and NaN if every pixel is ignored. It equals torchmetrics' `dice_score` per image
+        with `average="macro"` and `include_background=False`, with 1 for its NaN.
         """
         return self._mean(self._foreground(self.either) > 0, empty=1.0)
 
     @property
     def mean_dice_of_second(self) -> Array:
-        """(N,) float64 mean Dice over the foreground classes of the second map, as MONAI's DiceMetric counts them.
+        """(N,) float64 mean Dice over the second map's foreground classes.
 
-        NaN where the second map has no foreground.
+        Like MONAI's DiceMetric; NaN if the second map has no foreground.
         """
         return self._mean(self._foreground(self.second) > 0, empty=np.nan)
 
     @property
     def pooled_dice(self) -> Array:
-        """(N,) float64 Dice of the pixels of all foreground classes together (micro average); 1 where there is none."""
+        """(N,) float64 Dice of all foreground pixels (micro average); 1 without foreground."""
         both, either = (self._foreground(counts).sum(axis=1) for counts in (self.both, self.either))
         return self._known(np.where(either > 0, _divide(2 * both, either), 1.0))
 
     @property
     def loss_of_surplus(self) -> Array:
-        """(N,) float64 part of 1 - `mean_dice` that is foreground classes of the first map which the second lacks."""
+        """(N,) float64 part of 1 - `mean_dice` due to surplus classes.
+
+        These are foreground classes of the first map that the second lacks.
+        """
         there = self._foreground(self.either) > 0
         surplus = there & (self._foreground(self.second) == 0)
         return self._known(surplus.sum(axis=1) / np.maximum(there.sum(axis=1), 1))
@@ -125,7 +133,7 @@ def count_overlaps(first: Array, second: Array, classes: int, background: int) -
 
 
 def dice_per_pass(classes: Iterable[Array], labels: Array, class_count: int, background: int) -> Array:
-    """Mean Dice of every single pass with the label.
+    """Compute the mean Dice of every pass with the label.
 
     Args:
         classes: T label maps, (N, H, W) uint8 each.
@@ -134,7 +142,7 @@ def dice_per_pass(classes: Iterable[Array], labels: Array, class_count: int, bac
         background: the class that Dice leaves out, or -1.
 
     Returns:
-        (N, T) float32; NaN where every pixel is ignored.
+        (N, T) float32; NaN if every pixel is ignored.
     """
     passes = [count_overlaps(maps, labels, class_count, background).mean_dice for maps in classes]
     return np.stack(passes, axis=1).astype(np.float32)
@@ -142,7 +150,7 @@ def dice_per_pass(classes: Iterable[Array], labels: Array, class_count: int, bac
 
 @dataclass(frozen=True)
 class Reduced:
-    """What is kept of the passes over N images.
+    """The stored results of the passes over N images.
 
     Attributes:
         classes: (T, N, H, W) uint8, the most probable class of each pass; the lowest of equal ones.
@@ -163,7 +171,9 @@ class Reduced:
 
 
 def reduce_probabilities(probs: Array, labels: Array | None, background: int) -> Reduced:
-    """Reduce the probabilities of a few images, pass by pass: beside them, it takes memory for the sums of one pass.
+    """Reduce the probabilities of a few images, pass by pass.
+
+    It needs extra memory for the sums of one pass.
 
     Args:
         probs: (T, N, H, W, C) float32.
@@ -193,7 +203,7 @@ def reduce_probabilities(probs: Array, labels: Array | None, background: int) ->
 
 
 def reduce_label_maps(classes: Array, labels: Array | None, class_count: int, background: int) -> Reduced:
-    """Reduce passes of which only the label maps are known: what most of them say stands for their mean.
+    """Reduce passes with label maps only; the majority replaces the mean.
 
     Args:
         classes: (T, N, H, W) uint8.
@@ -209,7 +219,7 @@ def reduce_label_maps(classes: Array, labels: Array | None, class_count: int, ba
 
 
 def majority(classes: Array, class_count: int) -> tuple[Array, Array]:
-    """The class of the most passes, the lowest of equal ones, and its share of the passes.
+    """Return the majority class, the lowest of ties, and its share.
 
     Args:
         classes: (T, N, H, W) uint8.
@@ -227,7 +237,6 @@ def majority(classes: Array, class_count: int) -> tuple[Array, Array]:
 
 
 def _majorities(classes: Array, class_count: int) -> Iterator[Array]:
-    """(N, H, W) uint8 majority of the first 1, 2, … passes."""
     votes = np.zeros((class_count, *classes.shape[1:]), np.uint16)
     for one in classes:
         for number in range(class_count):
@@ -236,19 +245,19 @@ def _majorities(classes: Array, class_count: int) -> Iterator[Array]:
 
 
 def areas(classes: Array, class_count: int) -> Array:
-    """(T, N, C) int64 pixels of each class in each of (T, N, H, W) uint8 label maps."""
+    """Count the pixels of each class in (T, N, H, W) maps: (T, N, C) int64."""
     return np.stack([(classes == number).sum(axis=(-2, -1)) for number in range(class_count)], axis=-1)
 
 
 def pairwise_dice_by_class(classes: Array, class_count: int) -> Array:
-    """Mean over the pairs of passes of the Dice of each class, by one product of the stacked masks a class.
+    """Compute the mean Dice of each class over pairs of passes.
 
     Args:
         classes: (T, N, H, W) uint8.
         class_count: C.
 
     Returns:
-        (N, C) float64, 0 to 1; NaN where no pass has the class. Pairs of which neither has it do not count.
+        (N, C) float64, 0 to 1; NaN if no pass has the class. Pairs without the class are left out.
     """
     pairs = np.triu_indices(len(classes), 1)
     result = np.full((classes.shape[1], class_count), np.nan)
@@ -266,9 +275,10 @@ def pairwise_dice_by_class(classes: Array, class_count: int) -> Array:
     "How much the passes agree on what they draw: the mean Dice of two of them. Low: each pass draws something else.",
 )
 def pairwise_dice(classes: Array, class_count: int, background: int) -> Array:
-    """The mean over the pairs of passes of the mean Dice of their maps, 0 to 1 (Roy et al. 2019; Zenk et al. 2025).
+    """Return the mean Dice between passes (Roy et al. 2019; Zenk et al. 2025).
 
-    Of a pair, the mean is over the foreground classes that one of the two has; two without foreground agree wholly.
+    It is 0 to 1. Each pair is averaged over the foreground classes that either pass has; two without foreground agree
+    with 1.
     """
     shape = classes.shape[1], len(classes), len(classes)
     total, count = np.zeros(shape), np.zeros(shape, np.int64)
@@ -288,9 +298,9 @@ def pairwise_dice(classes: Array, class_count: int, background: int) -> Array:
     "ensemble hesitates.",
 )
 def window_entropy(predictive_entropy: Array) -> Array:
-    """The largest mean predictive entropy of a square window, in nats (patch level of Zenk et al. 2025).
+    """Return the largest mean entropy of a square window (Zenk et al. 2025).
 
-    A window is as high or wide as the image where that is smaller.
+    In nats, over patches of the predictive entropy, which are clipped to the size of the image.
     """
     height, width = (min(WINDOW, side) for side in predictive_entropy.shape[1:])
     sums = np.zeros((len(predictive_entropy), *(side + 1 for side in predictive_entropy.shape[1:])))
@@ -308,7 +318,7 @@ def window_entropy(predictive_entropy: Array) -> Array:
     "The uncertainty of a pixel, over the whole image. High: the ensemble hesitates in much of it.",
 )
 def mean_entropy(predictive_entropy: Array) -> Array:
-    """The mean over the pixels of the predictive entropy, in nats."""
+    """Return the mean predictive entropy of the pixels, in nats."""
     return np.asarray(predictive_entropy.mean(axis=(1, 2), dtype=np.float64))
 
 
@@ -319,7 +329,7 @@ def mean_entropy(predictive_entropy: Array) -> Array:
     "The uncertainty of a pixel where the ensemble sees something; of the whole image where it sees nothing.",
 )
 def foreground_entropy(predictive_entropy: Array, mean_class: Array, background: int) -> Array:
-    """The mean predictive entropy of the pixels whose prediction is not the background, in nats."""
+    """Return the mean predictive entropy of predicted foreground pixels, in nats."""
     foreground = mean_class != background
     count = foreground.sum(axis=(1, 2))
     total = np.where(foreground, predictive_entropy, 0).sum(axis=(1, 2), dtype=np.float64)
@@ -333,7 +343,7 @@ def foreground_entropy(predictive_entropy: Array, mean_class: Array, background:
     "Uncertainty of the model. High: each pass is confident, but of different classes, in much of the image.",
 )
 def mean_mutual_information(mutual_information: Array) -> Array:
-    """The mean over the pixels of the mutual information of class and pass, in nats (Houlsby et al. 2011)."""
+    """Return the mean mutual information of the pixels, in nats (Houlsby et al. 2011)."""
     return np.asarray(mutual_information.mean(axis=(1, 2), dtype=np.float64))
 
 
@@ -344,9 +354,9 @@ def mean_mutual_information(mutual_information: Array) -> Array:
     "The Dice that the ensemble's own probabilities promise its prediction. Low: it is unsure of what it draws.",
 )
 def soft_dice_confidence(foreground_probability: Array, mean_class: Array, background: int) -> Array:
-    """2 Σ p·y / (Σ p + Σ y) of the foreground's probability p and the prediction y (Borges et al. 2024), 0 to 1.
+    """Return 2 Σ p·y / (Σ p + Σ y), 0 to 1 (Borges et al. 2024).
 
-    It is that of two classes, one of which is the background; 1 where both sums are 0.
+    p is the foreground's probability and y the prediction, of two classes with a background; 1 if both sums are 0.
     """
     predicted = mean_class != background
     both = np.where(predicted, foreground_probability, 0).sum(axis=(1, 2), dtype=np.float64)
@@ -362,10 +372,10 @@ def soft_dice_confidence(foreground_probability: Array, mean_class: Array, backg
     "draw less of it, or more.",
 )
 def soft_dice_of_passes(classes: Array, class_count: int, mean_class: Array, background: int) -> Array:
-    """2 Σ p·y / (Σ p + Σ y) of each class y that is drawn, where p is the share of passes that draw it, 0 to 1.
+    """Return the mean of 2 Σ p·y / (Σ p + Σ y) over drawn classes.
 
-    It is the soft Dice confidence (Borges et al. 2024) of any number of classes, of which a run keeps the label maps of
-    the passes, and not every probability. Where nothing is drawn it is 1 if no pass draws anything, or else 0.
+    y is the prediction and p the share of passes that draw the class (after Borges et al. 2024). If nothing is
+    predicted, it is 1 if no pass draws anything, else 0.
     """
     total, drawn = np.zeros(len(mean_class)), np.zeros(len(mean_class), np.int64)
     for number in (number for number in range(class_count) if number != background):
@@ -379,9 +389,9 @@ def soft_dice_of_passes(classes: Array, class_count: int, mean_class: Array, bac
 
 
 def _dice_of_pairs(classes: Array, numbers: Iterable[int]) -> Iterator[Array]:
-    """(N, T, T) float64 Dice of each two passes, class after class; NaN where neither has the class.
+    """Yield (N, T, T) float64 Dice of pairs of passes, class by class.
 
-    The counts are sums of 0 and 1 in float32, which are exact up to 2^24 pixels an image.
+    NaN if neither has the class; exact up to 2^24 pixels an image.
     """
     stacked = classes.reshape(*classes.shape[:2], -1).swapaxes(0, 1)
     for number in numbers:
@@ -392,13 +402,13 @@ def _dice_of_pairs(classes: Array, numbers: Iterable[int]) -> Iterator[Array]:
 
 
 def _divide(numerator: Array, denominator: Array) -> Array:
-    """A quotient in float64, NaN for a denominator of 0."""
+    """Divide in float64; NaN for a denominator of 0."""
     quotient = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
     return np.divide(numerator, denominator, out=quotient, where=denominator > 0)
 
 
 def loss_terms(overlaps: Overlaps) -> dict[str, Array]:
-    """The terms of `SEGMENTATION`, (N,) float64 each, of a prediction and its label; NaN where one has no value."""
+    """Return the terms of `SEGMENTATION`, (N,) float64 each, NaN without a value."""
     return {
         "dice": overlaps.mean_dice,
         "dice_of_label": overlaps.mean_dice_of_second,
@@ -424,13 +434,13 @@ def _differences(
 
 
 def mean_of_known(values: Array, groups: Array | None, confidence: float, *, least: float = 0) -> Interval:
-    """Compute the mean over the images that have a value, with the interval of `bounded_interval`.
+    """Compute the mean over images that have a value, by `bounded_interval`.
 
     Args:
-        values: (N,) from `least` to 1; NaN of an image that has none.
+        values: (N,) from `least` to 1; NaN for an image without one.
         groups: as for `bounded_interval`.
         confidence: 0 to 1.
-        least: that a value can be.
+        least: lowest possible value.
     """
     known = ~np.isnan(values)
     if not known.any():
@@ -440,7 +450,7 @@ def mean_of_known(values: Array, groups: Array | None, confidence: float, *, lea
 
 @dataclass(frozen=True)
 class PixelSums:
-    """Sums over the pixels of images that are not ignored, from which their calibration is computed.
+    """Sums over non-ignored pixels, from which calibration is computed.
 
     Attributes:
         count: (N, C) int64, pixels that are predicted as each class.
@@ -456,12 +466,15 @@ class PixelSums:
 
     @property
     def ece(self) -> float:
-        """The expected calibration error of all pixels (Guo et al. 2017), 0 to 1."""
+        """The expected calibration error of pixels (Guo et al. 2017), 0 to 1."""
         count, correct, confidence = self.bins.T
         return float(np.abs(confidence - correct).sum() / max(count.sum(), 1))
 
     def excess(self, classes: list[int], *, groups: Array | None, confidence: float) -> Interval:
-        """Confidence − accuracy of the pixels that are predicted as some classes, by image or by group of images."""
+        """Compute confidence − accuracy of pixels predicted as some classes.
+
+        The interval is by image or by group of images.
+        """
         count = self.count[:, classes].sum(axis=1)
         excess = (self.confidence - self.correct)[:, classes].sum(axis=1)
         there = count > 0
@@ -495,7 +508,7 @@ def count_pixels(mean_class: Array, confidence: Array, labels: Array, class_coun
 
 
 def join_pixels(parts: Sequence[PixelSums]) -> PixelSums:
-    """Join the sums of parts, in the order of their images."""
+    """Join sums of parts in order."""
     count, correct, confidence = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("count", "correct", "confidence")
     )
@@ -503,7 +516,6 @@ def join_pixels(parts: Sequence[PixelSums]) -> PixelSums:
 
 
 def _mean_of_class(name: str) -> Callable[[Terms, int, float], Interval]:
-    """Build a function that computes the mean of a term of one class over the images that have it."""
     return lambda terms, number, confidence: mean_of_known(terms[name][:, number], None, confidence)
 
 

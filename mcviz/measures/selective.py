@@ -1,14 +1,12 @@
-"""Selective prediction: how good the rest is when uncertain examples are referred to a person.
+"""Selective prediction: the quality of the rest if uncertain examples are referred.
 
-Examples are kept from the most certain to the least. Where uncertainties tie, a figure is its expected value over all
-orders of the ties, which is exact: losses add up evenly over the ties.
+Examples are kept from the most certain to the least; with ties, a figure is its exact mean over their orders.
 
-The loss of an example is whether its prediction is a mistake, or how wrong it is, from 0 to 1. Bounds of the loss of
-the rest are exact for mistakes (Clopper & Pearson 1934), and hold for any other loss by betting (Waudby-Smith & Ramdas
-2024): given which examples are kept, their losses are independent.
+The loss of an example is 0 or 1 for a mistake, or a number from 0 to 1. Bounds of the loss of the rest are exact for
+mistakes (Clopper & Pearson 1934), and hold for other losses by betting (Waudby-Smith & Ramdas 2024): given the kept
+examples, their losses are independent.
 
-A referral is a rule that also applies to new examples: all whose uncertainty reaches a threshold are referred. Examples
-that tie are therefore referred together.
+A referral is a threshold that also applies to new examples, so ties are referred together.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -40,12 +38,12 @@ SMALLEST = 1e-6  # step of a quality
 
 @dataclass(frozen=True)
 class Ranking:
-    """Predictions of N ≥ 1 examples, ordered by how uncertain they are.
+    """Predictions of N ≥ 1 examples, ordered by uncertainty.
 
     Attributes:
         uncertainty: (N,) floating point, no NaN, high for uncertain.
         loss: (N,) bool, whether each prediction is a mistake; or float64 0 to 1, how wrong it is.
-        groups: (N,) integers, the group of each example; None where each is its own.
+        groups: (N,) integers, the group of each example; None if each is its own.
     """
 
     uncertainty: Array
@@ -57,32 +55,32 @@ class Ranking:
 
     @property
     def counts_mistakes(self) -> bool:
-        """Whether a loss is a mistake or none, so that the sum of losses is a count."""
+        """Whether losses are mistakes, so that their sum is a count."""
         return self.loss.dtype == bool
 
     def select(self, chosen: Array | slice) -> "Ranking":
-        """Return the ranking of some of the examples, by a slice, their numbers or a mask."""
+        """Return the ranking of some examples, by a slice, numbers or a mask."""
         groups = None if self.groups is None else self.groups[chosen]
         return Ranking(self.uncertainty[chosen], self.loss[chosen], groups)
 
 
 def cumulative_loss(ranking: Ranking) -> Array:
-    """(N + 1,) float64, the expected sum of the losses of the 0, 1, … N most certain examples."""
+    """Return the expected loss sum of the 0, 1, … N most certain: (N + 1,) float64."""
     counts, losses = _cumulate_groups(ranking, np.ones((1, len(ranking))))
     return np.interp(np.arange(len(ranking) + 1), counts[0], losses[0])
 
 
 def quality_of_rest(ranking: Ranking) -> Array:
-    """(N + 1,) float64, one less the risk of the rest after the 0, 1, … N most uncertain were referred; 1 without one.
+    """Return 1 − risk of the rest after 0, 1, … N referrals.
 
-    Of mistakes it is the accuracy.
+    (N + 1,) float64; of mistakes it is the accuracy, and 1 for an empty rest.
     """
     counts = np.arange(len(ranking), -1, -1)
     return 1 - cumulative_loss(ranking)[::-1] / np.maximum(counts, 1)
 
 
 def perfect_ranking(ranking: Ranking) -> Ranking:
-    """Return the same predictions in the best order: the larger a loss, the less certain."""
+    """Return the predictions in the best order: larger losses are less certain."""
     return Ranking(ranking.loss.astype(np.float64), ranking.loss)
 
 
@@ -122,16 +120,16 @@ def risk_bands(
 
 @dataclass(frozen=True)
 class SelectiveFigures:
-    """The quality of an order at finding large losses, over all coverages: low is good.
+    """The quality of an order at finding large losses; low is good.
 
     Attributes:
         aurc: the mean risk over the coverages 1/N, 2/N, … 1 (Geifman & El-Yaniv 2017).
         e_aurc: its excess over the perfect order (Geifman et al. 2019).
         augrc: the area under the loss of the kept examples, as a share of all examples, against the coverage: the mean
             risk of an undetected error (Traub et al. 2024).
-        above_best: `augrc` less that of the order with the lowest one, with an interval that holds for all orders at
+        above_best: `augrc` − that of the order with the lowest one, with an interval that holds for all orders at
             once.
-        above_random: `augrc` less that of a random order, half of the mean loss, with such an interval.
+        above_random: `augrc` − that of a random order, half of the mean loss, with such an interval.
     """
 
     aurc: Interval
@@ -142,23 +140,23 @@ class SelectiveFigures:
 
     @property
     def beats_random(self) -> bool:
-        """Whether the order finds large losses better than a random one, by more than noise."""
+        """Whether the order beats a random one by more than noise."""
         return self.above_random.high < 0
 
     @property
     def ties_with_best(self) -> bool:
-        """Whether the order is the best, or does not differ from it beyond noise."""
+        """Whether the order is the best, or within noise of it."""
         return self.above_best.low <= 0
 
 
 def selective_figures(
     rankings: Mapping[str, Ranking], *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
 ) -> dict[str, SelectiveFigures]:
-    """Compare orders of the same examples, with the intervals of `area_intervals`.
+    """Compare orders of the same examples, with `area_intervals`.
 
-    The best of several orders is partly the best by chance. So differences of their AUGRCs are held against the range,
-    over all orders, of how far each AUGRC of a draw is from that of all examples: of orders that are equally good, one
-    or more seems worse in 1 - `confidence` of cases (as Tukey's studentized range, but by the bootstrap).
+    The best of several orders is partly the best by chance. So differences of AUGRC are compared with the range, over
+    all orders, of each bootstrap draw's deviations. Among equally good orders, one or more seem worse in 1 -
+    `confidence` of cases (like Tukey's studentized range).
 
     Args:
         rankings: by name, such as that of a score. The predictions may be others: those of the deterministic model are.
@@ -193,18 +191,18 @@ def selective_figures(
 
 
 def _areas_and_random(ranking: Ranking, weights: Array) -> Array:
-    """(R, 4) areas as `compute_areas` has them, and how far the last is above half of the mean loss of the draw."""
+    """Return (R, 4): the areas, and AUGRC − half of the mean loss."""
     areas = compute_areas(ranking, weights)
     random = weights @ ranking.loss / weights.sum(axis=1) / 2
     return np.column_stack([areas, areas[:, 2] - random])
 
 
 def area_intervals(value: Array, draws: Array, loss: Array, confidence: float) -> list[Interval]:
-    """Compute intervals of areas that lie between 0 and 1: Student's t of their logits, with errors of the bootstrap.
+    """Compute intervals of areas between 0 and 1.
 
-    Percentiles of the bootstrap leave out too often what is true where the mistakes, or the correct predictions, are
-    few. So the fewer of the two, less one, are the degrees of freedom. Of other losses these are the examples whose
-    loss is above 0, and below 1.
+    They are Student's t intervals of logits with bootstrap errors, because bootstrap percentiles are too narrow for few
+    mistakes or few correct predictions. The degrees of freedom are the rarer of both, minus one; for other losses, of
+    examples with a loss above 0, and below 1.
 
     Args:
         value: (M,) areas of N examples, as `compute_areas` has them.
@@ -213,7 +211,7 @@ def area_intervals(value: Array, draws: Array, loss: Array, confidence: float) -
         confidence: 0 to 1.
 
     Returns:
-        M intervals; there is none with fewer than 5 mistakes or 5 correct predictions, nor of an area that is 0 or 1.
+        M intervals; without ends for fewer than 5 mistakes or 5 correct predictions, and for an area of 0 or 1.
     """
     fewest = min(np.count_nonzero(loss), np.count_nonzero(loss < 1))
     if fewest < FEWEST_OF_EACH:
@@ -226,13 +224,15 @@ def area_intervals(value: Array, draws: Array, loss: Array, confidence: float) -
 
 
 def find_ties_with_best(figures: Mapping[str, SelectiveFigures]) -> Sequence[str]:
-    """Name the orders that do not differ from the best beyond noise, the best first."""
+    """List the orders within noise of the best, the best first."""
     tied = [name for name, areas_of_score in figures.items() if areas_of_score.ties_with_best]
     return sorted(tied, key=lambda name: figures[name].augrc.value)
 
 
 def _cumulate_groups(ranking: Ranking, weights: Array) -> tuple[Array, Array]:
-    """Cumulate examples and losses over groups, the most certain first; a group is a tie, or a stretch without loss.
+    """Cumulate examples and losses over groups, the most certain first.
+
+    A group is a tie, or a stretch without loss.
 
     Args:
         ranking: of N examples.
@@ -255,7 +255,7 @@ def _cumulate_groups(ranking: Ranking, weights: Array) -> tuple[Array, Array]:
 
 
 def compute_areas(ranking: Ranking, weights: Array) -> Array:
-    """Compute AURC, E-AURC and AUGRC of R draws, as `SelectiveFigures` has them.
+    """Compute AURC, E-AURC and AUGRC of R draws (see `SelectiveFigures`).
 
     Args:
         ranking: of N examples.
@@ -280,7 +280,7 @@ def compute_areas(ranking: Ranking, weights: Array) -> Array:
 
 
 def _area_under_risk(counts: Array, losses: Array, harmonic: Array) -> Array:
-    """Compute (R,) AURCs of what `_cumulate_groups` returns, with the sums of 1, 1/2, 1/3, … up to each count."""
+    """Compute (R,) AURCs; `harmonic` sums 1, 1/2, 1/3, … up to each count."""
     more = np.diff(losses, axis=1)
     slope = more / np.maximum(np.diff(counts, axis=1), 1)
     steps = np.diff(harmonic[counts.astype(np.intp)], axis=1)
@@ -289,9 +289,9 @@ def _area_under_risk(counts: Array, losses: Array, harmonic: Array) -> Array:
 
 
 def auroc_of_mistakes(ranking: Ranking, weights: Array, augrc: Array) -> Array:
-    """Compute the AUROC of finding mistakes in R draws from their AUGRCs (Traub et al. 2024).
+    """Compute R draws' AUROC of mistakes from their AUGRC (Traub et al. 2024).
 
-    It is the chance that a mistake is less certain than a correct prediction, where ties count half.
+    It is the chance that a mistake is less certain than a correct prediction; ties count half.
 
     Args:
         ranking: of N examples, by mistakes.
@@ -299,7 +299,7 @@ def auroc_of_mistakes(ranking: Ranking, weights: Array, augrc: Array) -> Array:
         augrc: (R,) of the draws, as `compute_areas` has it.
 
     Returns:
-        (R,) float64; NaN where there is no mistake, or nothing else.
+        (R,) float64; NaN without mistakes, or with nothing else.
     """
     risk = weights @ ranking.loss / weights.sum(axis=1)
     pairs = risk * (1 - risk)
@@ -312,11 +312,11 @@ class Referral:
     """The result of a threshold on labelled examples.
 
     Attributes:
-        threshold: of the uncertainty, from which on an example is referred; infinite where none is.
+        threshold: the least uncertainty that is referred; infinite to refer none.
         referred: (R,) int64 numbers of the examples that are referred, the most uncertain first.
-        caught: the sum of the losses among them: of mistakes their number.
+        caught: the sum of their losses: of mistakes the number.
         missed: the same of the rest.
-        quality_of_rest: one less the mean loss of the rest, of mistakes the accuracy; None where all are referred.
+        quality_of_rest: 1 − mean loss of the rest, of mistakes the accuracy; None if all are referred.
     """
 
     threshold: float
@@ -327,7 +327,7 @@ class Referral:
 
 
 def select_referred(uncertainty: Array, threshold: float) -> Array:
-    """Select the examples that a threshold refers; no labels are needed.
+    """Select referred examples by a threshold, without labels.
 
     Args:
         uncertainty: (N,) floating point, no NaN, high for uncertain.
@@ -355,7 +355,7 @@ def evaluate_threshold(ranking: Ranking, threshold: float) -> Referral:
 
 
 def referral_for_quality(ranking: Ranking, quality: float) -> Referral:
-    """Refer the fewest examples so that the quality of the rest is high enough.
+    """Refer the fewest examples that give the rest a quality.
 
     Args:
         ranking: labelled examples.
@@ -370,7 +370,7 @@ def referral_for_quality(ranking: Ranking, quality: float) -> Referral:
 
 
 def referral_for_budget(ranking: Ranking, budget: int) -> Referral:
-    """Refer as many of the most uncertain examples as the budget allows, or fewer where the next ones tie.
+    """Refer up to `budget` uncertain examples, ties together.
 
     Args:
         ranking: labelled examples.
@@ -381,7 +381,7 @@ def referral_for_budget(ranking: Ranking, budget: int) -> Referral:
 
 
 def referral_for_misses(ranking: Ranking, share: float) -> Referral:
-    """Refer the fewest examples so that few mistakes are missed, or little of another loss.
+    """Refer the fewest examples that leave a small share of loss.
 
     Args:
         ranking: labelled examples.
@@ -393,13 +393,13 @@ def referral_for_misses(ranking: Ranking, share: float) -> Referral:
 
 
 def _threshold_steps(ranking: Ranking) -> tuple[Array, Array, Array]:
-    """Every distinct threshold, the number of examples it refers, and the loss that it misses; the first refers none.
+    """Return each distinct threshold, its number of referrals and missed loss.
 
-    Mistakes are counted in int64, other losses summed in float64.
+    The first refers none. Mistakes are counted in int64, other losses summed in float64.
     """
     values, places, counts = np.unique(-ranking.uncertainty, return_inverse=True, return_counts=True)
     losses = np.bincount(places, ranking.loss)
-    missed = np.r_[losses[::-1].cumsum()[::-1], 0.0]  # summed from the end, so that it is 0 where all are referred
+    missed = np.r_[losses[::-1].cumsum()[::-1], 0.0]  # summed from the end, so that it ends at exactly 0
     return (
         np.r_[np.inf, -values],
         np.r_[0, counts.cumsum()],
@@ -409,12 +409,13 @@ def _threshold_steps(ranking: Ranking) -> tuple[Array, Array, Array]:
 
 @dataclass(frozen=True)
 class Guarantee:
-    """A threshold with a guarantee for new examples that are drawn as the labelled ones were.
+    """A threshold with a guarantee for new examples drawn alike.
 
     Attributes:
         threshold: as in `Referral`.
         confidence: 0 to 1, how often labelled examples lead to a guarantee that is true.
-        quality: the least expected quality of new examples that are not referred, 0 to 1: of mistakes the accuracy.
+        quality: lower bound of the expected quality of new examples that are not referred, 0 to 1: of mistakes the
+            accuracy.
         on_others: the result on the examples whose labels did not choose the threshold, by their numbers among all.
         others: (M,) int64 these numbers.
     """
@@ -429,7 +430,7 @@ class Guarantee:
 def guarantee_threshold(
     ranking: Ranking, choose: Callable[[Ranking], Referral], *, confidence: float = 0.95, seed: int = 0
 ) -> Guarantee | None:
-    """Choose a threshold on one half of the examples, and bound the quality of the rest by the other.
+    """Choose a threshold on one half, and bound its quality on the other.
 
     Args:
         ranking: N ≥ 2 labelled examples.
@@ -438,14 +439,16 @@ def guarantee_threshold(
         seed: of the halves.
 
     Returns:
-        None where the threshold refers all of the other half.
+        None if the threshold refers all of the other half.
     """
     first, second = _split_in_halves(ranking, seed)
     return _guarantee(ranking, choose(ranking.select(first)).threshold, second, confidence, seed)
 
 
 def guarantee_budget(ranking: Ranking, budget: int, *, confidence: float = 0.95, seed: int = 0) -> Guarantee | None:
-    """Bound the quality of the rest for a budget. All labels test it: the threshold is a rank, chosen by none of them.
+    """Bound the quality of the rest for a budget.
+
+    All labels test the threshold: it is a rank, so none of them chose it.
 
     Args:
         ranking: N ≥ 1 labelled examples.
@@ -454,14 +457,13 @@ def guarantee_budget(ranking: Ranking, budget: int, *, confidence: float = 0.95,
         seed: of the order of the groups.
 
     Returns:
-        None where the budget is for all examples, or nothing is known of the rest.
+        None if the budget is for all examples, or nothing is known of the rest.
     """
     threshold = referral_for_budget(ranking, budget).threshold
     return _guarantee(ranking, threshold, np.arange(len(ranking)), confidence, seed)
 
 
 def _guarantee(ranking: Ranking, threshold: float, others: Array, confidence: float, seed: int) -> Guarantee | None:
-    """Test a threshold on examples whose labels did not choose it; None where it refers all of them."""
     outcome = _evaluate_on(ranking, threshold, others)
     rest = len(others) - len(outcome.referred)
     if not rest:
@@ -481,11 +483,11 @@ def _evaluate_on(ranking: Ranking, threshold: float, others: Array) -> Referral:
 
 
 def guarantee_quality(ranking: Ranking, quality: float, *, confidence: float = 0.95, seed: int = 0) -> Guarantee | None:
-    """Find the fewest referrals that guarantee a quality of the rest: Learn then Test.
+    """Find the fewest referrals that guarantee a quality: Learn then Test.
 
-    One half of the examples says in which order thresholds are tested, from the one that is most likely to pass to
-    those that refer ever fewer. The other half tests them until the first fails (fixed sequence testing, Angelopoulos
-    et al. 2021), so that the confidence holds for the last that passed.
+    One half orders the thresholds, from the likeliest to pass to ever fewer referrals. The other half tests them until
+    the first fails (fixed sequence testing, Angelopoulos et al. 2021), so the confidence holds for the last that
+    passed.
 
     Args:
         ranking: N ≥ 2 labelled examples.
@@ -494,7 +496,7 @@ def guarantee_quality(ranking: Ranking, quality: float, *, confidence: float = 0
         seed: of the halves, and of the order in which losses are bet on.
 
     Returns:
-        None where the examples are too few, or the losses too large, to guarantee that.
+        None if the examples are too few, or the losses too large, for a guarantee.
     """
     choosing, others = _split_in_halves(ranking, seed)
     first, second = ranking.select(choosing), ranking.select(others)
@@ -513,19 +515,18 @@ def guarantee_quality(ranking: Ranking, quality: float, *, confidence: float = 0
 
 
 def _likeliest_to_pass(rest: Array, missed: Array, quality: float, confidence: float) -> int:
-    """The index of the threshold that is most likely to pass, by what each leaves and misses on one half.
+    """Return the index of the threshold that is most likely to pass.
 
-    Any guess is valid. This one assumes that more certain examples are at least as often right, and takes the loss for
+    Any guess is valid. This one assumes that more certain examples are at least as often right, and treats losses as
     mistakes.
     """
-    nearly = np.maximum(rest - 3 * np.sqrt(rest), 0).astype(np.int64)  # the other half may leave somewhat fewer
+    nearly = np.maximum(rest - 3 * np.sqrt(rest), 0).astype(np.int64)  # the other half may leave fewer
     allowed = scipy.stats.binom.ppf(1 - confidence, nearly, 1 - quality) - 1
     risk = np.minimum.accumulate((missed + 0.5) / (rest + 1))
     return int(np.argmax(scipy.stats.binom.cdf(allowed, rest, risk)))
 
 
 def _passes(ranking: Ranking, threshold: float, quality: float, confidence: float, seed: int) -> bool:
-    """Whether a test refuses that the quality of the rest is below `quality`."""
     is_kept = ranking.uncertainty < threshold
     count = int(np.count_nonzero(is_kept))
     if not count:
@@ -538,12 +539,11 @@ def _passes(ranking: Ranking, threshold: float, quality: float, confidence: floa
 
 
 def _losses_of_rest(ranking: Ranking, threshold: float, risk: float, seed: int) -> Array:
-    """(G,) float64 0 to 1, a loss for each group's rest, in a random order: their mean is `risk` where that of it is.
+    """Return (G,) float64 losses of the groups' rests, 0 to 1, shuffled.
 
-    Without groups they are the losses of the rest. Of a group it is the sum of the losses of its rest, and the risk for
-    each example by which the rest is smaller than the largest group; divided by the size of that. So a mean that is
-    below the risk is a ratio of the expected loss and the expected number of examples of the rest that is below it,
-    whatever the sizes.
+    Without groups they are the losses of the rest. A group's number is the sum of its rest's losses, plus `risk` for
+    each example that its rest has less than the largest group, divided by that group's size. So their mean is below
+    `risk` exactly if the losses of the rest are below it per example, for any sizes.
     """
     is_kept, random = ranking.uncertainty < threshold, np.random.default_rng(seed)
     if ranking.groups is None:
@@ -555,8 +555,6 @@ def _losses_of_rest(ranking: Ranking, threshold: float, risk: float, seed: int) 
 
 
 def _betting_bound(ranking: Ranking, threshold: float, confidence: float, seed: int) -> float:
-    """The highest quality of the rest below which the test refuses all, or 0."""
-
     def excess(quality: float) -> float:
         risk = 1 - quality
         return betting_p_value(_losses_of_rest(ranking, threshold, risk, seed), risk) - (1 - confidence)
@@ -577,12 +575,12 @@ def _split_in_halves(ranking: Ranking, seed: int) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class Costs:
-    """What looks and missed mistakes cost by a threshold, on examples whose labels did not choose it.
+    """The costs of a threshold, on examples whose labels did not choose it.
 
     Attributes:
         threshold: the cheapest on one half of the examples, as in `Referral`.
         on_others: its result on the other half, by their numbers among all.
-        cost: of the looks and the mistakes that are missed, on the other half as the next two.
+        cost: of the looks and the missed mistakes, on the other half as the next two.
         of_none: the cost of looking at no example.
         of_all: the cost of looking at all.
         saved: the saving against the cheaper of none and all, with its interval; below 0 the threshold costs more.
@@ -597,11 +595,11 @@ class Costs:
 
 
 def find_cheapest(ranking: Ranking, mistake: float, look: float, *, confidence: float = 0.95, seed: int = 0) -> Costs:
-    """Find the cheapest threshold on one half of the examples, and judge by the other half what it saves.
+    """Find the cheapest threshold on one half, and judge savings on the other.
 
-    Against none, looks save the mistakes that they find; against all, what is left saves its looks. The saving is the
-    lesser of the two, and so is each of its ends: those of the shares of mistakes among the two parts are exact
-    (Clopper & Pearson 1934), those of other mean losses are of `bounded_interval`.
+    Against looking at none, looks save the mistakes that they find; against looking at all, the rest saves its looks.
+    The saving, and each of its ends, is the lesser of the two. Ends are exact for mistakes (Clopper & Pearson 1934),
+    else of `bounded_interval`.
 
     Args:
         ranking: N ≥ 2 labelled examples.
@@ -612,7 +610,7 @@ def find_cheapest(ranking: Ranking, mistake: float, look: float, *, confidence: 
     """
     choosing, others = _split_in_halves(ranking, seed)
     thresholds, referred, missed = _threshold_steps(ranking.select(choosing))
-    threshold = float(thresholds[(mistake * missed + look * referred).argmin()])  # of equal ones the fewest looks
+    threshold = float(thresholds[(mistake * missed + look * referred).argmin()])  # among equals the fewest looks
     on = _evaluate_on(ranking, threshold, others)
     looks, rest = len(on.referred), len(others) - len(on.referred)
     is_look = np.isin(others, on.referred)
@@ -628,7 +626,7 @@ def find_cheapest(ranking: Ranking, mistake: float, look: float, *, confidence: 
 
 @dataclass(frozen=True)
 class Shift:
-    """A two-sample Kolmogorov–Smirnov test: are the scores of new examples distributed as those of old ones?
+    """A two-sample Kolmogorov–Smirnov test of new scores against old ones.
 
     Attributes:
         statistic: the largest difference of the two distribution functions, 0 to 1.
@@ -640,7 +638,7 @@ class Shift:
 
 
 def compare_scores(old: Array, new: Array) -> Shift:
-    """Test whether the scores of two sets of examples have the same distribution.
+    """Test whether two sets of scores have the same distribution.
 
     Args:
         old: (N,) floating point.

@@ -1,6 +1,6 @@
-"""New examples against labelled ones: whether categories are distributed alike, and the accuracy to be expected."""
+"""New examples against labelled ones: tests of categories, and the expected accuracy."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import hypot
 
@@ -9,15 +9,16 @@ import scipy  # loads scipy.stats when it is first used
 
 from mcviz.measures.calibration import apply_temperature, fit_temperature
 from mcviz.measures.intervals import Interval, excess_mistakes, expected_mistakes
+from mcviz.measures.scores import find_likeliest
 from mcviz.measures.selective import Shift
 
 Array = np.ndarray
-LEAST_EXPECTED = 5  # of a category in either set, for a chi-square test; rarer ones are taken together
-FEWEST_LABELS = 10  # by which an accuracy is estimated: the temperature of fewer is too far off for its interval
+LEAST_EXPECTED = 5  # of a category in either set, for a chi-square test; rarer ones are pooled
+FEWEST_LABELS = 10  # to estimate an accuracy: with fewer, the temperature is too far off for its interval
 
 
 def compare_categories(old: Array, new: Array) -> Shift:
-    """Test by chi-square whether the categories of two sets of examples have the same distribution.
+    """Test by chi-square whether categories of two sets are distributed alike.
 
     Args:
         old: (N,) texts or numbers, N ≥ 1.
@@ -36,7 +37,7 @@ def compare_categories(old: Array, new: Array) -> Shift:
 
 
 def adjust_p_values(values: Mapping[str, float]) -> dict[str, float]:
-    """Correct the p-values of several tests for their number (Holm 1979); the smallest comes first."""
+    """Correct p-values for multiple tests (Holm 1979); the smallest comes first."""
     ordered = sorted(values, key=lambda name: values[name])
     steps = [(len(values) - rank) * values[name] for rank, name in enumerate(ordered)]
     return dict(zip(ordered, np.minimum(np.maximum.accumulate(steps), 1).tolist(), strict=True))
@@ -47,7 +48,7 @@ class EstimatedAccuracy:
     """The accuracy on examples without labels.
 
     Attributes:
-        temperature: that is best for the labels of others; above 1 the probabilities were over-confident.
+        temperature: the best one for the labels of others; above 1 the probabilities were over-confident.
         mean_confidence: at that temperature, as a fraction.
         accuracy: the estimate, and the ends of its interval, as fractions.
     """
@@ -57,28 +58,35 @@ class EstimatedAccuracy:
     accuracy: Interval
 
 
-def estimate_accuracy(probs: Array, labels: Array, new_probs: Array, confidence: float = 0.95) -> EstimatedAccuracy:
+def estimate_accuracy(
+    probs: Array,
+    labels: Array,
+    new_probs: Array,
+    confidence: float = 0.95,
+    decide: Callable[[Array], Array] = find_likeliest,
+) -> EstimatedAccuracy:
     """Estimate the accuracy on new examples.
 
-    The probabilities are brought to the temperature that is best for the labels (Guo et al. 2017). Where they are then
-    calibrated for the new examples too, the mean confidence is the accuracy to be expected, and the number of mistakes
-    has the Poisson-binomial distribution (Kivimäki et al. 2025). By how much the mean confidence is off on the labels
-    is taken from it (the difference of confidences, Guillory et al. 2021), so that a model that no temperature
-    calibrates is not misjudged where the examples are alike.
+    The probabilities are scaled by the best temperature for the labels (Guo et al. 2017). If they are then calibrated
+    for the new examples, the mean confidence is the expected accuracy, and mistakes are Poisson-binomial (Kivimäki et
+    al. 2025). The labels' remaining confidence − accuracy is subtracted (difference of confidences, Guillory et al.
+    2021).
 
     Args:
         probs: (N, C) floating point, of examples with labels, N ≥ `FEWEST_LABELS`.
         labels: (N,) integers.
         new_probs: (M, C) floating point, of the same model.
-        confidence: above 0 and below 1, of the interval, which is for the accuracy on these very examples: it holds
-            what chance does to them and to the labels. Each end lies as far from the estimate as the root of the sum of
-            the squares of how far it would lie by either (Zou & Donner 2008).
+        confidence: above 0 and below 1, of the interval for the accuracy on these very examples: it covers chance in
+            them and in the labels. Each end's distance is the root of the sum of the squares of both distances (Zou &
+            Donner 2008).
+        decide: gives the (n,) classes that (n, C) probabilities predict.
     """
-    temperature = fit_temperature(probs, labels)
+    temperature, predicted, new_predicted = fit_temperature(probs, labels), decide(probs), decide(new_probs)
     chances, new_chances = (
-        1 - apply_temperature(predictions, temperature).max(axis=1) for predictions in (probs, new_probs)
+        1 - np.take_along_axis(apply_temperature(of, temperature), classes[:, None], axis=1)[:, 0]
+        for of, classes in ((probs, predicted), (new_probs, new_predicted))
     )
-    mistakes = int(np.count_nonzero(probs.argmax(axis=1) != labels))
+    mistakes = int(np.count_nonzero(predicted != labels))
     excess, expected = excess_mistakes(chances, mistakes, confidence), expected_mistakes(new_chances, confidence)
     share = expected.value + excess.value
     fewest = share - hypot(expected.value - expected.low, excess.value - excess.low)

@@ -1,6 +1,6 @@
-"""Similarity of examples: components, nearest neighbours, and a map by t-SNE.
+"""Similarity of examples: components, nearest neighbours and t-SNE.
 
-Images are read in blocks and never held all at once, so that memory does not grow with their size.
+Images are read in blocks, so memory does not grow with their size.
 """
 
 import re
@@ -11,25 +11,25 @@ from typing import Protocol
 import numpy as np
 
 COMPONENTS = 50
-MOST_VALUES = 4096  # of an image; larger ones are averaged over squares of pixels first
+MOST_VALUES = 4096  # of an image; larger ones are averaged over squares of pixels
 IMAGE_BLOCK_BYTES = 2**25  # of the images that are read at once, as float32
 SAMPLE_BYTES = 2**26  # of the images that the components are fitted on
 WALKS = 2  # through all images: for the sample, and to project them
-SAMPLED = 10_000  # images; the components of more than that are the same to the eye
-REPORTED_TEXTS = 1000  # from one report of the progress to the next
-VOCABULARY_SIZE = 20_000  # different ones; the others are the rarest
+SAMPLED = 10_000  # images; more give visually equal components
+REPORTED_TEXTS = 1000  # between reports of progress
+VOCABULARY_SIZE = 20_000  # the most frequent words
 WORD_PATTERN = re.compile(r"\w+")
 Progress = Callable[[int, int], object]
 
 MOST_MAPPED = 20_000  # more take many minutes, and their points cover each other
-FEWEST_MAPPED = 5  # the neighbours of fewer make no map
+FEWEST_MAPPED = 5  # with fewer there is no map
 PERPLEXITY = 30
-ITERATIONS = (250, 500)  # of the two phases that van der Maaten & Hinton (2008) describe, openTSNE's own defaults
-REPORTED = 10  # iterations from one report of the progress to the next
+ITERATIONS = (250, 500)  # of both phases of van der Maaten & Hinton (2008), openTSNE's defaults
+REPORTED = 10  # iterations between reports of progress
 
 
 class ImageSource(Protocol):
-    """An array of images or features, or anything that is sliced like one."""
+    """An array of images or features, or an object that slices like one."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -40,10 +40,10 @@ class ImageSource(Protocol):
 
 
 def principal_components(images: ImageSource, count: int = COMPONENTS, progress: Progress | None = None) -> np.ndarray:
-    """Project images onto the strongest principal components of their pixels.
+    """Project images onto their strongest principal components.
 
-    The components are those of a random sample of up to 10,000 images, and of 64 MB, by a randomised decomposition
-    (Halko et al. 2011). Images of more than 4,096 values are scaled down by averaging before that.
+    The components are fitted to a random sample of up to 10,000 images and 64 MB, by a randomised decomposition (Halko
+    et al. 2011). Images of more than 4,096 values are first downscaled by averaging.
 
     Args:
         images: (N, height, width, channels), or (N, D) features, of any dtype; an array or something sliced like one.
@@ -51,7 +51,7 @@ def principal_components(images: ImageSource, count: int = COMPONENTS, progress:
         progress: called with (done, total) examples; an exception from it ends the computation.
 
     Returns:
-        (N, K) float32, the strongest component first; K is `count`, or N or the number of values where that is less.
+        (N, K) float32, the strongest component first; K is `count`, N or the number of values, whichever is least.
     """
     from sklearn.decomposition import PCA  # here, because scikit-learn takes most of a second to import
 
@@ -73,7 +73,7 @@ def principal_components(images: ImageSource, count: int = COMPONENTS, progress:
         sample[done : done + len(chosen)] = _downscale(chosen, stride).reshape(len(chosen), values)
         done += len(chosen)
     components_kept = min(count, *sample.shape)
-    with np.errstate(invalid="ignore", divide="ignore"):  # a variance of nothing, where all images are the same
+    with np.errstate(invalid="ignore", divide="ignore"):  # no variance if all images are the same
         pca = PCA(components_kept, svd_solver="randomized", random_state=0).fit(sample)
     components = np.empty((total, components_kept), dtype=np.float32)
     for block in blocks(1):
@@ -83,10 +83,10 @@ def principal_components(images: ImageSource, count: int = COMPONENTS, progress:
 
 
 def word_components(texts: Sequence[str], count: int = COMPONENTS, progress: Progress | None = None) -> np.ndarray:
-    """Project texts by latent semantic analysis (Deerwester et al. 1990): texts with similar words are similar.
+    """Project texts by latent semantic analysis (Deerwester et al. 1990).
 
-    The words' TF-IDF is decomposed (truncated SVD) and each text scaled to length 1, so that its length does not
-    matter. The components are rotated so that the strongest come first, as in `principal_components`.
+    The words' TF-IDF is decomposed (truncated SVD), and each text scaled to length 1. The components are rotated so
+    that the strongest come first, as in `principal_components`.
 
     Args:
         texts: N of them; those without words are all the same.
@@ -94,7 +94,7 @@ def word_components(texts: Sequence[str], count: int = COMPONENTS, progress: Pro
         progress: called with (done, total) texts; an exception from it ends the computation.
 
     Returns:
-        (N, K) float32; K is `count`, or N or the number of different words where that is less.
+        (N, K) float32; K is `count`, N or the number of different words, whichever is least.
     """
     # Here, because scikit-learn takes most of a second to import.
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -115,7 +115,7 @@ def word_components(texts: Sequence[str], count: int = COMPONENTS, progress: Pro
 
 
 def most_similar(components: np.ndarray, example: int, count: int) -> np.ndarray:
-    """Find the other examples that are nearest to one.
+    """Find the other examples nearest to one.
 
     Args:
         components: (N, K) float32, as `principal_components` gives them.
@@ -123,18 +123,18 @@ def most_similar(components: np.ndarray, example: int, count: int) -> np.ndarray
         count: how many others, at most.
 
     Returns:
-        (n,) int64 numbers of examples, the nearest first; n is `count`, or N - 1 where that is less.
+        (n,) int64 numbers of examples, the nearest first; n is `count` or N - 1, whichever is less.
     """
     from sklearn.neighbors import NearestNeighbors  # here, because scikit-learn takes most of a second to import
 
     count = min(count, len(components) - 1)
     neighbours = NearestNeighbors(n_neighbors=count + 1, algorithm="brute").fit(components)
     nearest = neighbours.kneighbors(components[example : example + 1], return_distance=False)[0]
-    return nearest[nearest != example][:count]  # more than `count` others may lie where the example itself does
+    return nearest[nearest != example][:count]  # more than `count` others may equal the example
 
 
 def _words(text: str) -> list[str]:
-    """The words of a text in small letters; the empty word of one that has none, for it to have any."""
+    """Return the lower-case words of a text, or [""] without words."""
     return WORD_PATTERN.findall(text.lower()) or [""]
 
 
@@ -144,7 +144,6 @@ def _blocks(shape: tuple[int, ...]) -> Iterator[slice]:
 
 
 def _stride(shape: tuple[int, ...]) -> int:
-    """The side of the squares of pixels over which images of a shape are averaged."""
     if len(shape) != 3:
         return 1
     height, width, channels = shape
@@ -155,7 +154,7 @@ def _stride(shape: tuple[int, ...]) -> int:
 
 
 def _downscale(images: np.ndarray, stride: int) -> np.ndarray:
-    """Average images over squares of pixels, (n, …) float32; those at the right and lower edge may be smaller."""
+    """Average images over squares of pixels, smaller at edges: (n, …) float32."""
     pixels = images.astype(np.float32)
     for axis in (1, 2) if stride > 1 else ():
         starts = np.arange(0, pixels.shape[axis], stride)
@@ -166,7 +165,7 @@ def _downscale(images: np.ndarray, stride: int) -> np.ndarray:
 
 
 def tsne(components: np.ndarray, progress: Callable[[int, int], object] | None = None) -> np.ndarray:
-    """Lay out examples by t-SNE (van der Maaten & Hinton 2008) with openTSNE; it takes minutes.
+    """Map examples by t-SNE (van der Maaten & Hinton 2008); takes minutes.
 
     Args:
         components: (N, K) floating point, K numbers an example, such as `principal_components` gives.

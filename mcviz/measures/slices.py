@@ -1,9 +1,8 @@
-"""Slices of the examples that a model is worse on than chance explains.
+"""Find slices on which a model is worse than chance explains.
 
-A slice holds the examples of one value of a column, or of one value of each of two columns. Each is compared with all
-other examples. Of the many that are compared some differ by chance, so the largest difference is compared with the
-largest one of examples whose results were permuted: where results do not depend on the columns, any slice at all is
-named with a chance of at most the given one (Westfall & Young 1993; as a scan statistic, Kulldorff 1997).
+A slice holds the examples with one value of a column, or of each of two columns. It is compared with all other
+examples, and the largest difference with that in permuted results: if results do not depend on the columns, any slice
+is named with at most the given chance (Westfall & Young 1993; as a scan statistic, Kulldorff 1997).
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,26 +15,28 @@ import scipy  # loads scipy.sparse when it is first used
 from mcviz.measures.intervals import FEWEST_GROUPS, number_groups
 
 Array = np.ndarray
-Sums = Sequence[Array]  # of a set of examples: how many there are, then the sum of each term
+Sums = Sequence[Array]  # of a set of examples: their number, then the sum of each term
 Statistic = Callable[[Sums, Sums], Array]
 Redraw = Callable[[Array, np.random.Generator, int], Array]
-Key = tuple[tuple[str, int], ...]  # of a slice: the name of each column, and the group in it
+Key = tuple[tuple[str, int], ...]  # of a slice: the column names, each with a group
 
-FEWEST_IN_GROUP = 20  # examples of a group or slice; of fewer, little can be told
+FEWEST_IN_GROUP = 20  # examples of a group or slice; fewer tell little
 PERMUTATIONS = 1000
-BLOCK_NUMBERS = 2**21  # float32 that are permuted at a time
-FEWEST_DRAWS = 10  # at a time, for all of which the slice of an example is looked up once
+BLOCK_NUMBERS = 2**21  # float32 permuted at a time
+FEWEST_DRAWS = 10  # at a time; they share the look-up of slices
 SMALLEST = np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True, eq=False)
 class Partition:
-    """Slices by the values of one column or of two; they share examples only where these have several values of one.
+    """Slices by the values of one column or two.
+
+    They overlap only if examples have several values of a column.
 
     Attributes:
         keys: of the S slices that are large enough and hold at most half of the examples.
         members: (E,) int32, the slices of the first example, then those of the second, and so on.
-        starts: (N + 1,) int32, where among these the slices of each example start, and where those of the last end.
+        starts: (N + 1,) int32, the offsets in `members` of each example's slices, and the end of the last.
         sizes: (S,) int64, how many examples each has.
         whole: how many examples there are.
     """
@@ -47,7 +48,7 @@ class Partition:
     whole: int
 
     def sums(self, terms: Array) -> Array:
-        """(S, K) sums over each slice of (N, K) numbers."""
+        """Return (S, K) sums over each slice of (N, K) numbers."""
         one, shape = np.ones(len(self.members), terms.dtype), (len(self.keys), self.whole)
         sums: Array = scipy.sparse.csc_array((one, self.members, self.starts), shape=shape) @ terms
         return sums
@@ -55,13 +56,13 @@ class Partition:
 
 @dataclass(frozen=True)
 class Scan:
-    """What is looked for in all slices.
+    """One statistic to search all slices with.
 
     Attributes:
         statistic: takes the sums of a slice, and those of it and the other examples together, and returns a z that is
-            high where the slice is worse.
-        level: the chance that any slice is named where there is nothing to find.
-        without: names of columns whose slices are not looked at.
+            high if the slice is worse.
+        level: the chance that any slice is named if there is nothing to find.
+        without: names of columns to leave out.
         alone: takes the sums of a slice, and returns a z that has to be above the threshold too.
     """
 
@@ -92,8 +93,8 @@ class ScanResult:
 
     Attributes:
         slices: those that are worse than chance explains, the worst first.
-        threshold: of z, above which a slice is named; infinite where there is none to look at.
-        count: how many slices were looked at.
+        threshold: of z, above which a slice is named; infinite without slices.
+        count: number of slices searched.
     """
 
     slices: tuple[FoundSlice, ...]
@@ -102,11 +103,11 @@ class ScanResult:
 
 
 def make_partitions(columns: Mapping[str, Array], pairs: Collection[tuple[str, str]]) -> list[Partition]:
-    """Make the slices of all columns, and of pairs of them.
+    """Make the slices of all columns, and of pairs of columns.
 
     Args:
         columns: by name, (N,) integers, the group of each example, below 0 for none; or (N, G) bool, whether each
-            example is in each group, where it may be in several.
+            example is in each group; it may be in several.
         pairs: names of two columns each.
     """
     partitions = [_partition(columns, names) for names in [*((name,) for name in columns), *pairs]]
@@ -141,7 +142,6 @@ def _count_groups(column: Array) -> int:
 
 
 def _list_members(column: Array) -> tuple[Array, Array]:
-    """List the groups of the examples: the number of an example, ascending, and that of one of its groups."""
     if column.ndim == 2:
         examples, groups = np.nonzero(column)
         return examples, groups
@@ -159,16 +159,16 @@ def scan_slices(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, ScanResult]:
-    """Find the slices that are worse than chance explains.
+    """Find slices worse than chance explains.
 
-    A slice of two columns may be part of a slice of one column that is found, too. It is left out unless its z against
-    the rest of that slice is above the same threshold, and stands in its place where its own z is the larger one. So
-    behind a slice that is worse, unrelated parts of it are named no more often than unrelated slices are.
+    A slice of two columns may be part of a found slice of one column. It is kept only if its z against the rest of that
+    slice is above the threshold, and it replaces that slice if its own z is larger. So unrelated parts of a worse slice
+    are named no more often than unrelated slices.
 
     Args:
         terms: (M, N) float64, the numbers of each example that the statistics take sums of.
         partitions: of the N examples.
-        scans: what is looked for, by name; all are of the same permutations.
+        scans: the searches, by name; all share the permutations.
         groups: (N,) integers, the group of each example, which stays whole; without it each is its own.
         permutations: how many draws there are.
         seed: of the draws.
@@ -197,18 +197,17 @@ def scan_slices(
 
 
 def _permute_examples(terms: Array, random: np.random.Generator, count: int) -> Array:
-    """(N, M × count) float32, the terms of permuted examples: no result depends on the columns any more."""
+    """Return (N, M × count) float32, the terms of permuted examples."""
     examples = np.broadcast_to(np.arange(terms.shape[1], dtype=np.int32), (count, terms.shape[1]))
     order = random.permuted(examples, axis=1).T
     return np.concatenate([term.astype(np.float32)[order] for term in terms], axis=1)
 
 
 def permute_groups(groups: Array) -> Redraw:
-    """Permute the groups of examples, which stay whole, and the examples within each.
+    """Permute whole groups of examples, and the examples within each.
 
-    A group is given the results of another one of its size; where there are few of a size, of one up to twice as large,
-    some of whose results are left out or given twice. So a column that is constant in groups, and one that is not, are
-    both independent of the results, which stay as alike within groups as they were.
+    A group gets the results of another group of its size. If a size is rare, the donor may be up to twice as large, and
+    some results are left out or repeated. So columns are independent of the results, constant in groups or not.
 
     Args:
         groups: (N,) integers, the group of each example.
@@ -237,7 +236,9 @@ def permute_groups(groups: Array) -> Redraw:
 
 
 def mistakes_z(inside: Sums, whole: Sums) -> Array:
-    """Compare the share of mistakes: the signed root of the likelihood ratio of two binomial distributions.
+    """Compare shares of mistakes by the signed root of a likelihood ratio.
+
+    It is the ratio of two binomial distributions.
 
     Args:
         inside: examples and mistakes of a slice.
@@ -251,10 +252,10 @@ def mistakes_z(inside: Sums, whole: Sums) -> Array:
 
 
 def calibration_z(inside: Sums, whole: Sums) -> Array:
-    """Compare confidence − accuracy: the signed root of the likelihood ratio of two Poisson distributions.
+    """Compare confidence − accuracy by the signed root of a likelihood ratio.
 
-    Their means are the mistakes that the confidences expect, times a factor that is the same for all examples or
-    another one in the slice (Kulldorff 1997). Mistakes less expected ones are the sum of confidence − correct.
+    It is the ratio of two Poisson distributions, with the expected mistakes times one factor for all examples, or
+    another one in the slice (Kulldorff 1997). Mistakes − expected mistakes is the sum of confidence − correct.
 
     Args:
         inside: examples, mistakes, and expected mistakes of a slice: the sum of 1 − confidence.
@@ -269,7 +270,7 @@ def calibration_z(inside: Sums, whole: Sums) -> Array:
 
 
 def excess_z(inside: Sums) -> Array:
-    """Compare the mistakes of a slice with those that its own confidences expect, as `calibration_z` does with others.
+    """Compare a slice's mistakes with those its own confidences expect.
 
     Args:
         inside: as for `calibration_z`.
@@ -280,9 +281,10 @@ def excess_z(inside: Sums) -> Array:
 
 
 def error_z(dispersion: float) -> Statistic:
-    """Compare mean absolute errors: the signed root of the quasi-likelihood ratio of two gamma distributions.
+    """Compare mean absolute errors by the signed root of a quasi-likelihood ratio.
 
-    It is of the ratio of the means, so the unit of the errors does not matter (McCullagh & Nelder 1989, chapter 8).
+    It is that of two gamma distributions with a ratio of means, so units do not matter (McCullagh & Nelder 1989,
+    chapter 8).
 
     Args:
         dispersion: the variance of the errors divided by the square of their mean, above 0.
@@ -300,9 +302,9 @@ def error_z(dispersion: float) -> Statistic:
 
 
 def change_z(inside: Sums, whole: Sums) -> Array:
-    """Compare how much worse a second model is on a slice and on the others: the difference of both means.
+    """Compare how much worse a second model is inside and outside a slice.
 
-    It is divided by its error, with squares around the mean of all examples (Welch 1947).
+    It is the difference of means divided by its error, with squares around the mean of all examples (Welch 1947).
 
     Args:
         inside: examples of a slice, sum of how much worse the second model is on each, and sum of the squares.
@@ -318,9 +320,9 @@ def change_z(inside: Sums, whole: Sums) -> Array:
 
 
 def paired_z(inside: Sums) -> Array:
-    """Compare two models on a slice: the sum of differences, divided by its standard deviation if signs were random.
+    """Compare two models on a slice by the sum of differences.
 
-    Of mistakes it is the statistic of McNemar (1947).
+    It is divided by its standard deviation under random signs. For mistakes it is the statistic of McNemar (1947).
 
     Args:
         inside: as for `change_z`.
@@ -330,7 +332,7 @@ def paired_z(inside: Sums) -> Array:
 
 
 def fewest_mistakes(size: int, examples: int, mistakes: int, threshold: float) -> int | None:
-    """Return the fewest mistakes by which a slice of a size is named, or None where there are not as many.
+    """Return the fewest mistakes that name a slice of a size, or None.
 
     Args:
         size: of the slice.
@@ -367,7 +369,10 @@ def _find_slices(terms: Array, partitions: Sequence[Partition], scan: Scan, larg
 def _drop_parts(
     slices: Mapping[Key, FoundSlice], sums: Mapping[Key, Sums], statistic: Statistic, threshold: float
 ) -> Iterator[FoundSlice]:
-    """Yield the slices, but for pairs that are no worse than the rest of a parent, and parents that a pair replaces."""
+    """Yield the slices without redundant pairs and replaced parents.
+
+    A pair is redundant if it is no worse than the rest of a parent.
+    """
     replaced: set[Key] = set()
     remaining = []
     for key, slice_ in slices.items():
@@ -380,7 +385,6 @@ def _drop_parts(
 
 
 def _subtract(whole: Sums, inside: Sums) -> list[Array]:
-    """The sums of the other examples."""
     return [every - part for every, part in zip(whole, inside, strict=True)]
 
 

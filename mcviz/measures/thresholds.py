@@ -1,4 +1,4 @@
-"""Thresholds of the probability of a class: the counts that each one comes to, and the best by some labels."""
+"""Thresholds of a class's probability: their counts, and the best one by some labels."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,18 +8,18 @@ import numpy as np
 
 Array = np.ndarray
 Target = Literal["f1", "accuracy"]
-FEWEST_POSITIVE = 20  # labels of a class that choose its threshold: of fewer, chance chooses
+FEWEST_POSITIVE = 20  # labels of a class to choose its threshold; with fewer, chance decides
 
 
 @dataclass(frozen=True)
 class Counts:
-    """The predictions of one class above a threshold, or above several.
+    """The predictions of one class above one or several thresholds.
 
     Attributes:
-        predicted: examples that are predicted as the class, integers of any shape.
+        predicted: examples predicted as the class, integers of any shape.
         both: those of them that have it.
         positives: examples that have it.
-        examples: of which it is known.
+        examples: those with a known label of the class.
     """
 
     predicted: Array
@@ -29,22 +29,22 @@ class Counts:
 
     @cached_property
     def f1(self) -> Array:
-        """The harmonic mean of precision and recall; 0 where the class is neither there nor predicted."""
+        """The F1; 0 if the class is neither a label nor predicted."""
         return 2 * self.both / np.maximum(self.positives + self.predicted, 1)
 
     @property
     def recall(self) -> Array:
-        """The share of the examples with the class that are predicted as it; 0 without such."""
+        """The share of the class's examples that is predicted; 0 without any."""
         return self.both / np.maximum(self.positives, 1)
 
     @property
     def precision(self) -> Array:
-        """The share of the examples predicted as the class that have it; NaN where none is."""
+        """The share of the class's predictions that is right; NaN without any."""
         return np.divide(self.both, self.predicted, out=np.full(np.shape(self.both), np.nan), where=self.predicted > 0)
 
     @property
     def accuracy(self) -> Array:
-        """The share of the examples that are predicted rightly."""
+        """The share of the examples that is predicted rightly."""
         return 1 - (self.positives + self.predicted - 2 * self.both) / max(self.examples, 1)
 
 
@@ -60,7 +60,7 @@ class Curve:
         """Sort the probabilities of a class.
 
         Args:
-            probs: (n,) floating point 0 to 1, of examples of which it is known whether they have the class.
+            probs: (n,) floating point 0 to 1, of examples with a known label of the class.
             has_class: (n,) bool.
         """
         order = np.argsort(probs, kind="stable")
@@ -71,14 +71,14 @@ class Curve:
         self.thresholds = (steps[1:] + steps[:-1]) / 2
 
     def count(self, threshold: float | Array) -> Counts:
-        """Count the predictions above a threshold, or above each of several."""
+        """Count the predictions above one or several thresholds."""
         place = np.searchsorted(self._probs, threshold, side="right")
         return Counts(len(self._probs) - place, self._above[place], int(self._above[0]), len(self._probs))
 
     def find_best(self, target: Target, usual: float = 0.5) -> float:
-        """Return the threshold with the highest F1 or accuracy; of several that have it, the nearest to the usual one.
+        """Return the threshold with the highest F1 or accuracy.
 
-        That one itself is returned where none is better.
+        Ties go to the threshold nearest to `usual`; `usual` itself is returned if none is better.
         """
         values, at_usual = (getattr(self.count(at), target) for at in (self.thresholds, usual))
         if not (values > at_usual).any():
@@ -87,6 +87,6 @@ class Curve:
         return float(best[np.abs(best - usual).argmin()])
 
     def find_for_recall(self, share: float) -> float:
-        """Return the highest threshold above which that share of the examples with the class is predicted."""
+        """Return the highest threshold that reaches a recall."""
         reached = self.count(self.thresholds).recall >= share
         return float(self.thresholds[np.flatnonzero(reached)[-1] if reached.any() else 0])

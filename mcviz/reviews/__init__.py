@@ -1,4 +1,4 @@
-"""Reviews: people's decisions about examples, kept beside the runs. Nothing here needs TensorFlow."""
+"""Reviews: people's decisions about examples, stored beside the runs, without TensorFlow."""
 
 from mcviz.reviews.answers import Answers as Answers
 from mcviz.reviews.answers import Decision as Decision

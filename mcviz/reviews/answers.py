@@ -1,7 +1,7 @@
-"""What people can answer about an example, by what its task lets them decide: its class, or which classes it has."""
+"""What people can answer about an example, by what its task lets them decide: its class or classes, or its numbers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -10,8 +10,16 @@ import numpy as np
 import pandas as pd
 
 from mcviz.errors import InvalidInputError
+from mcviz.measures import significant
 from mcviz.measures.multilabel import label_losses
-from mcviz.reviews.store import DecisionKind, ReviewRow, decode_classes, encode_classes
+from mcviz.reviews.store import (
+    DecisionKind,
+    ReviewRow,
+    decode_classes,
+    decode_values,
+    encode_classes,
+    encode_values,
+)
 from mcviz.runs import Run
 from mcviz.tasks.multilabel import join_names
 from mcviz.text import list_names
@@ -20,8 +28,8 @@ NO_CLASS_FITS = "no class fits"
 LABEL_IS_WRONG = "the given label is wrong"
 PREDICTION_IS_RIGHT, PREDICTION_IS_WRONG = "prediction is right", "prediction is wrong"
 
-UNKNOWN_LABEL = -1  # also of one of several labels
-Answer = tuple[DecisionKind, str | None]  # the kind of a decision, and its `class_name` as `ReviewRow` has it
+UNKNOWN_LABEL = -1  # also in a multilabel task
+Answer = tuple[DecisionKind, str | None]  # the kind of a decision, and its `class_name` in a `ReviewRow`
 
 
 @dataclass(frozen=True)
@@ -32,11 +40,12 @@ class Decision:
         example: its number.
         reviewer: their name.
         kind: the kind of decision.
-        class_index: the class that was given, of `Answers.options`, or None.
+        class_index: the given class, an index into `Answers.options`, or None.
         time: in UTC.
         label_is_right: whether the given label is right by this decision; None where it says nothing of one.
         classes: of several labels an example 1 for each class that it has, 0 for one that it has not, -1 where the
             decision says nothing; None for other kinds.
+        values: the number of each target by its name; None for other kinds.
     """
 
     example: int
@@ -46,28 +55,34 @@ class Decision:
     time: datetime
     label_is_right: bool | None = None
     classes: tuple[int, ...] | None = None
+    values: Mapping[str, float] | None = None
 
     def in_words(self, options: Sequence[str]) -> str:
-        """Describe the decision, with the names that `Answers.options` gives."""
+        """Describe the decision, with the names of `Answers.options`."""
         if self.classes is not None:
             has_class = [name for name, said in zip(options, self.classes, strict=True) if said == 1]
             return list_names(has_class) if has_class else NO_CLASS_FITS
+        if self.values is not None:
+            written = {name: significant(value) for name, value in self.values.items()}
+            return ", ".join(written.values() if len(written) == 1 else map(" ".join, written.items()))
         if self.class_index is not None:
             return options[self.class_index]
         return {"none": NO_CLASS_FITS, "wrong_label": LABEL_IS_WRONG, "skip": "skipped"}[self.kind]
 
     def class_text(self, class_names: Sequence[str]) -> str | None:
-        """Return its `class_name` as `ReviewRow` has it."""
+        """Return its `class_name` for a `ReviewRow`."""
         if self.classes is not None:
             said = zip(class_names, self.classes, strict=True)
             return encode_classes({name: value == 1 for name, value in said if value != UNKNOWN_LABEL})
+        if self.values is not None:
+            return encode_values(self.values)
         return None if self.class_index is None else class_names[self.class_index]
 
     def contradicts(self, other: "Decision") -> bool:
-        """Return whether the two cannot both be right.
+        """Return whether the two decisions cannot both be right.
 
-        These are two questions: whether the given label is right, and which class is, or which classes are. Who says
-        that the label is wrong and names no class answers the first alone.
+        These are two questions: whether the given label is right, and which class or number is, or which are. Who says
+        that the label is wrong and names no other answers the first alone.
         """
         if {self.label_is_right, other.label_is_right} == {True, False}:
             return True
@@ -75,15 +90,15 @@ class Decision:
             return False
         if self.classes is not None and other.classes is not None:
             return any({one, two} == {0, 1} for one, two in zip(self.classes, other.classes, strict=True))
-        return self.class_index != other.class_index
+        return self.class_index != other.class_index or self.values != other.values
 
 
 class Answers(ABC):
-    """What people can answer about the examples of a run.
+    """The possible answers about the examples of a run.
 
     Attributes:
-        run: whose examples they are.
-        options: what an answer can name: the classes, or the verdicts on a prediction.
+        run: the reviewed run.
+        options: the names in answers: the classes, or the verdicts on a prediction.
         several: whether an example may have several classes.
     """
 
@@ -95,70 +110,80 @@ class Answers(ABC):
 
     @abstractmethod
     def label_text(self, example: int) -> str | None:
-        """Return the given label of an example as `ReviewRow` has it; None where nobody knows it."""
+        """Return an example's label for `ReviewRow`; None if unknown."""
 
     @abstractmethod
     def shortcuts(self, example: int) -> dict[str, Answer]:
-        """Return the answers that choose no class: `label` or `prediction` is right or wrong, and `none` fits."""
+        """Return the answers that need no choice of class.
+
+        Keys are `label`, `prediction`, `wrong_label`, `wrong_prediction` and `none` (no class fits).
+        """
 
     @abstractmethod
     def read(self, row: ReviewRow) -> Decision | None:
-        """Read the decision of a line of the history; None where it does not apply to this run."""
+        """Read the decision of a history line; None if not applicable here."""
 
     @abstractmethod
     def tabulate(self, decisions: Sequence[Decision]) -> pd.DataFrame:
-        """Tabulate decisions, a row each: the example with its label and prediction, who decided, and what."""
+        """Tabulate decisions with their examples, one row each."""
 
     def _rows(self, decisions: Sequence[Decision], columns: list[str]) -> pd.DataFrame:
         return self.run.scores().loc[[decision.example for decision in decisions], columns].reset_index()
 
 
 class LabelAnswers(Answers):
-    """Answers from which labels follow.
+    """Answers that imply labels.
 
     Attributes:
-        given: the labels of the run; -1 where nobody knows them.
+        given: the labels of the run; -1 if unknown.
     """
 
     given: np.ndarray
 
     def __init__(self, run: Run) -> None:
-        super().__init__(run, run.class_names)
+        super().__init__(run, run.class_names or run.targets)
 
     @abstractmethod
     def merge(self, example: int, decisions: Sequence[Decision]) -> int | np.ndarray:
-        """Return the label of an example by decisions that agree about it, or all of which find the given one wrong."""
+        """Return an example's label by decisions that agree, or all reject it."""
 
     @abstractmethod
     def fit(self, labels: np.ndarray) -> np.ndarray:
-        """(N,) float64, how far the ensemble is right by some labels, 0 to 1; NaN of an example without any."""
+        """(N,) float64, how far the ensemble is right by some labels, 0 to 1, or off by; NaN of one without any."""
 
     @abstractmethod
     def fit_by_class(self, labels: np.ndarray) -> list[float | None]:
-        """Return for each class the share of its labels that the ensemble predicts; None without any."""
+        """Return each class's share of correctly predicted labels; None without any."""
 
     @abstractmethod
     def errors_by_class(self, labels: np.ndarray, wrong: np.ndarray) -> list[int]:
-        """Return for each class how many given labels are wrong, by new labels and (N,) bool, where some is."""
+        """Count each class's wrong given labels among (N,) bool `wrong` examples."""
 
     @abstractmethod
     def names(self, labels: np.ndarray) -> np.ndarray:
-        """(N,) the names of labels; "" where there is none."""
+        """Return (N,) names of labels; "" without one."""
+
+
+class ChosenClasses(LabelAnswers):
+    """Answers that are choices among classes, as Label Studio takes them."""
 
     @abstractmethod
     def predicted_choices(self, example: int) -> tuple[list[str], float]:
-        """Return the names of what is predicted, and how sure the ensemble is of that, 0 to 1."""
+        """Return the predicted names and their confidence, 0 to 1."""
 
     @abstractmethod
     def choices(self, decision: Decision) -> list[str]:
-        """Return a decision as names of classes, or as an answer that names none; empty where that loses some."""
+        """Return a decision as class names or another answer.
+
+        Empty if a class is undecided.
+        """
 
     @abstractmethod
     def from_choices(self, choices: Sequence[str]) -> Answer | None:
-        """Return what `choices` stand for; None where they stand for nothing in this run."""
+        """Return the answer of `choices`; None if they mean nothing here."""
 
 
-class OneClass(LabelAnswers):
+class OneClass(ChosenClasses):
     """Answers about the class of an example: labels are (N,) int64."""
 
     def __init__(self, run: Run) -> None:
@@ -167,7 +192,7 @@ class OneClass(LabelAnswers):
 
     @cached_property
     def _prediction(self) -> np.ndarray:
-        return self.run.mean_probs.argmax(axis=1)
+        return self.run.task.decide(self.run.mean_probs)
 
     def label_text(self, example: int) -> str | None:
         label = self.given[example]
@@ -236,7 +261,7 @@ class OneClass(LabelAnswers):
         return nameless.get(choice)
 
 
-class ClassSets(LabelAnswers):
+class ClassSets(ChosenClasses):
     """Answers about the classes that an example has: labels are (N, C) int8 of 0, 1 and -1."""
 
     several = True
@@ -247,7 +272,7 @@ class ClassSets(LabelAnswers):
         self.given = unknown if run.labels is None else run.labels
 
     def text_of(self, has_class: Iterable[bool]) -> str:
-        """Return the text of what is said of all classes."""
+        """Encode (C,) booleans for all classes as text."""
         return encode_classes(dict(zip(self.run.class_names, map(bool, has_class), strict=True)))
 
     def label_text(self, example: int) -> str | None:
@@ -338,8 +363,78 @@ class ClassSets(LabelAnswers):
         return answers.get(tuple(choices))
 
 
+class Numbers(LabelAnswers):
+    """Answers about the numbers of an example: labels are (N, D) float32, NaN where nobody knows them."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run)
+        unknown = np.full((len(run), len(run.targets)), np.nan, np.float32)
+        self.given = unknown if run.labels is None else run.labels
+
+    def text_of(self, values: Iterable[float]) -> str:
+        """Return the text of a number for each target."""
+        return encode_values(dict(zip(self.run.targets, map(_shortest, values), strict=True)))
+
+    def label_text(self, example: int) -> str | None:
+        label = self.given[example]
+        return self.text_of(label) if np.isfinite(label).all() else None
+
+    def shortcuts(self, example: int) -> dict[str, Answer]:
+        label = self.label_text(example)
+        return {} if label is None else {"label": ("values", label), "wrong_label": ("wrong_label", None)}
+
+    def read(self, row: ReviewRow) -> Decision | None:
+        if row.kind == "skip":
+            return Decision(row.example, row.reviewer, "skip", None, row.time)
+        label = self.label_text(row.example)
+        if row.kind == "wrong_label":
+            is_same = label is not None and row.label == label
+            return Decision(row.example, row.reviewer, "wrong_label", None, row.time, False) if is_same else None
+        values = decode_values(row.class_name or "") if row.kind == "values" else {}
+        if values.keys() != self._indices.keys():
+            return None
+        is_right = None if label is None else encode_values(values) == label
+        values = {name: values[name] for name in self.run.targets}
+        return Decision(row.example, row.reviewer, "values", None, row.time, is_right, values=values)
+
+    def merge(self, example: int, decisions: Sequence[Decision]) -> np.ndarray:
+        named = {decision.class_text(()): decision.values for decision in decisions if decision.values is not None}
+        values = next(iter(named.values())) if len(named) == 1 else None
+        return np.array([np.nan if values is None else values[name] for name in self.run.targets], np.float32)
+
+    def fit(self, labels: np.ndarray) -> np.ndarray:
+        errors = self.run.mean_predictions[:, : labels.shape[1]].astype(np.float64) - labels
+        return np.asarray(np.linalg.norm(errors, axis=1))
+
+    def fit_by_class(self, labels: np.ndarray) -> list[float | None]:
+        return []
+
+    def errors_by_class(self, labels: np.ndarray, wrong: np.ndarray) -> list[int]:
+        return []
+
+    def names(self, labels: np.ndarray) -> np.ndarray:
+        """(N,) float64 numbers; of several targets texts such as "1.5;20", "" where there is none."""
+        numbers = [[_shortest(value) for value in row] for row in labels]
+        if labels.shape[1] == 1:
+            return np.array(numbers)[:, 0]
+        texts = [";".join(map(str, row)) if np.isfinite(row).all() else "" for row in numbers]
+        return np.array(texts, object)
+
+    def tabulate(self, decisions: Sequence[Decision]) -> pd.DataFrame:
+        rows = _add_reviewers(self._rows(decisions, ["id", *self.run.task.table_columns(self.run.targets)]), decisions)
+        for name in self.run.targets:
+            values = [None if decision.values is None else decision.values[name] for decision in decisions]
+            rows["value" if len(self.run.targets) == 1 else f"value_{name}"] = pd.array(values, "Float64")
+        return rows
+
+
+def _shortest(value: float) -> float:
+    """Return the number with the fewest digits that is this one of float32."""
+    return float(str(np.float32(value)))
+
+
 class Verdicts(Answers):
-    """Answers that a prediction is right or wrong, where the label is not that of a class."""
+    """Answers that a prediction is right or wrong, for tasks without classes."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(run, (PREDICTION_IS_RIGHT, PREDICTION_IS_WRONG))
@@ -366,22 +461,42 @@ class Verdicts(Answers):
 
 
 def answers_of(run: Run) -> Answers:
-    """Return what people can answer about the examples of a run whose task lets them decide something."""
-    by_decision: dict[str, Callable[[Run], Answers]] = {"class": OneClass, "classes": ClassSets, "verdict": Verdicts}
+    """Return what people can answer about the examples of a run, by what its task lets them decide."""
+    by_decision: dict[str, Callable[[Run], Answers]] = {
+        "class": OneClass,
+        "classes": ClassSets,
+        "values": Numbers,
+        "verdict": Verdicts,
+    }
     return by_decision[run.task.decides](run)
 
 
 def label_answers_of(run: Run) -> LabelAnswers:
-    """Return the same for a run whose answers are about labels.
+    """Return the possible answers about a run's labels.
 
     Raises:
-        InvalidInputError: they are not.
+        InvalidInputError: the answers are not about labels.
     """
     answers = answers_of(run)
     if not isinstance(answers, LabelAnswers):
         raise InvalidInputError(
             f"Of a {run.task.name} people say whether a prediction is right, and no labels follow from that. "
             f"Received: {run.path}. Export the decisions as CSV or Parquet."
+        )
+    return answers
+
+
+def chosen_classes_of(run: Run) -> ChosenClasses:
+    """Return the same for a run whose answers are choices among classes.
+
+    Raises:
+        InvalidInputError: they are not.
+    """
+    answers = label_answers_of(run)
+    if not isinstance(answers, ChosenClasses):
+        raise InvalidInputError(
+            f"Label Studio's choices are of classes. Received: {run.path}, of a {run.task.name}. Export the decisions "
+            "as CSV or Parquet."
         )
     return answers
 
@@ -394,5 +509,5 @@ def _add_reviewers(rows: pd.DataFrame, decisions: Sequence[Decision]) -> pd.Data
 
 
 def mean_or_none(values: np.ndarray) -> float | None:
-    """Return the mean of some values; None of no value."""
+    """Return the mean of some values; None without values."""
     return float(values.mean()) if len(values) else None

@@ -1,4 +1,4 @@
-"""The current state of a run's reviews, and what it comes to: corrected labels, and the accuracy by them."""
+"""The reviews of a run, the corrected labels, and the accuracy by them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,13 +15,13 @@ from mcviz.tasks.multilabel import join_names
 
 @dataclass(frozen=True)
 class Agreement:
-    """The agreement of two reviewers about the examples that both decided about.
+    """The agreement of two reviewers about examples that both decided.
 
     Attributes:
         reviewers: the two.
         examples: number of examples that both decided about.
         same: number of them that they decided in the same way.
-        kappa: Cohen's kappa; None where both gave one and the same answer throughout.
+        kappa: Cohen's kappa; None if all their answers are the same.
     """
 
     reviewers: tuple[str, str]
@@ -35,10 +35,10 @@ class ReviewSummary:
     """The reviews of a run's examples.
 
     Attributes:
-        decisions: the latest one of each example and reviewer, in the order in which they were made.
+        decisions: the latest one of each example and reviewer, in chronological order.
         notes: the latest note of each example and reviewer.
-        foreign: number of decisions that do not apply to this run: with a class that it does not have, or about a label
-            that its example does not have. They belong to another run over the same examples.
+        foreign: number of decisions with a class or label that this run does not have. They belong to another run over
+            the same examples.
     """
 
     decisions: tuple[Decision, ...] = ()
@@ -58,7 +58,7 @@ class ReviewSummary:
         return by_example
 
     def disagreements(self) -> dict[int, list[Decision]]:
-        """Return the decisions about each disputed example: two of them contradict each other."""
+        """Return the decisions about each example with a contradiction."""
         return {
             example: decisions
             for example, decisions in self.by_example().items()
@@ -66,7 +66,7 @@ class ReviewSummary:
         }
 
     def agreements(self) -> list[Agreement]:
-        """Compute the agreement of each two reviewers who decided about the same examples."""
+        """Compute the agreement of each pair of reviewers with common examples."""
         from sklearn.metrics import cohen_kappa_score  # here, because scikit-learn takes most of a second to import
 
         by_reviewer: dict[str, dict[int, str]] = {}
@@ -100,9 +100,9 @@ def summarise_reviews(run: Run, rows: Iterable[ReviewRow]) -> ReviewSummary:
         if row.kind == "undo" or (row.reviewer, row.number) in undone:
             continue
         if row.kind == "note":
-            notes[key] = row.note or ""  # empty: it was taken away
+            notes[key] = row.note or ""  # empty: it was removed
         else:
-            latest.pop(key, None)  # so that the order is that of the latest
+            latest.pop(key, None)  # keeps the order of the latest
             latest[key] = row
     decisions = list(map(answers_of(run).read, latest.values()))
     return ReviewSummary(
@@ -111,7 +111,7 @@ def summarise_reviews(run: Run, rows: Iterable[ReviewRow]) -> ReviewSummary:
 
 
 def select_new_entries(entries: Sequence[Entry], known: ReviewSummary, class_names: Sequence[str]) -> list[Entry]:
-    """Select the entries that are not among their reviewers' decisions yet."""
+    """Select the entries that repeat no known decision or note."""
     existing: set[tuple[int, str, str, str | None]] = {
         (decision.example, decision.reviewer, decision.kind, decision.class_text(class_names))
         for decision in known.decisions
@@ -128,11 +128,13 @@ def select_new_entries(entries: Sequence[Entry], known: ReviewSummary, class_nam
 def _answer(decision: Decision) -> str:
     if decision.classes is not None:
         return f"classes {decision.classes}"
+    if decision.values is not None:
+        return f"values {decision.class_text(())}"
     return decision.kind if decision.class_index is None else f"class {decision.class_index}"
 
 
 def settled_examples(run: Run, known: ReviewSummary) -> np.ndarray:
-    """(N,) bool: whether each example is decided and undisputed."""
+    """Return (N,) bool: whether each example is decided and undisputed."""
     is_decided = np.zeros(len(run), bool)
     is_decided[list(known.by_example().keys() - known.disagreements().keys())] = True
     return is_decided
@@ -142,25 +144,25 @@ def settled_examples(run: Run, known: ReviewSummary) -> np.ndarray:
 class Outcome:
     """The outcome of reviewing a run's examples.
 
-    An example is settled where it is decided and undisputed, see `ReviewSummary.disagreements`; skips do not count.
+    Settled examples are decided and undisputed.
 
     Attributes:
         labels: (N,) int64: the class that an example is settled with; -1 where no class fits, or where all say that the
             given label is wrong and none or several of the classes are named; or else the given label, -1 without one.
             Of several labels an example (N, C) int8: whether it has each class, as it is settled, or else as it was
-            given; -1 where that is not known.
+            given; -1 where that is not known. Of numbers (N, D) float32, NaN where they are not known.
         mask: (N,) bool: whether `labels` has a class, or of several labels whether one of them is known.
         settled: (N,) bool.
         label_errors: (N,) bool: everybody says that the given label is wrong, whichever class they name.
         disagreements: number of disputed examples.
-        agreement_with_model: the share of the settled examples with a class that is the prediction; of several labels
-            the share of theirs; None without any.
+        agreement_with_model: the share of the settled examples with a class that is the prediction; in a multilabel
+            task the share of their labels; None without any.
         agreement_with_labels: the share of right labels among those that reviewers agree about; None without any.
-        accuracy_before: by the given labels, of several labels over all of them; None without labels.
+        accuracy_before: by the given labels, of several labels over all of them; of numbers the mean absolute error;
+            None without labels.
         accuracy_after: by `labels`, of the examples that have one; None without any.
-        classes: a row a class, indexed by its number: its accuracy `before` and `after`, NaN where no example has it,
-            or of several labels where none is known, and the number of its labels that were found to be wrong,
-            `label_errors`.
+        classes: a row for each class, indexed by its number: its accuracy `before` and `after`, NaN if no example has
+            it, or in a multilabel task if no label is known, and the number of its wrong labels, `label_errors`.
     """
 
     labels: np.ndarray
@@ -211,16 +213,16 @@ def compute_outcome(run: Run, known: ReviewSummary) -> Outcome:
 
 
 def corrected_labels(run: Run, known: ReviewSummary) -> pd.DataFrame:
-    """Tabulate the labels to use from here on.
+    """Tabulate the corrected labels.
 
     Args:
         run: of a task that lets people decide about labels.
         known: the reviews of its examples.
 
     Returns:
-        A row for each example that has a class: `id`, `old`, the name of the given label, "" without one; `new`, the
-        class that reviewers settled it with, or else the given label; `who` decided about it, `when` last, in UTC, and
-        what they noted, `note`. Of several labels a row for each example of which one is known: `old` and `new` are
+        A row for each example that has a class or number: `id`, `old`, the given label, "" or NaN without one; `new`,
+        the one that reviewers settled it with, or else the given label; `who` decided about it, `when` last, in UTC,
+        and what they noted, `note`. Of several labels a row for each example of which one is known: `old` and `new` are
         names such as "cat;dog", and `unknown` those of the classes of which nobody knows whether it has them.
     """
     outcome, by_example, answers = compute_outcome(run, known), known.by_example(), label_answers_of(run)

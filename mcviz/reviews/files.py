@@ -1,8 +1,7 @@
-"""Reviews as files to take away; Label Studio's annotations and the decisions of a shared page as reviews.
+"""Reviews as files, and imports from Label Studio and shared pages.
 
-Where a file goes follows from the run and its reviews alone, never from what lies there: a plan that was done in part
-is the same when it is made again, and the rest of it is done. Nothing is overwritten, no link is followed, and nothing
-outside of the folder is touched.
+A moved file's target depends only on the run and its reviews, so an interrupted plan can be made again and completed.
+Nothing is overwritten, no link is followed, and nothing outside the folder is touched.
 """
 
 import io
@@ -22,7 +21,15 @@ import pandas as pd
 
 from mcviz.errors import InvalidInputError, StorageError
 from mcviz.kinds.content import Content
-from mcviz.reviews.answers import LABEL_IS_WRONG, NO_CLASS_FITS, Decision, LabelAnswers, answers_of, label_answers_of
+from mcviz.reviews.answers import (
+    LABEL_IS_WRONG,
+    NO_CLASS_FITS,
+    ChosenClasses,
+    Decision,
+    answers_of,
+    chosen_classes_of,
+    label_answers_of,
+)
 from mcviz.reviews.decisions import (
     ReviewSummary,
     compute_outcome,
@@ -43,24 +50,24 @@ CHOICE_NAME, NOTE_NAME, OBJECT_NAME = (
 
 @dataclass(frozen=True)
 class Move:
-    """A file and the place that it moves to, both from the folder of all classes on."""
+    """A file and its target, both relative to the folder of all classes."""
 
     source: str
     target: str
 
 
 def plan_moves(run: Run, known: ReviewSummary) -> list[Move]:
-    """Plan which files move where, by what reviewers settled.
+    """Plan the moves of files to the classes that reviewers settled.
 
-    A file keeps its name, unless another example has or gets the place: then `1.png` of cat is `1-from-cat.png`.
+    A file keeps its name, unless another example has or gets the place: then `1.png` of cat becomes `1-from-cat.png`.
 
     Args:
-        run: a classification with labels, of files in a folder a class.
+        run: a classification with labels, of files in one folder for each class.
         known: its reviews.
 
     Raises:
-        InvalidInputError: an example with another label is not in the folder of its class, or a class's name is none of
-            a folder.
+        InvalidInputError: a relabelled example is not in the folder of its class, or a class's name cannot name a
+            folder.
     """
     table = corrected_labels(run, known)
     changed = table[table["old"] != table["new"]]
@@ -91,11 +98,11 @@ def plan_moves(run: Run, known: ReviewSummary) -> list[Move]:
 
 
 def find_open_moves(folder: str | os.PathLike[str], moves: list[Move]) -> list[Move]:
-    """Find which moves are still to be done.
+    """Find the moves still to be done.
 
     Raises:
-        InvalidInputError: there is no such folder, a file is not there, is no file or lies behind a link, or something
-            else is at the place that it moves to.
+        InvalidInputError: there is no such folder, a file is missing, is no file or lies behind a link, or its target
+            is taken.
         StorageError: the folder cannot be read.
     """
     root = Path(folder)
@@ -117,7 +124,7 @@ def find_open_moves(folder: str | os.PathLike[str], moves: list[Move]) -> list[M
 
 
 def move_files(folder: str | os.PathLike[str], moves: list[Move]) -> None:
-    """Move files, one after the other; what was moved before an error stays so, and the rest can be moved again.
+    """Move files one by one; after an error, call it again.
 
     Raises:
         InvalidInputError: as `find_open_moves`, before anything is moved.
@@ -127,9 +134,9 @@ def move_files(folder: str | os.PathLike[str], moves: list[Move]) -> None:
     for move in find_open_moves(root, moves):
         source, target = root / move.source, root / move.target
         try:
-            if not os.path.lexists(target):  # or else it is the same file, from a move that was stopped half way
+            if not os.path.lexists(target):  # else it is the same file, from an interrupted move
                 target.parent.mkdir(parents=True, exist_ok=True)
-                os.link(source, target, follow_symlinks=False)  # which never overwrites
+                os.link(source, target, follow_symlinks=False)  # never overwrites
             source.unlink()
         except OSError as error:
             raise StorageError(
@@ -139,10 +146,10 @@ def move_files(folder: str | os.PathLike[str], moves: list[Move]) -> None:
 
 
 def _find_file(root: Path, name: str) -> os.stat_result | None:
-    """Find a file below a folder, without following links; None where there is none.
+    """Find a file without following links; None if missing.
 
     Raises:
-        InvalidInputError: it is another thing than a file, or a part of its path is another thing than a folder.
+        InvalidInputError: it is no regular file, or a part of its path is no folder.
     """
     path, parts = root, PurePosixPath(name).parts
     for number, part in enumerate(parts, 1):
@@ -158,14 +165,14 @@ def _find_file(root: Path, name: str) -> os.stat_result | None:
 
 
 def decisions_table(run: Run, known: ReviewSummary) -> pd.DataFrame:
-    """Tabulate the decisions: a row for each decision about an example.
+    """Tabulate the decisions, one row each.
 
     Returns:
         `example`, `id`, `label`, `label_name`, `prediction`, `prediction_name`, `reviewer`, `decision` (class, none,
         wrong_label or skip), `class` (Int64), `class_name`, `note`, `time` (UTC). Of several labels an example `label`
         and `prediction` are names such as "cat;dog", `decision` is classes, wrong_label or skip, and in place of the
-        class stand `classes`, that the example has, and `undecided`, of which the decision says nothing. Where people
-        judge predictions there is a `verdict` in place of the class.
+        class stand `classes`, that the example has, and `undecided`, of which the decision says nothing. Of numbers
+        there is a `value`, of several targets one for each, and where people judge predictions a `verdict`.
     """
     rows = answers_of(run).tabulate(known.decisions)
     notes = [known.notes.get((decision.example, decision.reviewer), "") for decision in known.decisions]
@@ -197,7 +204,7 @@ def encode_npz(run: Run, known: ReviewSummary) -> bytes:
     Returns:
         A file with `labels` (N,) int64, `mask` (N,) bool and `reviewed` (N,) bool, as `Outcome` has them, `given` (N,)
         int64, the labels as they were, -1 where unknown, `class_names` (C,) texts, and `ids` (N,) texts. Of several
-        labels an example `labels` and `given` are (N, C) int8.
+        labels an example `labels` and `given` are (N, C) int8, of numbers (N, D) float32.
     """
     outcome, file = compute_outcome(run, known), io.BytesIO()
     np.savez_compressed(
@@ -213,19 +220,19 @@ def encode_npz(run: Run, known: ReviewSummary) -> bytes:
 
 
 def encode_label_studio(run: Run, known: ReviewSummary, picture: Callable[[np.ndarray], str] | None = None) -> bytes:
-    """Encode the examples with decisions as tasks of Label Studio, in JSON that it imports.
+    """Encode the decided examples as Label Studio tasks, in its JSON.
 
     A task's data has the example's number, `example`, its `id`, and its content: `image`, `text`, or `row`, values by
-    column. It has an annotation for each reviewer, with a choice `class` and a text `note` about the object `example`,
-    and a prediction. A project shows them with the interface of `label_studio_setup`. A decision that says nothing of
-    some class has no form there, and its example no annotation of that reviewer.
+    column. It has a prediction, and for each reviewer an annotation: a choice `class` and a text `note` about the
+    object `example`. `label_studio_setup` is their interface. Decisions with undecided classes are left out: Label
+    Studio has no form for them.
 
     Args:
-        run: the run that was reviewed.
+        run: the reviewed run.
         known: its reviews.
         picture: makes an address that holds an image, (height, width, channels); without it tasks have no image.
     """
-    table, answers = run.scores(), label_answers_of(run)
+    table, answers = run.scores(), chosen_classes_of(run)
     tasks: list[dict[str, Any]] = []
     for example, decisions in known.by_example().items():
         data: dict[str, Any] = {"example": example, "id": table["id"].iloc[example]}
@@ -242,7 +249,7 @@ def encode_label_studio(run: Run, known: ReviewSummary, picture: Callable[[np.nd
 
 
 def label_studio_setup(run: Run) -> str:
-    """Return the labelling interface, in XML, for a project of Label Studio with the tasks of `encode_label_studio`."""
+    """Return the labelling interface for tasks of `encode_label_studio`, in XML."""
     tag, field = _content(run).tag
     answers = [*run.class_names, NO_CLASS_FITS, *([] if run.labels is None else [LABEL_IS_WRONG])]
     choices = "".join(f"    <Choice value={quoteattr(answer)}{_hotkey_attribute(answer)}/>\n" for answer in answers)
@@ -255,12 +262,12 @@ def label_studio_setup(run: Run) -> str:
 
 
 def _hotkey_attribute(answer: str) -> str:
-    """The hotkey of a class that is named like a key; by default Label Studio gives the class 0 the key 1."""
+    """Return a class's hotkey: by default Label Studio gives class 0 the key 1."""
     return f' hotkey="{answer}"' if len(answer) == 1 and answer.isascii() and answer.isalnum() else ""
 
 
 def _task_content(run: Run, example: int, picture: Callable[[np.ndarray], str] | None) -> dict[str, Any]:
-    """The content of an example, by the name of its field in `label_studio_setup`."""
+    """Return an example's content, by its field in `label_studio_setup`."""
     content = _content(run)
     _, field = content.tag
     if content.of_images:
@@ -269,12 +276,11 @@ def _task_content(run: Run, example: int, picture: Callable[[np.ndarray], str] |
 
 
 def _content(run: Run) -> Content:
-    """How the examples are stored that are in a run."""
     return run.kind.content if run.manifest.has_examples else Content()
 
 
 def _result(known: ReviewSummary, decision: Decision, choices: list[str]) -> list[dict[str, Any]]:
-    reviewer = {"meta": {"text": [decision.reviewer]}}  # a name here is no user there, who alone could be its author
+    reviewer = {"meta": {"text": [decision.reviewer]}}  # only Label Studio's own users can be authors
     results = [_choices(choices) | reviewer]
     if note := known.notes.get((decision.example, decision.reviewer)):
         results.append(
@@ -303,13 +309,12 @@ class _PageDecisions(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def read_decisions(run: Run, content: bytes) -> list[Entry]:
-    """Read the decisions that a shared page saved, in JSON, into entries for `Reviews.add_all`.
+    """Read the JSON decisions of a shared page for `Reviews.add_all`.
 
-    They belong to a set of examples, as reviews do, so that a run with more passes takes them, too.
+    They also apply to a run of the same examples with more passes.
 
     Raises:
-        InvalidInputError: it is no such file, it is of other examples, or it names an example or a class that the run
-            does not have.
+        InvalidInputError: it is no such file, it is of other examples, or it names an unknown example or class.
     """
     try:
         read = msgspec.json.decode(content, type=_PageDecisions)
@@ -340,7 +345,7 @@ def read_decisions(run: Run, content: bytes) -> list[Entry]:
 
 
 def read_reviews(run: Run, content: bytes) -> list[Entry]:
-    """Read the decisions of a shared page, an object, or Label Studio's annotations, a list of tasks.
+    """Read decisions of a shared page or Label Studio.
 
     Raises:
         InvalidInputError: as `read_decisions` and `read_label_studio`.
@@ -350,13 +355,13 @@ def read_reviews(run: Run, content: bytes) -> list[Entry]:
 
 @dataclass(frozen=True)
 class ImportedReviews:
-    """What an import of reviews came to.
+    """The result of an import of reviews.
 
     Attributes:
         added: the lines that were new.
         read: how many lines there were.
-        disputed: the examples among them about which reviewers disagree now.
-        changed: the examples about which a reviewer had decided otherwise before.
+        disputed: the examples among them with disagreements now.
+        changed: the examples with another decision by the same reviewer before.
     """
 
     added: int
@@ -366,7 +371,7 @@ class ImportedReviews:
 
     @property
     def in_words(self) -> str:
-        """What it came to, in sentences, with the conflicts by the numbers of their examples."""
+        """The result in sentences."""
         sentences = [f"{self.added:,} of {self.read:,} lines were new."]
         if self.changed:
             sentences.append(f"Decided otherwise before by the same person: example {list_names(self.changed)}.")
@@ -376,7 +381,7 @@ class ImportedReviews:
 
 
 def import_reviews(run: Run, reviews: Reviews, content: bytes) -> ImportedReviews:
-    """Add the decisions of a file to the reviews of a run's examples, all of them or none, and each once.
+    """Add a file's new decisions, all or none.
 
     Raises:
         InvalidInputError: as `read_reviews`; nothing is added then.
@@ -419,15 +424,15 @@ class _LabelStudioTask(msgspec.Struct):
 
 
 def read_label_studio(run: Run, content: bytes) -> list[Entry]:
-    """Read Label Studio's annotations, as it exports them in JSON, into entries for `Reviews.add_all`.
+    """Read Label Studio's JSON annotations for `Reviews.add_all`.
 
-    A task is about the example whose id is its data's `id`, or whose number is its `example` where the run has no ids.
-    An annotation has one choice: the name of a class, "no class fits" or "the given label is wrong"; of several labels
-    an example the names of all classes that it has. A cancelled one is a skip. Its reviewer is the first text of the
-    choice's `meta`, unless somebody changed it there, or else the user there.
+    A task's example is that of its data's `id`, or of its number `example` if the run has no ids. An annotation has one
+    choice: a class, "no class fits" or "the given label is wrong"; in a multilabel task all its classes. A cancelled
+    one is a skip. Its reviewer is the first text of the choice's `meta`, or the user if somebody changed the
+    annotation.
 
     Raises:
-        InvalidInputError: it is no such file, or names an example or a class that the run does not have.
+        InvalidInputError: it is no such file, or names an unknown example or class.
     """
     try:
         tasks = msgspec.json.decode(content, type=list[_LabelStudioTask])
@@ -436,7 +441,7 @@ def read_label_studio(run: Run, content: bytes) -> list[Entry]:
             f"This is no JSON that Label Studio exports: {first_line(error)}. Export the project as JSON, not JSON-MIN."
         ) from error
     ids = {} if run.columns is None else {name: example for example, name in enumerate(run.columns["id"])}
-    answers, entries = label_answers_of(run), []
+    answers, entries = chosen_classes_of(run), []
     for number, task in enumerate(tasks, 1):
         example = _find_example(run, ids, task, number)
         for annotation in task.annotations:
@@ -456,7 +461,7 @@ def _find_example(run: Run, ids: dict[str, int], task: _LabelStudioTask, number:
     return place
 
 
-def _annotation_entries(answers: LabelAnswers, example: int, annotation: _Annotation, number: int) -> list[Entry]:
+def _annotation_entries(answers: ChosenClasses, example: int, annotation: _Annotation, number: int) -> list[Entry]:
     reviewer, label = _reviewer_name(annotation), answers.label_text(example)
     if annotation.was_cancelled:
         return [Entry(example, reviewer, "skip", label=label)]
@@ -489,8 +494,8 @@ def _reviewer_name(annotation: _Annotation) -> str:
     if changed_by is None:
         named = [text for result in annotation.result for text in result.meta.text]
     elif not (isinstance(user, dict) and user.get("id") == changed_by):
-        user = changed_by  # who was reviewer before has not said this
-    if isinstance(user, dict):  # as it is exported with the users' addresses
+        user = changed_by  # the earlier reviewer did not decide this
+    if isinstance(user, dict):  # exported with the users' addresses
         named.append(str(user.get("email", "")))
         user = user.get("id")
     name = next((text for text in named if text.strip()), f"Label Studio, user {user}")

@@ -1,15 +1,17 @@
-"""The store of decisions: one SQLite file for a set of examples, beside the runs over them and in none of them.
+"""The store of decisions: one SQLite file per set of examples.
 
 Rows are only ever added, each in a transaction of its own that is on disk before `Reviews.add` returns. So a killed
 process loses at most the decision that it was writing, and reviewers who work at once lose nothing. Each row has a
-checksum, except those of format 1, which come first. Since format 3 a decision may be of several classes.
+checksum, except those of format 1, which come first. Since format 3 a decision may be of several classes, since format
+4 of numbers.
 """
 
 import hashlib
 import json
+import math
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,15 +28,15 @@ from mcviz.runs.writer import REVIEWS
 from mcviz.text import first_line, is_text
 from mcviz.validate import invalid, whole_number
 
-DecisionKind = Literal["class", "classes", "none", "wrong_label", "skip"]
+DecisionKind = Literal["class", "classes", "values", "none", "wrong_label", "skip"]
 EntryKind = DecisionKind | Literal["note", "undo"]
-REVIEWS_FORMAT = 3
+REVIEWS_FORMAT = 4
 APPLICATION = 0x6D637669  # "mcvi", by which the file is known
 LOCK_SECONDS = 5.0
-MOST_VALUE_BYTES = 1 << 16  # of one value; a file that claims more is not read
+MOST_VALUE_BYTES = 1 << 16  # of one value; files with more are refused
 LONGEST_REVIEWER = 100
 LONGEST_NOTE = 2_000
-LONGEST_CLASSES = 60_000  # bytes, of what is said of all classes
+LONGEST_CLASSES = 60_000  # bytes, of what is said of all classes or targets
 EXAMPLES_TABLE = "CREATE TABLE examples (sha256 TEXT NOT NULL, count INTEGER NOT NULL) STRICT"
 DECISIONS_TABLE = (
     "CREATE TABLE decisions (number INTEGER PRIMARY KEY, example INTEGER NOT NULL, reviewer TEXT NOT NULL, "
@@ -42,7 +44,7 @@ DECISIONS_TABLE = (
 )
 SCHEMAS = {
     1: (EXAMPLES_TABLE, DECISIONS_TABLE.format("")),
-    **dict.fromkeys((2, REVIEWS_FORMAT), (EXAMPLES_TABLE, DECISIONS_TABLE.format(", checksum TEXT"))),
+    **dict.fromkeys((2, 3, REVIEWS_FORMAT), (EXAMPLES_TABLE, DECISIONS_TABLE.format(", checksum TEXT"))),
 }
 DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_ERROR}
 ERROR_ADVICE = {
@@ -59,12 +61,13 @@ class ReviewRow(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
         example: its number.
         reviewer: their name.
         time: in UTC, as ISO 8601 writes it.
-        kind: of the entry: a class was given, it was said which classes the example has, none of the classes fits, the
-            given label is wrong, the example was skipped, a note was written, or a line of the same reviewer was
-            undone.
-        class_name: the class that was given; of several what was said of each, as `encode_classes` writes it.
+        kind: of the entry: a class was given, it was said which classes the example has, its numbers were given, none
+            of the classes fits, the given label is wrong, the example was skipped, a note was written, or a line of the
+            same reviewer was undone.
+        class_name: the class that was given; of several what was said of each, as `encode_classes` writes it; or the
+            number of each target, as `encode_values` writes them.
         label: the name of the class that the run gave as label, or None without one; of several labels what is known of
-            each class, as `encode_classes` writes it.
+            each class, as `encode_classes` writes it; of numbers as `encode_values` writes them.
         note: the note that was written.
         undone: the number of the line that was undone.
     """
@@ -81,10 +84,10 @@ class ReviewRow(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
 
 
 class Reviews:
-    """The decisions about a set of examples. It holds nothing open, and may be shared between threads.
+    """The decisions about a set of examples, safe to share between threads.
 
-    Every method raises StorageError where the file is locked, cannot be written or its disk is full, and
-    CorruptReviewsError where its content is not as it was written; then nothing is changed.
+    Every method raises StorageError if the file is locked, cannot be written or its disk is full, and
+    CorruptReviewsError if its content is damaged; nothing is changed then.
 
     Attributes:
         path: of the file, which the first entry creates.
@@ -121,18 +124,18 @@ class Reviews:
             example: its number.
             reviewer: a name of 1 to 100 characters.
             kind: of the decision, as in `ReviewRow`.
-            class_name: with `class`, and with `classes` as `encode_classes` writes them.
+            class_name: with `class`; with `classes` and `values` as `encode_classes` and `encode_values` write them.
             label: that the run gives, as `ReviewRow` has it.
             note: with `note`, at most 2,000 characters; an empty one removes the note.
 
         Raises:
             InvalidInputError: a name that is empty, a name or a note that is too long or no text, or no such example.
-            NotPermittedError: whoever asks may only look.
+            NotPermittedError: the caller has read-only access.
         """
         self.add_all([Entry(example, reviewer, kind, class_name, label, note)])
 
     def add_all(self, entries: "list[Entry]") -> None:
-        """Add several decisions, all of them or none.
+        """Add several decisions, all or none.
 
         Raises:
             As `add`.
@@ -148,10 +151,10 @@ class Reviews:
         """Undo a reviewer's latest line that is not undone.
 
         Returns:
-            The number of its example, or None where there is nothing to undo.
+            The number of its example, or None if there is nothing to undo.
 
         Raises:
-            NotPermittedError: whoever asks may only look.
+            NotPermittedError: the caller has read-only access.
         """
         require_permission("Nothing can be reviewed")
         if not self._exists():
@@ -182,11 +185,11 @@ class Reviews:
         _check_text("reviewer", entry.reviewer, LONGEST_REVIEWER)
         if entry.kind == "class" and entry.class_name is None:
             raise invalid("class_name", "the name of a class", "None")
-        if entry.kind == "classes":
-            decode_classes(entry.class_name or "")
+        if entry.kind in DECODERS:
+            DECODERS[entry.kind](entry.class_name or "")
             if len((entry.class_name or "").encode()) > LONGEST_CLASSES:
                 received = f"{len(entry.class_name or ''):,} characters"
-                raise invalid("class_name", f"at most {LONGEST_CLASSES:,} bytes on all classes", received)
+                raise invalid("class_name", f"at most {LONGEST_CLASSES:,} bytes on all classes or targets", received)
         if entry.kind == "note":
             _check_text("note", entry.note, LONGEST_NOTE, least=0)
 
@@ -199,8 +202,8 @@ class Reviews:
         try:
             rows = msgspec.convert([line[:-1] for line in lines], list[ReviewRow])
             for row in rows:
-                if row.kind == "classes":
-                    decode_classes(row.class_name or "")
+                if row.kind in DECODERS:
+                    DECODERS[row.kind](row.class_name or "")
         except (msgspec.ValidationError, InvalidInputError) as error:
             raise self._damage_error(first_line(error)) from error
         count = self._examples[1]
@@ -211,7 +214,7 @@ class Reviews:
 
     @contextmanager
     def _transaction(self, done: str) -> Iterator[sqlite3.Connection]:
-        """Open one transaction; `done`, read or written, is the word for its error."""
+        """Open a transaction; `done`, read or written, goes into its error."""
         try:
             if done == "written":
                 self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -234,7 +237,7 @@ class Reviews:
             raise self._storage_error(error, done) from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Create the tables of a new file, upgrade an older one, and refuse any other."""
+        """Create the tables of a new file, upgrade an older one, refuse others."""
         if _is_new(connection):
             connection.execute(f"PRAGMA application_id = {APPLICATION}")
             connection.execute(f"PRAGMA user_version = {REVIEWS_FORMAT}")
@@ -247,7 +250,7 @@ class Reviews:
             connection.execute(f"PRAGMA user_version = {REVIEWS_FORMAT}")
 
     def _check_format(self, connection: sqlite3.Connection) -> int:
-        """Return the format of the file; refuse another kind, version or set of examples, and other tables."""
+        """Return the format of the file; refuse other files."""
         if _application_id(connection) != APPLICATION:
             raise self._damage_error("it is no file of reviews")
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -260,7 +263,7 @@ class Reviews:
             raise self._damage_error("its tables are not those of reviews")
         if connection.execute("SELECT * FROM examples").fetchall() != [self._examples]:
             raise self._damage_error("it is of other examples")
-        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()  # no checksum tells that lines are missing
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()  # checksums cannot show missing lines
         if verdict != "ok":
             raise self._damage_error("SQLite finds it malformed")
         return version
@@ -295,15 +298,15 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 def encode_classes(classes: Mapping[str, bool]) -> str:
-    """Write what is said of classes as JSON: by name whether the example has each; of others nothing is said."""
+    """Write decided classes as JSON, by name; undecided ones are left out."""
     return json.dumps(dict(classes), sort_keys=True, ensure_ascii=False)
 
 
 def decode_classes(text: str) -> dict[str, bool]:
-    """Read what `encode_classes` writes.
+    """Read the JSON of `encode_classes`.
 
     Raises:
-        InvalidInputError: it is something else.
+        InvalidInputError: it has another form.
     """
     try:
         return msgspec.json.decode(text, type=dict[str, bool])
@@ -311,21 +314,44 @@ def decode_classes(text: str) -> dict[str, bool]:
         raise invalid("class_name", "what is said of classes, as JSON", f"{text!r:.60}") from error
 
 
-def open_reviews(run: Run) -> Reviews:
-    """Open the reviews of a run's examples, which all runs over the same examples share.
+def encode_values(values: Mapping[str, float]) -> str:
+    """Write the numbers of targets as JSON, by name."""
+    return json.dumps(dict(values), sort_keys=True, ensure_ascii=False, allow_nan=False)
 
-    They are beside the run, in the folder `reviews`; or in the user's data folder, where they are there already, where
-    the run is at a network address or inside the installed package, and where nothing can be written.
+
+def decode_values(text: str) -> dict[str, float]:
+    """Read what `encode_values` writes.
+
+    Raises:
+        InvalidInputError: it is something else, or a number is not finite.
+    """
+    try:
+        values = msgspec.json.decode(text, type=dict[str, float])
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        raise invalid("class_name", "the numbers of targets, as JSON", f"{text!r:.60}") from error
+    if not all(map(math.isfinite, values.values())):
+        raise invalid("class_name", "finite numbers of targets", f"{text!r:.60}")
+    return values
+
+
+DECODERS: dict[str, Callable[[str], Mapping[str, float]]] = {"classes": decode_classes, "values": decode_values}
+
+
+def open_reviews(run: Run) -> Reviews:
+    """Open the reviews of a run's examples, shared by all their runs.
+
+    They are beside the run, in the folder `reviews`. They are in the user's data folder if they exist there, if the run
+    is at a network address or inside the installed package, or if the folder is not writable.
     """
     return locate_reviews(run.path, run.manifest.examples)
 
 
 def locate_reviews(folder: str | os.PathLike[str], examples: Examples) -> Reviews:
-    """Locate the reviews of the examples of a run in any state, as `open_reviews` does.
+    """Locate the reviews of a run in any state, as in `open_reviews`.
 
     Args:
         folder: of the run, or its address.
-        examples: of the run, as its manifest has them.
+        examples: of the run's manifest.
     """
     run = os.fspath(folder)
     name = f"{examples.sha256[:32]}.sqlite"
@@ -351,12 +377,11 @@ def _insert(connection: sqlite3.Connection, entry: Entry) -> None:
 
 
 def _checksum(values: list[Any]) -> str:
-    """The SHA-256 of a line's values as JSON, in the order of the columns."""
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
 def _is_new(connection: sqlite3.Connection) -> bool:
-    """Whether the file is empty, but for what SQLite writes before the first transaction."""
+    """Whether the file has no content but SQLite's header."""
     return not _statements(connection) and _application_id(connection) == 0
 
 

@@ -1,8 +1,7 @@
-"""The arrays of a run, as Zarr v3: encoded, read, and checked against the manifest.
+"""The arrays of a run as Zarr v3: encode, read and check.
 
-Every array is cut along its first axis alone. Names and packing are those of the CF conventions, so that xarray and
-other tools read the probabilities as they are. `zarr` is imported when an array is first encoded or read: that takes a
-fifth of a second, and much can be seen without.
+Arrays are cut along their first axis. Names and packing follow the CF conventions. `zarr` takes a fifth of a second, so
+it is imported at the first use.
 """
 
 import hashlib
@@ -37,7 +36,7 @@ GROUP = b'{"zarr_format":3,"node_type":"group","attributes":{"Conventions":"CF-1
 
 
 def describe_file(content: bytes) -> StoredFile:
-    """The size and the SHA-256 of a file's content."""
+    """Return size and SHA-256 of content."""
     return StoredFile(len(content), hashlib.sha256(content).hexdigest())
 
 
@@ -55,7 +54,7 @@ def read_verified(folder: Folder, manifest: Manifest, name: str) -> bytes:
 
 
 def is_intact(folder: Folder, manifest: Manifest, name: str) -> bool:
-    """Whether a file of a run has the checksum of the manifest."""
+    """Return whether a file of a run matches its checksum."""
     try:
         read_verified(folder, manifest, name)
     except (FileNotFoundError, CorruptRunError):
@@ -65,7 +64,7 @@ def is_intact(folder: Folder, manifest: Manifest, name: str) -> bool:
 
 @dataclass(frozen=True)
 class ValueScale:
-    """Between the values of stored images and 0 (black) to 1 (white).
+    """Conversion of stored image values to 0 (black) … 1 (white).
 
     Attributes:
         low: the value of black, (1,) or one a channel, float32.
@@ -81,7 +80,7 @@ class ValueScale:
 
     @classmethod
     def of(cls, images: Images, preprocessing: Preprocessing) -> "ValueScale":
-        """The scale of a run's images, from the manifest."""
+        """Return the scale of a run's images."""
         lowest, highest = images.lowest, images.highest
         if images.dtype == "uint8":
             return cls._between(0, BYTES)
@@ -94,12 +93,12 @@ class ValueScale:
         return cls._between(lowest, highest if highest > lowest else lowest + 1, stretched=True)
 
     def to_unit(self, images: np.ndarray) -> np.ndarray:
-        """(…, height, width, channels) as they are stored, to float32 in 0..1 in the order red, green, blue."""
+        """Convert stored (…, height, width, channels) to float32 RGB in 0..1."""
         unit = np.clip((images.astype(np.float32) - self.low) / (self.high - self.low), 0, 1)
         return unit[..., ::-1] if self.reversed_channels else unit
 
     def from_unit(self, images: np.ndarray) -> np.ndarray:
-        """(…, height, width, channels) float32 in 0..1, to float32 in the values of the stored images."""
+        """Convert float32 in 0..1 to stored values, float32."""
         ordered = images[..., ::-1] if self.reversed_channels else images
         return ordered.astype(np.float32, copy=False) * (self.high - self.low) + self.low
 
@@ -132,7 +131,7 @@ def stored_arrays(manifest: Manifest) -> dict[str, StoredArray]:
 
 
 def read_whole_manifest(folder: Folder, name: str = NAME) -> Manifest:
-    """Read a manifest, and check that it lists no files but such a run's, and all of them if the run is finished.
+    """Read a manifest and check its list of files.
 
     Raises:
         CorruptRunError: it is damaged, or a file is missing from its list, or another one is on it.
@@ -158,7 +157,7 @@ def read_whole_manifest(folder: Folder, name: str = NAME) -> Manifest:
 
 
 def expected_files(manifest: Manifest) -> Iterator[str]:
-    """The names of all files of a finished run but its manifest."""
+    """Return all files of a finished run except its manifest."""
     yield f"{manifest.store}/zarr.json"
     for array in stored_arrays(manifest).values():
         yield f"{manifest.store}/{array.name}/zarr.json"
@@ -188,7 +187,7 @@ def complete_shards(manifest: Manifest) -> list[int]:
 def bytes_per_prediction(
     passes: np.ndarray, task: str, predicts: Predicts, label_maps: LabelMaps | None = None
 ) -> float:
-    """The bytes that a prediction takes on disk, estimated from the first examples of (T, n, K) passes."""
+    """Estimate bytes on disk of a prediction from the first (T, n, K) passes."""
     count, width = passes.shape[1], passes.shape[2]
     classes, targets = TASKS[task].default_names(width // (label_maps.pixels if label_maps else 1), predicts)
     manifest = Manifest(
@@ -236,9 +235,9 @@ def encode_metadata(array: StoredArray) -> bytes:
 
 
 class ArrayReader:
-    """Reads rows of a run's arrays; the checksum of a file is verified before anything in it is decoded.
+    """Reads rows of a run's arrays after checking file checksums.
 
-    Verified bytes stay in memory, up to a bound, and are decoded from there. Threads may share a reader.
+    Verified bytes stay in bounded memory. Threads may share a reader.
     """
 
     def __init__(self, folder: Folder, manifest: Manifest) -> None:
@@ -249,7 +248,7 @@ class ArrayReader:
         self._reading = threading.Lock()
 
     def rows(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Rows `start` to before `stop` of an array, as stored.
+        """Return stored rows `start` to `stop` of an array.
 
         Raises:
             FileNotFoundError: a file is gone.
@@ -266,7 +265,7 @@ class ArrayReader:
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
     def take(self, name: str, places: Places) -> np.ndarray:
-        """Rows of an array by their numbers, in the order of these, as stored; errors as of `rows`."""
+        """Return stored rows by number, in their order; errors as of `rows`."""
         array, numbers = self._arrays[name], as_numbers(places)
         rows = np.empty((len(numbers), *array.shape[1:]), array.dtype)
         # Zarr reads from several files at once, but is slow at it where a file has several chunks.
@@ -314,7 +313,6 @@ class ArrayReader:
         return self._opened[array.name]
 
     def _decode(self, array: StoredArray, shards: Sequence[int], index: slice | np.ndarray) -> np.ndarray:
-        """Decode rows of some shards, which fit into memory together."""
         address = list_names([self._folder.address(shard_file(self._manifest, array, shard)) for shard in shards])
         with self._reading:
             opened, *_ = [self._load_shard(array, shard) for shard in shards]

@@ -1,4 +1,4 @@
-"""The user's own columns of a run: the kind of each, and the groups of examples that it makes."""
+"""The user's columns of a run: their kinds, and groups of examples."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ ColumnKind = Literal["category", "number", "text"]
 
 @dataclass(frozen=True)
 class Groups:
-    """The examples of a run by the values of one column.
+    """The examples of a run by a column's values.
 
     Attributes:
         names: of the groups, each as one line, in their order.
@@ -32,10 +32,7 @@ class Groups:
 
 
 def column_kinds(run: Run) -> dict[str, ColumnKind]:
-    """The kind of each of the user's own columns, by its name.
-
-    `id` is first, where ids say more than numbers, and those that are the example itself are last.
-    """
+    """Return kinds of the user's columns by name: useful ids first, example columns last."""
     columns = run.columns
     if columns is None:
         return {}
@@ -50,12 +47,12 @@ def column_kinds(run: Run) -> dict[str, ColumnKind]:
 
 
 def select_grouping(kinds: Mapping[str, ColumnKind]) -> list[str]:
-    """Select the columns that make groups: of few different values, and of numbers."""
+    """Select columns that make groups: numbers, or few values."""
     return [name for name, kind in kinds.items() if kind != "text"]
 
 
 def column_groups(values: pd.Series, kind: ColumnKind) -> Groups:
-    """The groups of a column: a value each, or for many numbers a range each."""
+    """Return a column's groups: values, or ranges of many numbers."""
     texts = _ranges(values.astype(float)) if kind == "number" else as_texts(values)
     order = texts.iloc[values.argsort()] if pd.api.types.is_numeric_dtype(values) else texts.sort_values()
     categories = pd.Categorical(texts, order.unique())
@@ -63,14 +60,14 @@ def column_groups(values: pd.Series, kind: ColumnKind) -> Groups:
 
 
 def as_texts(values: pd.Series) -> pd.Series:
-    """The values of a column as texts: whole numbers without a point, missing values as `UNKNOWN`."""
+    """Return values as texts: whole numbers without point, `UNKNOWN` if missing."""
     if isinstance(values.dtype, pd.StringDtype):  # which is quick, also of very many
         return values.fillna(UNKNOWN)
     return values.convert_dtypes().astype(str).where(values.notna(), UNKNOWN)
 
 
 def has_few_values(values: pd.Series, most: int) -> bool:
-    """Whether a column that is no id has at most so many different values, and no more than half its examples."""
+    """Return whether a non-id column has few values, at most half its examples."""
     compared = values if pd.api.types.is_numeric_dtype(values) else as_texts(values)
     most = min(most, len(values) // 2)
     # The first values tell of most columns that there are too many.
@@ -84,7 +81,7 @@ def _kind(values: pd.Series) -> ColumnKind:
 
 
 def _ranges(values: pd.Series) -> pd.Series:
-    """For each number the range that it is in, of a few that hold about as many each."""
+    """Cut numbers into a few ranges of about equal counts."""
     finite = np.isfinite(values)
     if not finite.any():
         return pd.Series(UNKNOWN, values.index)

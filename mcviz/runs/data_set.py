@@ -1,4 +1,4 @@
-"""The examples of a run as a data set, which can be sampled again."""
+"""The examples of a run as a data set to sample again."""
 
 import os
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from mcviz.runs.tables import describe_examples
 
 
 def find_run(data: Any) -> Run | None:
-    """Return the run that is given as data, itself or by its folder on this machine; None of other data.
+    """Return the run given as data, itself or by local folder, or None.
 
     Raises:
         McvizError: the run cannot be opened.
@@ -30,7 +30,7 @@ def find_run(data: Any) -> Run | None:
 
 
 def data_set_of(run: Run) -> DataSet:
-    """The examples of a run, with their labels, names, ids and columns; sampled alike, they make the same run.
+    """Return a run's examples as data that sample to the same run.
 
     Raises:
         McvizError: the run was kept without its examples.
@@ -93,7 +93,7 @@ def _opened(path: str) -> Run:
 
 
 def _as_it_may_have_been(held: DataSet, ids: tuple[str, ...], own: pd.DataFrame) -> Iterator[DataSet]:
-    """With and without ids that are only numbers, and columns of which there are none: a run does not tell these."""
+    """Yield variants without ids that only count and empty columns: a run stores neither."""
     for columns in (None, own) if own.empty else (own,):
         if ids == tuple(map(str, range(len(ids)))):
             yield replace(held, columns=columns)

@@ -55,8 +55,12 @@ def _check(stored: StoredDecisions, manifest: Manifest) -> None:
     if stored.examples != manifest.examples.sha256:
         raise ValueError("it is of other examples")
     decisions.find_choosing(manifest.examples.count)
-    if (decisions.thresholds or decisions.chosen_on) and task_of(manifest).decides != "classes":
-        raise ValueError("its thresholds are of several labels an example")
+    task = task_of(manifest)
+    takes_thresholds = bool(task.classes_with_thresholds(manifest))
+    if (decisions.thresholds or decisions.chosen_on) and not takes_thresholds:
+        raise ValueError("its thresholds are of two classes, or of several labels an example")
+    if task.has_one_class and len(decisions.thresholds) > 1:
+        raise ValueError("both of two classes have thresholds")
     if unknown := [name for name in decisions.thresholds if name not in manifest.class_names]:
         raise ValueError(f"the run has no class {unknown[0]!r:.60}")
     if decisions.tolerances and set(decisions.tolerances) != set(manifest.targets):

@@ -1,7 +1,7 @@
-"""Arrays and scores that belong to a run and are kept beside it, since the run itself stays as it is.
+"""Derived arrays and scores beside a run, which itself never changes.
 
-They are not part of the run: if they are missing, damaged or of another run, they are computed again. They lie in the
-run's folder under `derived/`, or, where that cannot be written to, in the user's own data folder.
+If they are missing, damaged or of another run, they are computed again. They are in `derived/` of the run, or in the
+user's data folder if that is not writable.
 """
 
 import io
@@ -57,7 +57,7 @@ class Derived:
 
     @property
     def file(self) -> str:
-        """Where it lies in a run's folder."""
+        """The file's name in a run's folder."""
         return f"derived/{self.name}-{self.version}.npz"
 
 
@@ -117,7 +117,7 @@ def save_derived(path: str, digest: str, derived: Derived, arrays: Mapping[str, 
 
 
 def user_folder(digest: str) -> str:
-    """The folder in the user's data for arrays that cannot be saved in the run's own."""
+    """Return the user's folder for arrays that a run's folder cannot take."""
     return str(Path(platformdirs.user_data_dir("mcviz", appauthor=False)) / "derived" / digest[:32])
 
 
@@ -154,7 +154,7 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Metadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The metadata of the file: the digest of the examples, and the scores by their names."""
+    """The file's metadata: digest of examples, and scores by name."""
 
     examples: str
     scores: Annotated[dict[str, Description], msgspec.Meta(max_length=MOST_SCORES)]
@@ -175,7 +175,7 @@ class AddedScores:
     problem: str = ""
 
     def register(self, scores: Scores) -> Scores:
-        """Copy the registry of a task, with these scores behind its own."""
+        """Copy a task's registry with these scores at its end."""
         registry = scores.copy()
         for name, about in self.about.items():
             label = name.replace("_", " ").capitalize()
@@ -185,7 +185,7 @@ class AddedScores:
 
 
 def read_added_scores(folder: Folder, manifest: Manifest, taken: Callable[[], Collection[str]]) -> AddedScores:
-    """Read the scores that were added to a run; of a file that cannot be used, only the problem.
+    """Read added scores; only the problem of an unusable file.
 
     Args:
         folder: of the run.
@@ -211,7 +211,7 @@ def read_added_scores(folder: Folder, manifest: Manifest, taken: Callable[[], Co
 def encode_added_scores(
     added: AddedScores, manifest: Manifest, ids: "pd.Series", name: str, about: Description, values: np.ndarray
 ) -> bytes:
-    """Encode the scores that were added to a run, with one more, or another in its place."""
+    """Encode added scores with one added or replaced."""
     scores = {**added.about, name: about}
     if len(scores) > MOST_SCORES:
         raise InvalidInputError(f"A run takes at most {MOST_SCORES} scores more. Received: {name}, beyond that.")
@@ -221,7 +221,7 @@ def encode_added_scores(
 
 
 def check_name(name: Any, taken: Collection[str]) -> str:
-    """Check that a score that is added can be called so.
+    """Check the name of an added score.
 
     Args:
         name: of the score.
@@ -239,7 +239,7 @@ def check_name(name: Any, taken: Collection[str]) -> str:
 
 
 def describe(high_is_uncertain: bool, meaning: str) -> Description:
-    """Describe how a score that is added is read.
+    """Describe the meaning of an added score.
 
     Raises:
         InvalidInputError: the meaning is no text, or too long.
@@ -250,7 +250,7 @@ def describe(high_is_uncertain: bool, meaning: str) -> Description:
 
 
 def match_values(values: Any, ids: "pd.Series") -> np.ndarray:
-    """Bring the values of a score into the order of the examples.
+    """Order a score's values like the examples.
 
     Args:
         values: (N,) numbers in that order; or a mapping from ids, or a pandas Series, whose index is taken as
@@ -293,7 +293,6 @@ def match_values(values: Any, ids: "pd.Series") -> np.ndarray:
 
 
 def _decode(content: bytes, manifest: Manifest, taken: Collection[str]) -> AddedScores:
-    """Decode the file; raise a ValueError where it is none, or that of other examples."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

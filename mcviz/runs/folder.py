@@ -71,7 +71,7 @@ def read_figures(path: str, manifest: Manifest | None) -> dict[str, float]:
     if not task_of(manifest).has_one_class:
         return {}
     try:
-        run = labelled_examples(open_run(path))
+        run = labelled_examples(open_run(path).undecided)
         terms = calibration_terms(run.mean_probs, np.asarray(run.labels))
     except McvizError:  # which the list says
         return {}
@@ -114,7 +114,8 @@ class ListedRun:
         if self.manifest is None:
             return None
         task = task_of(self.manifest)
-        is_decided = task.decides == "classes" and bool(folder_at(self.path).version(DECISIONS))
+        takes_thresholds = bool(task.classes_with_thresholds(self.manifest))
+        is_decided = takes_thresholds and bool(folder_at(self.path).version(DECISIONS))
         return f"{task.quality_name} at 0.5" if is_decided else task.quality_name
 
     def as_json(self) -> dict[str, Any]:
@@ -213,7 +214,7 @@ def list_runs(folder: str | os.PathLike[str]) -> list[ListedRun]:
 
 
 def list_shipped_runs() -> list[ListedRun]:
-    """The runs that came with mcviz, as `list_runs` has them; they are examples where there is no other."""
+    """Return the shipped runs as `list_runs` does."""
     inspected = [_inspect(folder_at(run.parent), run.name) for run in shipped_runs().values()]
     return [run for run in inspected if run is not None]
 
@@ -394,7 +395,6 @@ def _require_run(folder: Folder, done: str = "removed") -> None:
 
 
 def _inspect(here: Folder, name: str) -> ListedRun | None:
-    """Inspect a run for a list; None if it was removed meanwhile."""
     state: RunState = "finished"
     path, message, manifest, sizes = here.address(name), "", None, {}
     try:

@@ -1,4 +1,4 @@
-"""The manifest of a run as a file: written, read, and checked against its own checksum."""
+"""The manifest file: write, read, and check its checksum."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ SMALLEST_ENTRY = 128  # bytes at least for each file in a manifest
 
 
 def check_size(manifest: Manifest, names: Iterable[str]) -> None:
-    """Check that the manifest of a run stays of a size that is read, once it lists all files.
+    """Check that a run's manifest stays readable when it lists all files.
 
     Args:
         manifest: of the run.
@@ -47,7 +47,7 @@ def check_size(manifest: Manifest, names: Iterable[str]) -> None:
 
 
 def write_manifest(folder: Folder, manifest: Manifest, name: str = NAME) -> None:
-    """Write a manifest. For a finished run this is the moment from which it counts."""
+    """Write a manifest, from which a finished run counts."""
     folder.write(name, _encode(manifest))
 
 
@@ -65,7 +65,7 @@ def _encode(manifest: Manifest) -> bytes:
 
 
 def read_manifest(folder: Folder, name: str = NAME) -> Manifest:
-    """Read a run's manifest, and check it against its own checksum.
+    """Read a run's manifest and check its checksum.
 
     Raises:
         RunNotFoundError: there is none.
@@ -113,19 +113,19 @@ def read_manifest(folder: Folder, name: str = NAME) -> Manifest:
 
 
 def corrupt(address: str, what: str) -> CorruptRunError:
-    """The error for a damaged file; `what` continues the sentence after its address."""
+    """Return the error for a damaged file; `what` follows its address."""
     return CorruptRunError(
         f"{address} {printable(what):.500}. Restore it from a copy, or remove the run and sample again."
     )
 
 
 def replaced(path: str) -> RunNotFoundError:
-    """The error for a run that is another one than was opened."""
+    """Return the error for a replaced run."""
     return RunNotFoundError(f"{path} was replaced by another run since it was opened. Open it again.")
 
 
 def check_manifest(manifest: Manifest) -> None:
-    """Check a manifest that was made in memory as strictly as one that is read.
+    """Check a new manifest as strictly as a read one.
 
     Raises:
         InvalidInputError: no run can be so.
@@ -148,7 +148,7 @@ def _later_version(folder: Folder, what: str) -> _OtherVersionError:
 
 
 def _check_text(content: dict[str, Any]) -> None:
-    """Raise a ValueError where a text has lone surrogates, which nobody can print, or a number is infinite or NaN."""
+    """Raise ValueError for lone surrogates, infinity or NaN."""
     json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
 
 
@@ -169,9 +169,9 @@ def _check_claims(manifest: Manifest) -> None:
 
 
 def explain_closed_model(manifest: Manifest, modules: Sequence[str]) -> str:
-    """Explain in Markdown why a run's model cannot be opened here, and what to do; or "" where nothing is in the way.
+    """Explain in Markdown why a run's model cannot be opened here, or return "".
 
-    A run is a file, and files are copied: what one names is imported only from modules that the operator has named.
+    Names in a run, which is a file, are imported only from the operator's modules.
 
     Args:
         manifest: of the run.

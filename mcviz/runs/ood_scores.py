@@ -1,4 +1,4 @@
-"""The OOD scores of sets of examples, and how well a run's model tells them from its own, kept beside the run."""
+"""OOD scores of sets of examples, kept beside the run."""
 
 import json
 import math
@@ -36,7 +36,7 @@ FILE = Derived("ood-scores", 1, {"about": "uint8", "numbers": "float32", "shown"
 
 @dataclass(frozen=True)
 class OODSet:
-    """A set of N examples that are out of distribution, with their scores.
+    """N out-of-distribution examples with scores.
 
     Attributes:
         key: its name in files and addresses.
@@ -74,22 +74,22 @@ class OODSet:
 
     @property
     def is_sure(self) -> np.ndarray:
-        """(N,) bool, whether the model is sure of an example: its max probability is above 90%."""
+        """(N,) bool, max probability above 90%."""
         return self.confidence > SURE
 
     @property
     def stopped(self) -> Interval:
-        """The share of the examples that the verdict stops, with its exact interval."""
+        """The stopped share, with its exact interval."""
         return proportion(int(self.is_stopped.sum()), len(self))
 
     @property
     def sure(self) -> float:
-        """The share of the examples that the model is sure of."""
+        """The share of sure predictions."""
         return float(self.is_sure.mean())
 
     @property
     def stopped_of_sure(self) -> Interval | None:
-        """The share of the examples that it is sure of that the verdict stops; None where it is sure of none."""
+        """The stopped share of sure predictions, or None."""
         sure = self.is_sure
         return proportion(int(self.is_stopped[sure].sum()), int(sure.sum())) if sure.any() else None
 
@@ -117,7 +117,7 @@ class OODSet:
 
 @dataclass(frozen=True, repr=False)
 class OODScores:
-    """The scores of the detectors for a run's own examples and for sets that are out of distribution.
+    """Scores of detectors for a run's examples and for other sets.
 
     Attributes:
         labels: of the detectors for people, by their names.
@@ -137,10 +137,7 @@ class OODScores:
 
     @property
     def sentences(self) -> list[str]:
-        """How much the verdict stops, whether it stops what the model is sure of, and which detector finds the most.
-
-        None where there is no set.
-        """
+        """The stopped share, that of sure predictions, and the best detector; None without sets."""
         if not self.sets:
             return []
         return [
@@ -156,11 +153,11 @@ class OODScores:
 
     @property
     def stopped_by_chance(self) -> tuple[float, float]:
-        """The range of the share of its own examples that is stopped in 95% of splits, if new ones are drawn alike."""
+        """The range of its own stopped share in 95% of splits."""
         return share_by_chance(self.calibrated, len(self.own), OOD_P_VALUE)
 
     def with_sets(self, sets: "tuple[OODSet, ...]") -> "OODScores":
-        """A copy with more sets, which replace those of the same key; missing figures are computed."""
+        """Return a copy with sets added or replaced; missing figures are computed."""
         keys = {set_.key for set_ in sets}
         new = tuple(set_ if set_.figures else self._measure(set_) for set_ in sets)
         return replace(self, sets=tuple(set_ for set_ in self.sets if set_.key not in keys) + new)
@@ -170,7 +167,7 @@ class OODScores:
         return replace(self, sets=tuple(set_ for set_ in self.sets if set_.key != key))
 
     def chart_labels(self) -> dict[str, str]:
-        """The labels of the few detectors that a chart shows, short ones where there are."""
+        """Return short labels of the detectors in charts."""
         labels = {name: label for name, label in self.labels.items() if DETECTORS[name].drawn}
         return {name: DETECTORS[name].short or label for name, label in labels.items()}
 
@@ -179,16 +176,15 @@ class OODScores:
         return sorted(self.sets, key=lambda set_: (set_.figures[VERDICT][0].auroc, set_.stopped.value))
 
     def means(self) -> dict[str, float]:
-        """The AUROC of each detector, its mean over the sets."""
+        """Return each detector's mean AUROC over sets."""
         return {name: float(np.mean([set_.figures[name][0].auroc for set_ in self.sets])) for name in self.labels}
 
     @property
     def table(self) -> "pd.DataFrame":
-        """The sets, a row each, the hardest first, indexed by `set`, its label; the run's own examples come last.
+        """The sets, the hardest first, indexed by `set`; the run's own examples are last.
 
-        The columns are `examples`, a number; `stopped`, `sure` and `stopped_of_sure`, shares as fractions; and the
-        AUROC of each detector, by its name. All but `examples` and `sure` are followed by the ends of their 95%
-        intervals, such as `stopped_low` and `stopped_high`, float64. What the run's own examples have not is missing.
+        Columns: `examples`; `stopped`, `sure` and `stopped_of_sure` as fractions; and each detector's AUROC. All but
+        `examples` and `sure` are followed by 95% intervals, such as `stopped_low`, float64. Own examples lack some.
         """
         import pandas as pd  # here, because it takes time to import
 
@@ -209,7 +205,7 @@ class OODScores:
 
     @property
     def text_rows(self) -> list[tuple[str, ...]]:
-        """The verdict on each set, as people read it, the hardest first; the names of the columns come first."""
+        """Return rows of verdicts, the hardest first, after column names."""
         rows: list[tuple[str, ...]] = [("set", "examples", "stopped", "sure", "stopped of sure")]
         for set_ in (*self.hardest_first(), self.own):
             of_sure = None if set_ is self.own else set_.stopped_of_sure
@@ -221,7 +217,6 @@ class OODScores:
         return self.in_words
 
     def _repr_html_(self) -> str:
-        """The findings as a notebook shows them."""
         return describe_in_html("Out of distribution", self.sentences, self.text_rows)
 
     def as_dict(self) -> dict[str, Any]:
@@ -249,7 +244,7 @@ class OODScores:
 
 
 def _name_ends(name: str, interval: Interval | None) -> dict[str, float]:
-    """Return a value and the ends of its interval, by the names of their columns; missing without an interval."""
+    """Return a value and its interval by column names; missing without one."""
     value = interval or Interval(math.nan)
     return {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
 
@@ -299,7 +294,7 @@ def _describe_best(means: Mapping[str, float], labels: Mapping[str, str]) -> str
 
 
 def load_ood_scores(run: "Run") -> OODScores | None:
-    """Load the scores that were computed earlier for a run; None if there are none."""
+    """Load a run's stored OOD scores, or None."""
     arrays = load_derived(run.path, run.digest, FILE)
     try:
         return None if arrays is None else _unpack(arrays)

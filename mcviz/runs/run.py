@@ -81,13 +81,14 @@ class Run:
     def _repr_html_(self) -> str:
         """The run as a notebook shows it, of what the manifest says alone."""
         manifest, task = self.manifest, self.task
+        quality = "" if manifest.quality is None else task.format_quality(manifest.quality, manifest.unit)
         facts = {
             "passes": f"{self.passes:,}, {manifest.sampling_summary}",
             "examples": f"{len(self):,}",
             "kind": manifest.examples.kind,
             "predicts": manifest.output_summary,
             "model": manifest.model.name if manifest.model else "",
-            task.quality_name: "" if manifest.quality is None else task.format_quality(manifest.quality, manifest.unit),
+            task.sealed_quality_name: quality,
             "digest": self.digest[:12],
         }
         rows = "".join(f"<tr><td>{name}</td><td>{as_html(fact)}</td></tr>" for name, fact in facts.items() if fact)
@@ -113,7 +114,7 @@ class Run:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """D names of what a regression predicts; none of a classification."""
+        """D names of targets; none for classes."""
         return self.manifest.targets
 
     @property
@@ -141,7 +142,7 @@ class Run:
 
     @cached_property
     def model_path(self) -> str | None:
-        """The model's file, or None where the run has none or is not on this machine.
+        """The model's local file, or None.
 
         Raises:
             CorruptRunError: the file is not what was written.
@@ -211,7 +212,7 @@ class Run:
         """The predicted variances of one example of a regression, (T, D) float32; None where there are none.
 
         Raises:
-            As `outputs`.
+            CorruptRunError: as of `outputs`.
         """
         self._require_array("outputs", "outputs of a regression")
         return self.predictions(example)[:, len(self.targets) :] if self.manifest.predicts != "mean" else None
@@ -220,7 +221,7 @@ class Run:
         """The passes of one example, (T, K) float32: as of `probs`, or outputs and then their variances.
 
         Raises:
-            As `probs`.
+            CorruptRunError: as of `probs`.
         """
         example = self._check_example(example)
         if self.manifest.label_maps:
@@ -244,9 +245,7 @@ class Run:
         return _freeze(np.moveaxis(self._read_rows("classes", example, example + 1)[0], -1, 0))
 
     def predictions_block(self, start: int, stop: int | None) -> Any:
-        """The passes of the examples from `start` to before `stop`, as a slice counts, (T, n, K) float32.
-
-        Of a segmentation a `SegmentationPredictions`: the label map of each pass, and what is kept of the rest.
+        """The passes of examples `start` to `stop`, (T, n, K) float32; of a segmentation `SegmentationPredictions`.
 
         Raises:
             CorruptRunError: a file is not what was written.
@@ -258,9 +257,10 @@ class Run:
         """Summarise the passes of one example of a classification.
 
         Raises:
-            As `probs`.
+            CorruptRunError: as of `probs`.
         """
-        return summarise(self.probs(example))
+        probs, task = self.probs(example), self.task
+        return summarise(probs, task.decide) if task.has_one_class else summarise(probs)
 
     def array(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """One of the run's arrays as it is stored, by its name in the Zarr store: its rows `start` to before `stop`.
@@ -304,9 +304,9 @@ class Run:
 
     @cached_property
     def labels(self) -> np.ndarray | None:
-        """(N,) int64 classes, or (N, D) float32 true values of a regression; None where nobody knows them.
+        """(N,) int64 classes, (N, D) float32 targets, or None.
 
-        Of a segmentation (N, H, W) uint8 classes, C where a pixel is ignored.
+        Of a segmentation (N, H, W) uint8 classes, C for ignored pixels.
         """
         return None if self.manifest.labels_sha256 is None else _freeze(self._read_rows("label"))
 
@@ -324,7 +324,7 @@ class Run:
 
     @cached_property
     def deterministic_probs(self) -> np.ndarray | None:
-        """(N, C) float32 probabilities of the model with dropout off, or None where the run has none."""
+        """(N, C) float32 probabilities with dropout off, or None."""
         self._require_array("probs", "probabilities of classes")
         return self.deterministic_predictions
 
@@ -340,14 +340,12 @@ class Run:
 
     @cached_property
     def features(self) -> np.ndarray | None:
-        """(N, D) float32 features by which examples are alike, or None where the run has none."""
+        """(N, D) float32 features of similarity, or None."""
         return _freeze(self._read_rows("features")) if self.manifest.features is not None else None
 
     @cached_property
     def columns(self) -> "pd.DataFrame | None":
-        """The examples' ids (`id`) and the user's own columns, indexed by `example`; None where there are neither.
-
-        A column with the name of one of the run's own has `user_` before it.
+        """The ids (`id`) and the user's columns, indexed by `example`, or None; reserved names begin with `user_`.
 
         Raises:
             CorruptRunError: the file is not what was written.
@@ -362,7 +360,7 @@ class Run:
 
     @cached_property
     def content(self) -> "pd.DataFrame":
-        """The examples themselves where they are texts or rows of numbers, in the order in which the model takes them.
+        """The texts or rows of numbers, in the model's order of columns.
 
         Returns:
             One row an example, indexed by `example`: a column of texts (str), or D columns of finite float32.
@@ -471,7 +469,7 @@ class Run:
 
     @property
     def deterministic_accuracy(self) -> float | None:
-        """The accuracy of the model with dropout off, or None where that is not known."""
+        """The accuracy with dropout off, or None."""
         return self.deterministic_quality if self._is_measured_by("accuracy") else None
 
     @property
@@ -486,7 +484,7 @@ class Run:
 
     @property
     def deterministic_rmse(self) -> float | None:
-        """The RMSE of the model with dropout off, or None where that is not known."""
+        """The RMSE with dropout off, or None."""
         return self.deterministic_quality if self._is_measured_by("RMSE") else None
 
     @property
@@ -543,7 +541,7 @@ class Run:
         return _freeze(self.task.hide_labels(labels, self.choosing))
 
     def _read_decisions(self) -> "Decided":
-        """The decisions, read again where their file was replaced."""
+        """Return the decisions, read again after a change."""
         held = self._decided
         if held is None or held.version not in (None, self._folder.version(DECISIONS)):
             version = self._folder.version(DECISIONS)
@@ -573,7 +571,7 @@ class Run:
 
     @property
     def deterministic_quality(self) -> float | None:
-        """The same of the model with dropout off, or None where that is not known."""
+        """The quality with dropout off, or None."""
         if self.labels is None or self.deterministic_predictions is None:
             return None
         return task_of(self.manifest).compute_quality(self.deterministic_predictions, self.labels, self.manifest)
@@ -593,7 +591,7 @@ class Run:
         return int(example)
 
     def _read_passes(self, start: int, stop: int) -> Any:
-        """(T, n, K) of the examples `start` to before `stop`, or what else is kept of them."""
+        """Return (T, n, K) passes, or their reduction, of examples `start` to `stop`."""
         rows = {name: self._read_rows(name, start, stop) for name in self.task.pass_arrays(self.manifest)}
         passes = self.task.decode(self.manifest, rows)
         return _freeze(passes) if isinstance(passes, np.ndarray) else passes
@@ -603,7 +601,7 @@ class Run:
             raise McvizError(f"{self.path} is a run of {self.manifest.task}, which has no {what}.")
 
     def _read_by_example(self, way: Literal["mean", "deterministic"]) -> np.ndarray:
-        """(N, K) of the arrays with one row an example that hold the predictions of a way to predict."""
+        """Return (N, K) predictions from arrays with one row an example."""
         return np.concatenate([self._read_rows(name) for name in self.task.prediction_arrays(self.manifest, way)], 1)
 
     def _require_images(self) -> Images:
@@ -631,7 +629,7 @@ class Run:
 
     @property
     def first_score(self) -> str:
-        """The score by which examples are ranked where none is asked for."""
+        """The default score to rank by."""
         return next(name for name in self.task.first_scores if name in self.score_names)
 
     @property
@@ -641,7 +639,7 @@ class Run:
 
     @property
     def added_scores_problem(self) -> str:
-        """Why the scores that were added cannot be read, and what to do; empty where they can, or there are none."""
+        """Why added scores are unreadable, and advice, or ""."""
         return self._read_added_scores().problem
 
     @property
@@ -656,11 +654,11 @@ class Run:
 
     @property
     def numbers_version(self) -> str:
-        """A text that changes whenever anything is decided; the digest, where nothing is."""
+        """A text that changes with decisions; the digest without any."""
         return f"{self.digest} {self._read_decisions().version or ''}".rstrip()
 
     def _read_added_scores(self) -> AddedScores:
-        """The scores that were added, read again where their file was replaced."""
+        """Return added scores, read again after a change."""
         version, held = self._folder.version(ADDED_SCORES), self._added_scores
         if held is None or held[0] != version:
             held = version, read_added_scores(self._folder, self.manifest, self._taken_names)
@@ -668,7 +666,6 @@ class Run:
         return held[1]
 
     def _taken_names(self) -> set[str]:
-        """The names of the columns of its table but for scores that were added."""
         columns = self.columns
         own = () if columns is None else map(str, columns)
         of_task = {*self.task.named_columns, *self.task.table_columns(self.targets)}
@@ -676,7 +673,6 @@ class Run:
 
     @property
     def _named_columns(self) -> dict[str, np.ndarray]:
-        """The columns of the table that have names of classes, by their names; kept until anything is decided."""
         version = self.numbers_version
         if self._named is None or self._named[0] != version:
             self._named = version, self.task.name_rows(self.manifest, self.array)
@@ -684,18 +680,20 @@ class Run:
 
     @property
     def _decided_columns(self) -> dict[str, Any]:
-        """The columns of the table that follow from the decisions, computed from the means of the passes."""
         import pandas as pd  # here, because it takes time to import
 
         if self.decisions == Decisions():  # labels may be many
             return {}
         types = self.task.table_columns(self.targets)
         columns = self.task.decided_columns(self.manifest, self.array, self.judging_labels)
-        return {name: pd.Series(values).astype(NULLABLE[types[name]]).array for name, values in columns.items()}
+        return {  # predictions are never missing
+            name: values if name == "prediction" else pd.Series(values).astype(NULLABLE[types[name]]).array
+            for name, values in columns.items()
+        }
 
     @cached_property
     def _computed_scores(self) -> dict[str, np.ndarray]:
-        """Scores that the run was made without, (N,) float32 by name; slow ones are saved beside the run."""
+        """Return missing scores, (N,) float32 by name; slow ones are stored."""
         there = self.task.score_inputs(self.manifest)
         scores = self.task.scores.values()
         missing = [score for score in scores if score.name not in self._table and there.issuperset(score.needs)]
@@ -749,7 +747,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Decided:
-    """Decisions, the task that follows them, and the version of their file; None where no file counts."""
+    """Decisions, their task, and the version of their file, or None."""
 
     version: str | None
     decisions: Decisions
@@ -802,7 +800,7 @@ def examples_done(manifest: Manifest) -> int:
 
 
 def _find_wrong_size(folder: Folder, manifest: Manifest) -> CorruptRunError | None:
-    """The error for the first file that is missing or of another size, if there is one."""
+    """Return the error for a missing or wrongly sized file, or None."""
     sizes = folder.sizes(list(manifest.files))
     for name, file in manifest.files.items():
         if sizes.get(name) != file.bytes:

@@ -69,14 +69,17 @@ class SomeExamples(Run):
 
 
 def some_examples(run: Run, examples: np.ndarray) -> Run:
-    """Some examples of a run, by their numbers, ascending; the run itself where these are all."""
+    """Some examples of a run in ascending order, or the run itself."""
     return run if len(examples) == len(run) else SomeExamples(run, examples)
 
 
 def labelled_numbers(run: Run) -> np.ndarray:
-    """The numbers of the examples of which a label is known; all where measures take all of its examples."""
-    is_partial = run.manifest.examples_with_labels is not None
-    return np.flatnonzero(_find_labelled(run)) if is_partial else np.arange(len(run))
+    """The numbers of the examples of which a label is known; all where measures take all of its examples.
+
+    Those of one class an example whose labels chose a threshold judge nothing, and are left out.
+    """
+    known = _known_numbers(run)
+    return known[~run.choosing[known]] if run.task.has_one_class and run.decisions.chosen_on else known
 
 
 def labelled_examples(run: Run) -> Run:
@@ -85,9 +88,14 @@ def labelled_examples(run: Run) -> Run:
 
 
 def unlabelled_examples(run: Run) -> Run:
-    """The other examples; the run itself where there are none, or it has no labels."""
-    others = np.setdiff1d(np.arange(len(run)), labelled_numbers(run))
+    """The examples of which no label is known; the run itself where there are none, or it has no labels."""
+    others = np.setdiff1d(np.arange(len(run)), _known_numbers(run))
     return some_examples(run, others) if len(others) else run
+
+
+def _known_numbers(run: Run) -> np.ndarray:
+    is_partial = run.manifest.examples_with_labels is not None
+    return np.flatnonzero(_find_labelled(run)) if is_partial else np.arange(len(run))
 
 
 def _find_labelled(run: Run) -> np.ndarray:

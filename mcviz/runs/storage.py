@@ -1,10 +1,7 @@
-"""Folders of files, the lock of their one writer, and the place of the shipped runs.
+"""Folders of files, the lock of their writer, and the shipped runs.
 
-A file is written whole or not at all. On this machine: under a temporary name beside its own, synced, then renamed. In
-object storage a write is one request, and other readers see the old object or the new one.
-
-The folder itself may be reached by a symbolic link. Within it no link is followed: neither to read nor to write, and
-above all not to remove.
+A write is atomic: a temporary file, synced and renamed, or one request to object storage. The folder itself may be a
+link. Links within it are never followed, neither to read, nor to write, nor to remove.
 """
 
 import errno
@@ -53,9 +50,9 @@ def folder_at(address: str | os.PathLike[str]) -> "Folder":
 
 
 class Folder(ABC):
-    """A folder of files, named by paths relative to it with `/` between the parts.
+    """A folder of files by relative paths with `/`.
 
-    Every method raises StorageError where the storage fails, and leaves all files as they were.
+    Every method raises StorageError if storage fails, and leaves files unchanged.
     """
 
     path: str
@@ -66,27 +63,26 @@ class Folder(ABC):
 
     @abstractmethod
     def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
-        """Bytes of a file, from `start`; fewer than `length` where the file ends first.
+        """Read up to `length` bytes from `start`.
 
         Raises:
             FileNotFoundError: there is no such file.
         """
 
     def version(self, name: str) -> str:  # noqa: ARG002 (storage that is asked each time would be slow)
-        """A text that changes whenever a file is replaced; "" where it is not there, or in object storage."""
+        """Return a text that changes with a file; "" if missing or in object storage."""
         return ""
 
     @abstractmethod
     def sizes(self, names: list[str] | None = None) -> dict[str, int]:
-        """The sizes in bytes of the regular files of these names that are there, or of all that is no folder.
+        """Return sizes in bytes of these regular files, or of everything but folders.
 
-        Among the latter are, with 0 bytes, what is no regular file, such as a link, and folders that are empty or
-        cannot be listed, with a `/` behind their name.
+        Then links and the like have 0 bytes, and empty or unreadable folders end with `/`.
         """
 
     @abstractmethod
     def subfolders_with(self, name: str) -> list[str]:
-        """The names of the folders directly in this one that have a file of that name, in order."""
+        """Return subfolders with a file of that name, in order."""
 
     @abstractmethod
     def write(self, name: str, data: bytes) -> None:
@@ -94,11 +90,11 @@ class Folder(ABC):
 
     @abstractmethod
     def rename(self, name: str, to: str) -> None:
-        """Rename a file directly in this folder, if there is one."""
+        """Rename a file in this folder, if it exists."""
 
     @abstractmethod
     def remove(self, names: Iterable[str]) -> None:
-        """Remove files and empty folders, as `sizes` names them, and then every folder that is empty, this one too."""
+        """Remove files and empty folders, as in `sizes`, then all emptied folders."""
 
     def delete(self, name: str) -> None:
         """Remove one file."""
@@ -202,19 +198,18 @@ class LocalFolder(Folder):
         return self._folder.is_symlink()
 
     def move(self, to: str) -> None:
-        """Give this folder, or the link that leads to it, another path beside it, where nothing is."""
+        """Move this folder, or its link, to a free path beside it."""
         with _as_storage_error(f"{self.path} cannot be renamed", ADVICE, even_if_missing=True):
             self._folder.rename(to)
             _sync(self._folder.absolute().parent)
 
     def unlink(self) -> None:
-        """Remove the link that leads to this folder; the folder stays."""
+        """Remove the link to this folder."""
         with suppress(*MISSING), _as_storage_error(f"{self.path} cannot be removed"):
             self._folder.unlink()
             _sync(self._folder.absolute().parent)
 
     def _tidy(self, inner: str) -> None:
-        """Sync a folder after a removal, and remove it if it is empty."""
         with suppress(*MISSING), _as_storage_error(f"{self.address(inner)} cannot be removed"):
             with self._open_inner(inner) as folder:
                 os.fsync(folder)
@@ -225,7 +220,7 @@ class LocalFolder(Folder):
 
     @contextmanager
     def _open_inner(self, inner: str, *, make: bool = False) -> Iterator[int]:
-        """Open a folder within this one as a descriptor; a link on the way counts as missing."""
+        """Open an inner folder as a descriptor; a link on the way counts as missing."""
         if make and not self._folder.is_dir():
             self._folder.mkdir(parents=True, exist_ok=True)
             sync_with_parents(self._folder)
@@ -303,7 +298,7 @@ class RemoteFolder(Folder):
 
 @contextmanager
 def _as_storage_error(what: str, advice: str = "", *, even_if_missing: bool = False) -> Iterator[None]:
-    """Raise every error of a storage as a StorageError, but a missing file as such."""
+    """Raise StorageError for all storage errors but a missing file."""
     try:
         yield
     except MISSING as error:
@@ -322,7 +317,7 @@ def _sentence(what: str, error: Exception, advice: str) -> str:
 
 
 def _open(file: str, flags: int) -> int:
-    """Open a file for reading; neither follow a link nor wait for the writer of a pipe."""
+    """Open for reading; follow no link and wait for no pipe."""
     return os.open(file, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))  # Windows has neither
 
 
@@ -363,7 +358,6 @@ def _stats(folder: str, names: list[str]) -> list[tuple[str, int]]:
 
 
 def _parents(names: Iterable[str]) -> set[str]:
-    """All folders above some files."""
     synced: set[str] = set()
     while names := {name.rpartition("/")[0] for name in names} - {""}:
         synced |= names
@@ -371,7 +365,7 @@ def _parents(names: Iterable[str]) -> set[str]:
 
 
 def sync_with_parents(folder: Path) -> None:
-    """Sync a folder and all its parents: a process that made one may have been killed before it was on disk."""
+    """Sync a folder and its parents, whose maker may have died before a sync."""
     for new in (folder, *folder.resolve().parents):
         with suppress(PermissionError):  # of a folder that may be entered and not listed
             _sync(new)
@@ -387,9 +381,7 @@ def _sync(folder: Path) -> None:
 
 @contextmanager
 def write_lock(folder: Folder, patience: float | None = None) -> Iterator[None]:
-    """Hold the lock of a run, waiting until other processes and threads have released it.
-
-    Object storage has no locks: there two writers do the same work twice, and write the same bytes.
+    """Hold a run's lock, waiting for others. Object storage has none: two writers write the same bytes.
 
     Args:
         folder: of the run.
@@ -421,7 +413,7 @@ def write_lock(folder: Folder, patience: float | None = None) -> Iterator[None]:
 
 
 def has_lock(folder: Folder) -> bool:
-    """Whether there is a lock file, of a writer at work or of one that was killed."""
+    """Return whether a lock file exists, of a live or dead writer."""
     return isinstance(folder, LocalFolder) and os.path.lexists(_lock_file(folder))
 
 
@@ -467,7 +459,7 @@ def _acquire(lock: Path, patience: float | None) -> int:
 
 
 def _wait_for(descriptor: int, deadline: float | None) -> None:
-    """Wait for the lock of an open file, until a time of `time.monotonic`; then a BlockingIOError is raised."""
+    """Wait for a lock until a time of `time.monotonic`; then raise BlockingIOError."""
     import fcntl
 
     if deadline is None:
@@ -485,12 +477,12 @@ def _wait_for(descriptor: int, deadline: float | None) -> None:
 
 
 def shipped_runs() -> dict[str, Path]:
-    """The folder of each run that came with mcviz, by its name."""
+    """Return the shipped runs' folders by name."""
     return {run.name: run for run in SHIPPED_RUNS if run.exists()}
 
 
 def is_shipped(path: str | os.PathLike[str]) -> bool:
-    """Whether a path, or a link at it, leads to a run that came with mcviz."""
+    """Return whether a path or link leads to a shipped run."""
     with suppress(OSError, ValueError):  # nothing is there, or nothing can be
         return any(run.samefile(path) for run in shipped_runs().values())
     return False

@@ -1,4 +1,4 @@
-"""The inputs of a new run, and the table of scores with a row an example, as Parquet."""
+"""Inputs of a new run, and its table of scores as Parquet."""
 
 import hashlib
 import io
@@ -32,7 +32,7 @@ NULLABLE: dict[str, Any] = {
 
 
 def rename_reserved(columns: "pd.DataFrame", reserved: Collection[str]) -> "pd.DataFrame":
-    """Put `user_` before the names of the user's own columns that a column of the run has.
+    """Prefix the user's columns with `user_` if a run has their names.
 
     Args:
         columns: a row an example.
@@ -43,7 +43,7 @@ def rename_reserved(columns: "pd.DataFrame", reserved: Collection[str]) -> "pd.D
 
 
 def encode_columns(ids: tuple[str, ...] | None, *parts: "pd.DataFrame") -> bytes | None:
-    """The Parquet file of the examples' ids and columns, or None where there are none.
+    """Return the Parquet file of ids and columns, or None.
 
     Args:
         ids: N texts, or None.
@@ -74,7 +74,7 @@ def encode_columns(ids: tuple[str, ...] | None, *parts: "pd.DataFrame") -> bytes
 
 
 def decode_columns(content: bytes, count: int) -> "pd.DataFrame":
-    """Read ids and columns, a row an example, indexed by `example`.
+    """Read ids and columns, indexed by `example`.
 
     Raises:
         ValueError: they are those of other examples, or damaged.
@@ -124,7 +124,7 @@ def encode_table(
 
 
 def decode_table(content: bytes, count: int, columns: dict[str, str], scores: tuple[str, ...]) -> "pd.DataFrame":
-    """Read the table of a run with that many examples and those columns and scores.
+    """Read a run's table and check its size and columns.
 
     Returns:
         One row an example, indexed by `example`: `id` (str), the columns, where whole numbers and truth values may be
@@ -159,7 +159,7 @@ def decode_table(content: bytes, count: int, columns: dict[str, str], scores: tu
 
 
 class Rows(Protocol):
-    """An array that is read where it is indexed, so it need not be in memory."""
+    """An array that is read when indexed."""
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -174,13 +174,13 @@ class Rows(Protocol):
 
 
 class Source(Protocol):
-    """Where predictions come from: the sampled model, over the examples of the run."""
+    """A source of predictions for a run's examples."""
 
     def passes(self, start: int, stop: int, first_pass: int, passes: int, progress: Progress) -> np.ndarray:
-        """(passes, stop - start, K) float32: passes from `first_pass` on, of examples `start` to before `stop`."""
+        """Return (passes, stop - start, K) float32 passes from `first_pass` on."""
 
     def deterministic(self, start: int, stop: int) -> np.ndarray:
-        """(stop - start, K) float32 of the model with dropout off."""
+        """Return (stop - start, K) float32 with dropout off."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ class Contents:
 
 
 def describe_images(images: Rows, stored: bool) -> tuple[Images, str]:
-    """Describe images for a manifest, and hash their content, in one reading.
+    """Describe and hash images in one reading.
 
     Args:
         images: (N, height, width, channels) uint8 or float32.
@@ -230,7 +230,7 @@ def describe_images(images: Rows, stored: bool) -> tuple[Images, str]:
 def describe_examples(
     examples: Examples, task: str, targets: Sequence[str], ids: tuple[str, ...] | None, *parts: "pd.DataFrame | None"
 ) -> tuple[Examples, bytes | None]:
-    """Describe examples for a manifest, and encode the file of their ids and columns if they have any.
+    """Describe examples, and encode their ids and columns.
 
     Args:
         examples: their kind, number, and the SHA-256 of images; empty where there are none.
@@ -258,14 +258,14 @@ def describe_examples(
 
 
 def with_scores(manifest: Manifest) -> Manifest:
-    """The manifest of a new run with the names of the scores that it stores: all that need only the passes."""
+    """Add the stored scores' names, which need only passes, to a manifest."""
     task = TASKS[manifest.task]
     there = task.pass_inputs(manifest)
     return replace(manifest, scores=tuple(name for name, score in task.scores.items() if there.issuperset(score.needs)))
 
 
 def describe_labels(task: str, labels: np.ndarray | None) -> dict[str, Any]:
-    """Describe labels, as `Task.stored_labels` returns them, by the names of the manifest's fields."""
+    """Describe labels of `Task.stored_labels` by manifest fields."""
     if labels is None:
         return {"labels_sha256": None}
     known = int(TASKS[task].find_labelled(labels).sum())
@@ -273,7 +273,7 @@ def describe_labels(task: str, labels: np.ndarray | None) -> dict[str, Any]:
 
 
 def hash_array(array: np.ndarray) -> str:
-    """The SHA-256 of the dtype, shape and numbers of an array."""
+    """Return the SHA-256 of dtype, shape and numbers."""
     digest = _start_hash(array)
     for start in range(0, len(array) if array.ndim else 0, 1024):
         digest.update(np.ascontiguousarray(array[start : start + 1024]).data)

@@ -1,4 +1,4 @@
-"""Verify checksums, recompute every number from the passes, and export a run to a file for other tools."""
+"""Verify checksums, recompute all numbers from the passes, and export a run."""
 
 import os
 import secrets
@@ -73,7 +73,7 @@ class Verification:
 
 
 def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -> Verification:
-    """Verify the checksum of every file of a run, and recompute its scores and accuracies from its passes.
+    """Verify all checksums of a run, and recompute its scores and accuracies.
 
     Args:
         path: its folder, or an fsspec address.
@@ -108,7 +108,6 @@ def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -
 
 
 def _check_numbers(run: Run, names: tuple[str, ...], progress: Progress | None) -> dict[str, bool]:
-    """Whether the stored numbers follow from the passes, by the file that holds them."""
     manifest, parts = replace(run.manifest, scores=names), []
     agree: dict[str, bool] = {}
     files = len(manifest.files)
@@ -126,7 +125,6 @@ def _check_numbers(run: Run, names: tuple[str, ...], progress: Progress | None) 
 
 
 def _collect_quality(run: Run) -> dict[str, float]:
-    """The quality of each way to predict."""
     known = {} if run.deterministic_quality is None else {"deterministic": run.deterministic_quality}
     if run.quality_by_pass is None:
         return known
@@ -136,7 +134,7 @@ def _collect_quality(run: Run) -> dict[str, float]:
 
 
 def _compare(run: Run, aggregates: Aggregates) -> dict[str, bool]:
-    """Whether the stored numbers are the recomputed ones, by the file that holds them."""
+    """Compare stored with recomputed numbers, by file."""
     import pandas as pd  # here, because it takes time to import
 
     manifest, table = run.manifest, run.scores()
@@ -157,13 +155,12 @@ def _compare(run: Run, aggregates: Aggregates) -> dict[str, bool]:
 
 
 def _quality_agrees(manifest: Manifest, recomputed: float | None) -> bool:
-    """Whether the quality in the manifest is the recomputed one; some manifests have none."""
     stored = manifest.quality
     return stored is None or (recomputed is not None and abs(stored - recomputed) <= ROUNDING * abs(recomputed))
 
 
 def _agrees(manifest: Manifest, stored: np.ndarray, recomputed: np.ndarray) -> bool:
-    """Whether numbers are equal, up to the rounding of fractions on another processor."""
+    """Return whether numbers are equal up to rounding on another processor."""
     if recomputed.dtype.kind != "f":
         return np.array_equal(stored, recomputed)
     largest = (
@@ -174,7 +171,7 @@ def _agrees(manifest: Manifest, stored: np.ndarray, recomputed: np.ndarray) -> b
 
 
 def export_run(run: Run, file: str | os.PathLike[str]) -> None:
-    """Export a run as an archive of arrays or as a table.
+    """Export a run as an archive of arrays or a table.
 
     Args:
         run: an open run.
@@ -229,7 +226,7 @@ def write_table(table: "pd.DataFrame", file: str | os.PathLike[str]) -> None:
 
 
 def check_table_file(file: str | os.PathLike[str]) -> None:
-    """Check before the work whether `write_table` takes such a file.
+    """Check in advance that `write_table` takes such a file.
 
     Raises:
         InvalidInputError: it does not.
@@ -240,7 +237,7 @@ def check_table_file(file: str | os.PathLike[str]) -> None:
 
 @contextmanager
 def replaced_file(target: Path) -> Iterator[Path]:
-    """Open a temporary file that replaces `target` at the end; if writing fails, nothing is left behind.
+    """Open a temporary file that replaces `target`; a failure leaves nothing.
 
     Raises:
         StorageError: it cannot be written.
@@ -278,7 +275,7 @@ def _write_netcdf(run: Run, file: Path) -> None:
 
 
 def as_xarray(run: Run) -> "xarray.Dataset":
-    """Convert a run to an xarray data set, as ArviZ takes it.
+    """Convert a run to xarray in the form of ArviZ.
 
     Returns:
         `probs` (draw, example, category) and `deterministic_probs` (example, category), or of a regression `outputs`
@@ -301,7 +298,7 @@ def as_xarray(run: Run) -> "xarray.Dataset":
 
 
 def _collect_arrays(run: Run) -> Arrays:
-    """Dimensions and values of passes, deterministic predictions and labels, by their names in an .npz."""
+    """Return dimensions and values by their names in an npz."""
     task, manifest, stored = run.task, run.manifest, stored_arrays(run.manifest)
     arrays: Arrays = {}
     for name, part in task.split(manifest, run.predictions_block(0, None)).items():

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from msgspec.structs import replace
 
+from mcviz.decisions import Decisions
 from mcviz.errors import CorruptRunError, InvalidInputError, McvizError, RunExistsError, RunNotFoundError, StorageError
 from mcviz.manifest import COLUMNS, MODEL_FILES, Manifest, StoredFile
 from mcviz.permission import require_permission
@@ -196,7 +197,7 @@ def is_finished(folder: Folder, wanted: Manifest) -> bool:
 
 
 def check_known(folder: Folder, known: Mapping[str, Any], task: Task) -> None:
-    """As `check_resumable`, by what is known of the wanted run before its examples are described.
+    """Check resumability before examples are described; see `check_resumable`.
 
     Args:
         folder: of the run.
@@ -387,17 +388,23 @@ def rename_classes(run: Run, class_names: tuple[str, ...]) -> Run:
     require_permission("No run can be changed")
     require_own(run.path)
     folder = folder_at(run.path)
-    renamed, decisions = replace(run.manifest, class_names=class_names), run.decisions
+    renamed = replace(run.manifest, class_names=class_names)
     check_manifest(renamed)
     with write_lock(folder):
         if read_manifest(folder) != run.manifest:
             raise replaced(run.path)
-        write_manifest(folder, renamed)
-        if decisions.thresholds:
-            names = dict(zip(run.class_names, class_names, strict=True))
-            thresholds = {names[name]: threshold for name, threshold in decisions.thresholds.items()}
-            folder.write(DECISIONS, encode_decisions(replace(decisions, thresholds=thresholds), renamed))
+        _replace_manifest(folder, run, renamed)
     return open_run(run.path)
+
+
+def _replace_manifest(folder: Folder, run: Run, manifest: Manifest) -> None:
+    """Write another manifest of a run; where its classes have other names, their thresholds are kept under these."""
+    decisions = run.decisions if run.class_names != manifest.class_names else Decisions()
+    write_manifest(folder, manifest)
+    if decisions.thresholds:
+        names = dict(zip(run.class_names, manifest.class_names, strict=True))
+        thresholds = {names[name]: threshold for name, threshold in decisions.thresholds.items()}
+        folder.write(DECISIONS, encode_decisions(replace(decisions, thresholds=thresholds), manifest))
 
 
 def discard_growth(path: str | os.PathLike[str], patience: float | None = None) -> None:
@@ -423,7 +430,7 @@ def discard_growth(path: str | os.PathLike[str], patience: float | None = None) 
 
 
 def _sweep(folder: Folder) -> None:
-    """Remove leftover files of a finished run, if anything can be removed."""
+    """Remove leftover files of a finished run, if it is writable."""
     finished = read_manifest(folder)
     if leftover_files(folder, finished):
         with suppress(StorageError), write_lock(folder):
@@ -493,7 +500,7 @@ class _Writer:
 
     @property
     def _kept(self) -> Run | None:
-        """The finished run whose passes stay; None where all passes are made anew."""
+        """Return the run whose passes stay; None if all are made again."""
         return self.old if self.task.keeps_passes else None
 
     def _read_manifest(self, name: str) -> Manifest | None:
@@ -534,7 +541,7 @@ class _Writer:
                 self._write(name, content)
 
     def _make_shards(self) -> Generator[tuple[int, ShardResult]]:
-        """Yield every shard in any order; missing ones are sampled and written."""
+        """Yield every shard in any order; sample missing ones."""
         manifest, there = self.manifest, frozenset(complete_shards(self.manifest))
         self.done = sum(self._count_predictions(shard) for shard in there)
         for name in self.task.pass_arrays(manifest):
@@ -569,7 +576,7 @@ class _Writer:
 
     @contextmanager
     def _check_there(self) -> Iterator[None]:
-        """Refuse to write to a run that was moved or removed meanwhile: parts of it would be made again."""
+        """Refuse to write to a run that was moved or removed meanwhile."""
         if not self._is_there():
             raise RunNotFoundError(
                 f"{self.folder.path} was moved or removed while it was written. If it was moved, sample it again with "
@@ -608,7 +615,10 @@ class _Writer:
             created={**self.manifest.created, "finished": _now()},
             files={name: self.manifest.files[name] for name in expected_files(self.manifest)},
         )
-        write_manifest(self.folder, finished)
+        if self.old is None:
+            write_manifest(self.folder, finished)
+        else:
+            _replace_manifest(self.folder, self.old, finished)
 
     def _write_array(self, name: str, rows: Rows) -> None:
         array = stored_arrays(self.manifest)[name]
@@ -629,7 +639,6 @@ class _Writer:
             self.manifest.files[name] = file
 
     def _record(self) -> None:
-        """Write the manifest with the files that are complete."""
         began = time.monotonic()
         write_manifest(self.folder, self.manifest, self.name)
         self.recorded = time.monotonic(), time.monotonic() - began
@@ -650,7 +659,7 @@ class _Writer:
         return (stop - start) * self._new_passes()
 
     def _save_or_discard(self) -> None:
-        """Record finished shards, or remove the run if there is none, since nothing is worth resuming."""
+        """Record finished shards; remove a run without any."""
         there = self._read_manifest(NAME)
         if not self.begun or (there and there.state == "finished" and there.digest == self.manifest.digest):
             return
@@ -660,7 +669,7 @@ class _Writer:
             self._record()
 
     def _delete(self) -> None:
-        """Remove the files of the partial run alone, its manifest last: without that, nobody knows them."""
+        """Remove only the partial run's files, the manifest last."""
         own = own_files(self.folder)
         if self.old is not None:
             of_growth = [name for name in own if name.startswith((f"{self.manifest.store}/", self.manifest.table))]
@@ -670,7 +679,7 @@ class _Writer:
 
 
 def _merge_created(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """Merge how a run was made over several sessions, with all versions of each library."""
+    """Merge the sessions that made a run, with all library versions."""
     versions = dict(before.get("versions", {}))
     for library, version in now.get("versions", {}).items():
         named = versions.get(library, version).split(", ")

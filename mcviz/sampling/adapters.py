@@ -1,4 +1,4 @@
-"""How the kinds of examples are brought into the form that a model takes."""
+"""Adapters from kinds of examples to the input of a model."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ IN_THE_MODEL = Preprocessing(reason="The model makes numbers of the words by its
 
 @dataclass(frozen=True)
 class Adapter(ABC):
-    """Brings examples of a kind into the form that a model takes: those of a run, and new ones.
+    """An adapter of examples, stored or new, to a model's input.
 
     Attributes:
         sampler: of the model.
@@ -58,7 +58,7 @@ class Adapter(ABC):
     def for_examples(
         cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
     ) -> tuple[Self, Rows]:
-        """Make the adapter for a data set, and give its examples as a run stores them.
+        """Return the adapter of a data set, and its examples as stored.
 
         Args:
             sampler: of the model.
@@ -71,12 +71,12 @@ class Adapter(ABC):
 
     @classmethod
     def for_run(cls, sampler: Sampler, run: Run) -> Self:
-        """Make the adapter for the examples of a run and for new ones, with a sampler of the run's model."""
+        """Return the adapter of a run's and new examples."""
         return cls(sampler, run.manifest.preprocessing)
 
     @classmethod
     def load_stored(cls, run: Run) -> Rows:
-        """Return the examples of a run, as `from_stored` takes them.
+        """Return stored examples for `from_stored`.
 
         Raises:
             McvizError: the run was kept without them.
@@ -85,7 +85,7 @@ class Adapter(ABC):
 
     @classmethod
     def load_shown(cls, run: Run, examples: np.ndarray) -> np.ndarray:
-        """Return some examples of a run by their numbers, as they are shown and as `from_inputs` takes them.
+        """Return displayed examples by number for `from_inputs`.
 
         Raises:
             McvizError: the run was kept without them.
@@ -94,19 +94,19 @@ class Adapter(ABC):
 
     @classmethod
     def to_array(cls, content: "pd.DataFrame") -> np.ndarray:
-        """Return the examples that columns of a run hold, as `from_stored` and `from_inputs` take them."""
+        """Return examples in columns for `from_stored` and `from_inputs`."""
         raise NotImplementedError
 
     @abstractmethod
     def from_stored(self, examples: np.ndarray) -> np.ndarray:
-        """Return examples as a run stores them in the form that the model takes, (N, …).
+        """Convert stored examples to model inputs, (N, …).
 
         Raises:
             InvalidInputError: of another shape.
         """
 
     def from_inputs(self, inputs: np.ndarray) -> np.ndarray:
-        """Return new examples in the form in which they are shown in the one that the model takes, (N, …).
+        """Convert displayed new examples to model inputs, (N, …).
 
         Raises:
             InvalidInputError: of another shape.
@@ -114,7 +114,7 @@ class Adapter(ABC):
         return self.from_stored(inputs)
 
     def read_inputs(self, run: Run, examples: DataSet) -> np.ndarray:
-        """Return examples from elsewhere, like those of a run, in the form in which they are shown.
+        """Return examples from elsewhere in displayed form.
 
         Raises:
             InvalidInputError: of another form, which cannot be brought into the run's.
@@ -126,20 +126,20 @@ class Adapter(ABC):
         """Describe some examples in a few words."""
 
     def alternatives(self, examples: np.ndarray) -> list[tuple["Adapter", str]]:
-        """Return adapters that prepare some examples otherwise, each with the option that asks for it."""
+        """Return adapters with other preparation, each with its option."""
         return []
 
     def doubts(self, examples: np.ndarray) -> str:
-        """Return a sentence where some examples may not be as the model takes them, or ""."""
+        """Return a doubt about the preparation, or ""."""
         return ""
 
 
 @dataclass(frozen=True)
 class ImageAdapter(Adapter):
-    """Brings images into the form that a model takes: those of a run, and new ones that are to look like them.
+    """An adapter of images, stored or new.
 
-    The model's shape may do without the axis of one channel, or be flat. What comes out is float32, or whole numbers
-    for a model that takes them, or uint8 for a transform.
+    A model's shape may lack the channel axis or be flat. Results are float32, whole numbers if the model takes them, or
+    uint8 for transforms.
 
     Attributes:
         scale: which values of stored images stand for black and white.
@@ -154,7 +154,7 @@ class ImageAdapter(Adapter):
     def for_examples(
         cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
     ) -> tuple[Self, np.ndarray | Pictures | LazyRows]:
-        """Bring pictures from files to the model's size, and to one size where it takes any.
+        """Fit pictures from files to the model's size, or to one size.
 
         Raises:
             InvalidInputError: images of another size than the model's, fractions for one that takes whole numbers or
@@ -182,7 +182,7 @@ class ImageAdapter(Adapter):
 
     @classmethod
     def load_stored(cls, run: Run) -> LazyRows:
-        """Return (N, height, width, channels), which are read as they are indexed."""
+        """Return lazy (N, height, width, channels)."""
         return run.images
 
     @classmethod
@@ -203,11 +203,11 @@ class ImageAdapter(Adapter):
         return taken.reshape(shape)
 
     def from_inputs(self, images: np.ndarray) -> np.ndarray:
-        """Take (N, height, width, channels) float32 from 0 (black) to 1 (white)."""
+        """Convert (N, height, width, channels) float32, 0 (black) to 1 (white)."""
         return self.from_stored(images if self.scale is None else self.scale.from_unit(images))
 
     def read_inputs(self, run: Run, examples: DataSet) -> np.ndarray:
-        """Return (N, height, width, channels) float32 in 0..1, in size and colours like the run's images."""
+        """Return (N, height, width, channels) float32 in 0..1, like the run's images."""
         images, shape = examples.images, run.image_shape
         assert images is not None
         if isinstance(images, Pictures):
@@ -250,7 +250,7 @@ class ImageAdapter(Adapter):
 
 
 class InputsAdapter(Adapter):
-    """Hands the `inputs` of a data set to a model."""
+    """An adapter of a data set's `inputs`."""
 
     hint_where_accuracy_is_poor = "and the classes in the same order"
 
@@ -268,13 +268,13 @@ class InputsAdapter(Adapter):
         return examples
 
     def describe(self, inputs: np.ndarray) -> str:
-        """Say only that, since the check names the inputs of every model."""
+        """Return only that: the check names inputs of every model."""
         return "as the model takes them"
 
 
 @dataclass(frozen=True)
 class RowAdapter(Adapter):
-    """Brings rows of numbers, (N, D) float32, into the form that a model takes."""
+    """An adapter of rows, (N, D) float32."""
 
     preprocessing: Preprocessing = ROWS_AS_THEY_ARE
 
@@ -284,7 +284,7 @@ class RowAdapter(Adapter):
     def for_examples(
         cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
     ) -> tuple[Self, np.ndarray]:
-        """Take as many columns as the model and the preprocessing do."""
+        """Take as many columns as model and preprocessing."""
         assert examples.rows is not None
         rows = examples.rows.to_numpy(np.float32)
         if sampler.takes_texts:
@@ -313,7 +313,7 @@ class RowAdapter(Adapter):
         return taken
 
     def read_inputs(self, run: Run, examples: DataSet) -> np.ndarray:
-        """Return the columns of the run's names, or else as many in their own order."""
+        """Return columns by the run's names, or else by position."""
         assert examples.rows is not None
         wanted = list(run.manifest.examples.content)
         if set(wanted) <= set(examples.rows):
@@ -340,7 +340,7 @@ class TextAdapter(Adapter):
     def for_examples(
         cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
     ) -> tuple[Self, np.ndarray]:
-        """Take texts for a model that does, without preprocessing of numbers."""
+        """Take texts for a model of texts, without preprocessing."""
         by_transform = sampler.network.transform is not None
         if not sampler.takes_texts and not by_transform:
             advice = (
@@ -377,7 +377,7 @@ ADAPTERS: dict[type[Kind], type[Adapter]] = {Image: ImageAdapter, Text: TextAdap
 def adapter_for_examples(
     sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
 ) -> tuple[Adapter, Rows]:
-    """The adapter for a data set, and its examples as a run stores them; see `Adapter.for_examples`.
+    """Return the adapter and stored form of a data set; see `Adapter.for_examples`.
 
     Raises:
         InvalidInputError: they do not fit the model, or there are none; or a transform prepares them, and preprocessing
@@ -396,7 +396,7 @@ def adapter_for_examples(
 
 
 def adapter_for_run(sampler: Sampler, run: Run) -> Adapter:
-    """The adapter for the examples of a run and for new ones.
+    """Return the adapter of a run's and new examples.
 
     Raises:
         InvalidInputError: the run does not know what its examples are.
@@ -405,7 +405,7 @@ def adapter_for_run(sampler: Sampler, run: Run) -> Adapter:
 
 
 def load_stored(run: Run) -> Rows:
-    """Return the examples of a run, as `Adapter.from_stored` takes them.
+    """Return stored examples for `Adapter.from_stored`.
 
     Raises:
         InvalidInputError: the run does not know what its examples are.
@@ -415,7 +415,7 @@ def load_stored(run: Run) -> Rows:
 
 
 def load_shown(run: Run, examples: np.ndarray) -> np.ndarray:
-    """Return some examples of a run by their numbers, as they are shown and as `Adapter.from_inputs` takes them.
+    """Return displayed examples by number for `Adapter.from_inputs`.
 
     Raises:
         InvalidInputError: the run does not know what its examples are.

@@ -1,6 +1,6 @@
-"""What the engine asks of a model: NumPy in and NumPy out, whatever framework the model is of.
+"""The protocol between engine and model: NumPy in and NumPy out.
 
-A framework's folder beside this file has a subclass of `Network`, which makes a `Plan`; the engine knows no more of it.
+A framework's folder has a subclass of `Network`, which makes a `Plan`.
 """
 
 import os
@@ -51,7 +51,7 @@ WEIGHTS_ALONE = (
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """What a user says of a model, by arguments of `Sampler`.
+    """The user's arguments of `Sampler` about a model.
 
     Attributes:
         output: the name of the sampled output, or None.
@@ -86,12 +86,12 @@ class ModelSettings:
 
     @classmethod
     def from_options(cls, options: ModelOptions, task: TaskOptions) -> Self:
-        """Take what options say."""
+        """Return settings from options."""
         return cls(options.output, options.from_logits, task.task, task.predicts, options.rate, options.device)
 
     @classmethod
     def from_manifest(cls, manifest: Manifest, rate: float | None, device: str = AUTO) -> Self:
-        """Take what was said of a run's model, which was sampled at a rate; "auto" is the device of the run."""
+        """Return settings of a run's model, sampled at a rate; "auto" is its device."""
         model = manifest.model
         output, from_logits = (model.output, model.from_logits) if model else (None, None)
         device = manifest.origin.device_name if device == AUTO else device
@@ -103,7 +103,7 @@ DEFAULT_SETTINGS = ModelSettings()
 
 @dataclass(frozen=True)
 class OutputMeaning:
-    """What the outputs of a model are taken for.
+    """The interpretation of a model's outputs.
 
     Attributes:
         text: in words, such as "10 logits, of which a softmax makes probabilities of classes that exclude each other".
@@ -119,7 +119,7 @@ class OutputMeaning:
 def choose_outputs(
     names: Sequence[str], output: str | None, predicts: Predicts, *, ordered: bool, usual: str | None = None
 ) -> tuple[str, ...]:
-    """Choose the output that is sampled: of a name, or the only one; or those of a mean and its spread.
+    """Choose the sampled output, or those of a mean and spread.
 
     Args:
         names: of all outputs, at least one.
@@ -151,14 +151,14 @@ def choose_outputs(
 
 
 def name_chosen(chosen: Sequence[str], names: Sequence[str]) -> str:
-    """Say which of several outputs are sampled, before what they mean; "" of the only one."""
+    """Name sampled outputs of several, or ""."""
     if len(names) == 1:
         return ""
     return f"{' and '.join(chosen)} of the model's {len(names):,} outputs ({list_names(names)}): "
 
 
 def check_output(shape: tuple[int | None, ...], dtype: str, *, floating: bool, of_pixels: bool = False) -> None:
-    """Refuse an output that is not one row of numbers for each example; or, `of_pixels`, for each pixel of it.
+    """Check for one row of numbers an example or, `of_pixels`, a pixel.
 
     Raises:
         UnsuitableModelError: it has another form.
@@ -182,7 +182,7 @@ def check_output(shape: tuple[int | None, ...], dtype: str, *, floating: bool, o
 
 
 def check_same_width(chosen: Sequence[str], widths: Sequence[int | None]) -> None:
-    """Refuse a mean and a spread of different numbers of targets.
+    """Refuse a mean and spread of unequal numbers of targets.
 
     Raises:
         UnsuitableModelError: they have.
@@ -193,7 +193,7 @@ def check_same_width(chosen: Sequence[str], widths: Sequence[int | None]) -> Non
 
 
 def guess_activation(values: np.ndarray) -> str:
-    """Guess the activation of (N, C) outputs from some: "softmax", "none", or "unclear" in 0 to 1."""
+    """Guess the activation of (N, C) outputs: "softmax", "none", or "unclear" in 0 to 1."""
     if not np.all((values >= 0) & (values <= 1)):
         return "none"
     sums_to_one = values.shape[1] > 1 and np.allclose(values.sum(axis=1), 1, atol=1e-3)
@@ -201,7 +201,7 @@ def guess_activation(values: np.ndarray) -> str:
 
 
 def are_logits(columns: int, activation: str, from_logits: bool | None) -> bool:
-    """Return whether (N, C) class scores are logits, not probabilities.
+    """Return whether (N, C) class scores are logits.
 
     Args:
         columns: C.
@@ -237,7 +237,7 @@ def are_logits(columns: int, activation: str, from_logits: bool | None) -> bool:
 
 
 def are_label_logits(columns: int, activation: str, from_logits: bool | None) -> bool:
-    """Return whether (N, C) outputs, each of a label of its own, are logits; takes what `are_logits` does.
+    """Return whether (N, C) label outputs are logits; see `are_logits`.
 
     Raises:
         InvalidInputError: `from_logits` for probabilities.
@@ -254,7 +254,7 @@ def are_label_logits(columns: int, activation: str, from_logits: bool | None) ->
 
 
 def describe_labels(columns: int, activation: str, from_logits: bool | None, which: str) -> OutputMeaning:
-    """Describe (N, C) outputs of labels of their own, as `are_label_logits` takes them."""
+    """Describe (N, C) label outputs; see `are_label_logits`."""
     logits = are_label_logits(columns, activation, from_logits)
     kind = "logits, of each of which a sigmoid makes the probability" if logits else "probabilities"
     guessed = from_logits is None and activation in ("none", "unclear")
@@ -262,7 +262,7 @@ def describe_labels(columns: int, activation: str, from_logits: bool | None, whi
 
 
 def describe_classes(columns: int, activation: str, from_logits: bool | None, which: str) -> OutputMeaning:
-    """Describe (N, C) class scores, as `are_logits` takes them; `which` names the outputs that they are."""
+    """Describe (N, C) class scores; `which` names their outputs."""
     logits = are_logits(columns, activation, from_logits)
     guessed = from_logits is None and activation in ("none", "unclear")
     if columns == 1:
@@ -274,7 +274,7 @@ def describe_classes(columns: int, activation: str, from_logits: bool | None, wh
 
 
 def are_pixel_logits(classes: int, activation: str, from_logits: bool | None) -> bool:
-    """Return whether scores of classes for each pixel are logits, as `are_logits`; there is no regression of pixels."""
+    """Return whether pixel scores are logits; see `are_logits`."""
     return are_logits(classes, activation, True if activation == "none" and from_logits is None else from_logits)
 
 
@@ -298,7 +298,7 @@ def describe_pixels(
 
 
 def describe_values(columns: int, predicts: Predicts, which: str) -> OutputMeaning:
-    """Describe (N, columns) outputs of a regression; `which` names the outputs that they are."""
+    """Describe (N, columns) regression outputs; `which` names them."""
     parts = predicts.replace("_", " ").split(",")
     targets = columns // len(parts)
     return OutputMeaning(f"{which}{' and '.join(parts)} of {targets:,} target{'s' * (targets != 1)}")
@@ -328,7 +328,7 @@ class NoRandomnessReachesOutputError(Exception):
 
 @contextmanager
 def wrap_model_errors(call: str, advice: str = "") -> Iterator[None]:
-    """Turn any error of a model that is run into an UnsuitableModelError of one line.
+    """Turn a model's errors into one-line UnsuitableModelErrors.
 
     Args:
         call: of the model by its user, in code.
@@ -367,7 +367,7 @@ def find_specs(inputs: Mapping[str, Rows]) -> tuple[InputSpec, ...]:
 
 @dataclass(frozen=True)
 class StochasticLayer:
-    """A layer that takes new random numbers in each pass.
+    """A layer with new random numbers in each pass.
 
     Attributes:
         name: the layer's own name.
@@ -386,7 +386,7 @@ class StochasticLayer:
 
 @dataclass(frozen=True)
 class LayerReport:
-    """The layers of a model that can be random, by their effect on the passes.
+    """A model's random layers, by their effect on passes.
 
     Attributes:
         stochastic: the stochastic layers that the passes differ by.
@@ -416,7 +416,7 @@ class LayerReport:
 
 
 def explain_always_random(names: Sequence[str]) -> UnsuitableModelError:
-    """Return the error of a model without a deterministic prediction, by the names of the layers that are random."""
+    """Return the error of a model without deterministic predictions."""
     return UnsuitableModelError(
         "The model has no deterministic prediction: it draws random numbers outside of training, too, and nothing "
         f"tells which of them leave its input as it is. Received: {', '.join(names)}. Use dropout of the framework "
@@ -426,9 +426,7 @@ def explain_always_random(names: Sequence[str]) -> UnsuitableModelError:
 
 @dataclass(frozen=True)
 class MaskedDense:
-    """A dense layer behind a dropout, with at most reshaping between them, computed by a `Product`.
-
-    The shared part then returns one array: what the dropout takes, divided by 1 - rate.
+    """A dense layer behind a dropout, computed by a `Product`; the shared part returns its input / (1 - rate).
 
     Attributes:
         request: for the masks of the dropout.
@@ -446,13 +444,11 @@ class MaskedDense:
 
 @dataclass(frozen=True)
 class Plan:
-    """The prepared parts of a model: the shared part, that all passes have in common, and the random part behind it.
+    """The prepared parts of a model: shared by all passes, and random.
 
-    Every part computes one fixed number of rows, whatever a caller asks for, and its blocks start at multiples of
-    their size. Matrix products round differently for other sizes, and the same example and pass must give the same
-    bits in any call. The parts are called from several threads at a time. They must not write to what they are given,
-    which is memory of the thread that is used again after the call, and raise `UnsuitableModelError` where the model
-    fails.
+    Each part computes a fixed number of rows in aligned blocks: matrix products round differently for other sizes, and
+    an example must give the same bits in any call. Threads call parts concurrently. Parts must not write to their
+    arguments, which are reused memory, and raise `UnsuitableModelError` if the model fails.
 
     Attributes:
         passes_per_block: of the random part.
@@ -499,7 +495,7 @@ class Plan:
     compiler: str = NO_COMPILER
 
     def guard(self, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> "Plan":
-        """Return the plan with each part wrapped, as a decorator does it."""
+        """Return the plan with each part wrapped by a decorator."""
         return replace(
             self,
             shared_part=wrap(self.shared_part),
@@ -509,7 +505,7 @@ class Plan:
 
 
 def choose_block(row_bytes: int, *, factored: bool) -> tuple[int, int]:
-    """Choose passes and examples of a block, powers of two; two rows at least tell a batch from a single example.
+    """Choose passes and examples of a block, powers of two, at least two rows.
 
     Args:
         row_bytes: of the largest array that a row takes in the random part.
@@ -523,7 +519,7 @@ def choose_block(row_bytes: int, *, factored: bool) -> tuple[int, int]:
 
 
 def choose_device_examples(passes: int, row_bytes: int) -> int:
-    """Choose the examples of a block off the processor, a power of two: as many as make it busy.
+    """Choose the examples of a block on a device, a power of two.
 
     Args:
         passes: of a block.
@@ -534,7 +530,7 @@ def choose_device_examples(passes: int, row_bytes: int) -> int:
 
 
 def explain_missing_device(wanted: str, reason: str) -> InvalidInputError:
-    """Return the error of a device that is not there, with the reason as a sentence without its full stop."""
+    """Return the error of a missing device, given the reason."""
     return invalid(
         "device",
         "one that this machine has and the framework sees",
@@ -544,7 +540,7 @@ def explain_missing_device(wanted: str, reason: str) -> InvalidInputError:
 
 
 def choose_shared_block(width: int) -> int:
-    """Choose the examples of a block of the shared part, a power of two: fewer where each has very many numbers.
+    """Choose examples of a shared block, a power of two, by their size.
 
     Args:
         width: K, the numbers of a prediction.
@@ -554,7 +550,7 @@ def choose_shared_block(width: int) -> int:
 
 
 class Network(ABC):
-    """A model of some framework, with what its user says of it.
+    """A model of a framework, with its user's settings.
 
     Attributes:
         backend: the name of the framework in a run's manifest.
@@ -585,7 +581,7 @@ class Network(ABC):
     @classmethod
     @abstractmethod
     def load(cls, options: ModelOptions, task: TaskOptions, run: Run | None) -> Self:
-        """Load a model from its file, as the options say, or with a run as it was for that run.
+        """Load a model from its file, by options or as a run used it.
 
         Raises:
             DataNotFoundError: there is no such file.
@@ -596,7 +592,7 @@ class Network(ABC):
     @classmethod
     @abstractmethod
     def for_run(cls, model: Any, run: Run) -> Self:
-        """Take a run's own model as it was for the run: output, task, rate, stochastic layers of the user's own.
+        """Return a run's model as the run used it.
 
         Raises:
             UnsuitableModelError: another model, which cannot be sampled.
@@ -605,16 +601,16 @@ class Network(ABC):
     @classmethod
     @abstractmethod
     def limit_threads(cls, most: int) -> None:
-        """Limit the threads of the framework in this process, where it has threads of its own."""
+        """Limit the framework's own threads in this process."""
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
-        """The names of the classes, in the order of the outputs, where the model has them."""
+        """The model's names of classes, in the order of outputs."""
         return None
 
     @property
     def scaling_layer(self) -> str | None:
-        """The name of the layer at the beginning that scales numbers of 0 to 255, or embeds them; or None."""
+        """The first layer that scales or embeds 0 to 255, or None."""
         return None
 
     @property
@@ -627,7 +623,7 @@ class Network(ABC):
         return self.device
 
     def on_device(self, device: str) -> Self:
-        """Return the network of the same model on a device of that name.
+        """Return the network on a named device.
 
         Raises:
             InvalidInputError: there is no such device.
@@ -638,16 +634,16 @@ class Network(ABC):
 
     @abstractmethod
     def report_layers(self) -> LayerReport:
-        """Report the random layers before any example was seen: all with a rate above 0 are taken to have an effect."""
+        """Report random layers before examples: rates above 0 count."""
 
     @property
     @abstractmethod
     def input_specs(self) -> tuple[InputSpec, ...] | None:
-        """The inputs of the model; None where their sizes depend on the examples."""
+        """The inputs of the model; None if sizes depend on examples."""
 
     @abstractmethod
     def prepare(self, examples: Any) -> Mapping[str, Rows]:
-        """Check examples against the model and bring them into the form that it takes.
+        """Check examples and bring them into the model's form.
 
         Args:
             examples: as `Sampler.sample` takes them.
@@ -677,16 +673,16 @@ class Network(ABC):
 
     @property
     def xla_error(self) -> str:
-        """Why XLA cannot compile the passes of such a model on this machine, or ""."""
+        """Why XLA cannot compile this model here, or ""."""
         return f"XLA is not for such a model. Received: {self.name}."
 
     @abstractmethod
     def compute_digest(self) -> str:
-        """Compute the SHA-256 of the model's architecture and weights, the same in memory, saved and loaded."""
+        """Return the SHA-256 of architecture and weights, in memory or loaded."""
 
     @abstractmethod
     def save(self) -> bytes:
-        """Return the model as a file that `load` takes, without what only training needs.
+        """Return the bytes of a file for `load`, without training state.
 
         Raises:
             UnsuitableModelError: the framework cannot save it.
@@ -708,9 +704,7 @@ class Network(ABC):
 
     @abstractmethod
     def compute_gradient_sign(self, examples: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """Compute the sign of the change of each number that makes a class less probable (Goodfellow et al. 2015).
-
-        This is the direction of the fast gradient sign method; dropout is off.
+        """Return signs of changes that lower a class's probability (fast gradient sign, Goodfellow et al. 2015).
 
         Args:
             examples: (N, ...) float32 as the model takes them.
@@ -726,7 +720,7 @@ class Network(ABC):
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model's file or function, and all that a `Sampler` of it is told.
+    """A model's file or function, and the arguments of its `Sampler`.
 
     Attributes:
         options: of the model, with paths that mean the same to every process.
@@ -740,6 +734,6 @@ class ModelSpec:
 
 
 def absolute(path: str | os.PathLike[str]) -> str:
-    """A path that means the same to a process with another working directory; an address or a function as it is."""
+    """Return an absolute path; addresses and functions unchanged."""
     text = os.fspath(path)
     return text if "://" in text or is_function_name(text) else str(Path(text).absolute())

@@ -1,4 +1,4 @@
-"""A check of a model on a data set before hours are spent on passes, and its calibration along a distortion."""
+"""A check of a model on data before sampling, and calibration along distortions."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -78,7 +78,7 @@ class Check:
     bytes_per_pass: float
 
     def findings(self, passes: int) -> dict[str, str]:
-        """Describe the check by name, with the costs of a number of passes."""
+        """Return the check by name, with costs of passes."""
         name, value = (self.quality_text, "") if self.quality is None else self.quality_text.rsplit(" ", 1)
         good = f"{value} of {_say_which(self.tried, self.examples)}" if value else "no labels"
         return {
@@ -96,7 +96,7 @@ class Check:
         }
 
     def lines(self, passes: int) -> list[str]:
-        """Describe the check in lines, with the costs of a number of passes."""
+        """Return the check in lines, with costs of passes."""
         return [f"{f'{label}:'.ljust(15)} {text}" for label, text in self.findings(passes).items()]
 
 
@@ -110,7 +110,7 @@ def check_model(
     background: int | None = 0,
     ignore: Ignore = "auto",
 ) -> Check:
-    """Try a model on some examples of a data set, and measure the costs of passes over all of them.
+    """Try a model on some examples, and measure costs for all.
 
     Args:
         model: a classifier of Keras or PyTorch with dropout, or a `Sampler` of one or of a regression.
@@ -161,7 +161,7 @@ def check_model(
 
 @dataclass(frozen=True)
 class Trial:
-    """The deterministic model on some examples of a data set.
+    """The deterministic model on some examples.
 
     Attributes:
         adapter: of examples to the model.
@@ -189,7 +189,7 @@ def fit_labels(
     background: int | None,
     ignore: Ignore,
 ) -> tuple[LabelMaps | None, StoredLabels]:
-    """Bring the labels of a data set into the form of a run, masks as the images were brought to the model's size.
+    """Bring labels into a run's form; fit masks like images.
 
     Args:
         adapter: of the data set to the model, which has seen an example.
@@ -217,7 +217,7 @@ def fit_labels(
 def try_model(
     adapter: Adapter, content: Rows, examples: DataSet, stored: StoredLabels, label_maps: LabelMaps | None
 ) -> Trial:
-    """Check that a data set fits a model, and measure how good the model is on some examples, drawn by a fixed seed.
+    """Check that data fit a model, and measure quality on a fixed sample.
 
     Args:
         adapter: of the data set to the model.
@@ -270,7 +270,6 @@ def _advise(
     quality: float,
     label_maps: LabelMaps | None,
 ) -> str:
-    """Say where the model is hardly better than guessing, and a scale or preprocessing that helps."""
     sampler = adapter.sampler
     task = TASKS[sampler.task]
     hint = task.guessing_hint(quality, labels, sampler.count_last(sampler.width), which)
@@ -288,7 +287,6 @@ def _advise(
 
 
 def _measure_costs(sampler: Sampler, examples: np.ndarray, masks: Masks) -> tuple[float, float]:
-    """Measure seconds and stored bytes of one prediction."""
     examples = examples[: max(1, MOST_VALUES // (2 * sampler.width))]
     sampler.sample(examples, passes=2, masks=masks)  # preparations are not counted
     at_once = max(2, min(PASSES_TIMED, MOST_VALUES // (len(examples) * sampler.width)))
@@ -312,7 +310,7 @@ def sweep_calibration(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[dict[str, Terms]]:
-    """Compute the terms of the calibration of the three ways to predict, at each step of a distortion.
+    """Compute calibration terms of all predictors along a distortion.
 
     Args:
         sampler: of a classifier.

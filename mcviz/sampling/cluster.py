@@ -1,9 +1,7 @@
-"""Shards of a run, made by the workers of a Dask cluster.
+"""Shards of a run by the workers of a Dask cluster.
 
-The model is loaded once and kept. A worker makes one shard at a time, in as many threads as it has.
-
-One process, the one that holds the run's lock, asks every worker whether it can take part, and submits the shards to
-those that can, a few at a time. Which of them makes a shard, and who makes it when a worker is lost, is up to Dask.
+Each worker loads the model once and makes one shard at a time with all its threads. The process with the run's lock
+checks workers and submits a few shards at a time. Dask chooses the worker, and repeats lost shards.
 """
 
 import hashlib
@@ -57,7 +55,7 @@ MOST_SUBMISSIONS = 3  # of one shard, each lost with all its workers
 
 
 class EndedError(McvizError):
-    """The execution that a shard is for is over; nobody waits for it."""
+    """The execution of a shard is over."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ class ShardOrder:
 
 @dataclass(frozen=True)
 class WorkerReport:
-    """The report of a worker whether it can take part.
+    """A worker's report on whether it can take part.
 
     Attributes:
         refusal: why not, as the end of a sentence that begins with the worker's name; or empty.
@@ -101,7 +99,7 @@ class WorkerReport:
 
 
 def check_worker(order: ShardOrder, expected: dict[str, str]) -> WorkerReport:
-    """Check whether this worker can make such shards, on the first examples.
+    """Check with the first examples whether this worker can make shards.
 
     Args:
         order: with the first examples of the run.
@@ -157,7 +155,7 @@ def make_ordered_shard(order: ShardOrder) -> ShardResult:
 
 
 def end_execution(execution: str) -> None:
-    """Keep this worker from writing for an execution, once it has finished the present file."""
+    """Stop this worker from writing for an execution after its current file."""
     with _writing:
         _ended.add(execution)
 
@@ -188,7 +186,6 @@ def _load_sampler(order: ShardOrder) -> Sampler:
 
 
 def _check_folder(folder: Folder, order: ShardOrder) -> None:
-    """Check that the run is found in the folder, and can be written."""
     try:
         there = read_manifest(folder, order.name)
     except McvizError as error:
@@ -205,7 +202,7 @@ def _check_folder(folder: Folder, order: ShardOrder) -> None:
 
 
 def _check_run_exists(folder: Folder, order: ShardOrder) -> None:
-    """Refuse to write to a run that was removed or finished meanwhile, where the end did not get here."""
+    """Refuse a run that was removed or finished meanwhile."""
     try:
         folder.read(order.name, 0, 1)
     except FileNotFoundError as error:
@@ -219,7 +216,7 @@ def _check_running(order: ShardOrder) -> None:
 
 @cache
 def _limit_threads(options: ModelOptions) -> None:
-    """Limit the threads to those of the worker, since others may be on the same machine."""
+    """Limit threads to those of the worker: others share the machine."""
     from distributed import get_worker
 
     threads = get_worker().state.nthreads
@@ -230,7 +227,7 @@ def _limit_threads(options: ModelOptions) -> None:
 
 @contextmanager
 def connect(scheduler: str) -> Iterator["Client"]:
-    """Connect to a Dask cluster; for `local:N`, start one of N processes on this machine for the duration.
+    """Connect to a Dask cluster; `local:N` starts N processes meanwhile.
 
     Args:
         scheduler: its address, such as `tcp://10.0.0.1:8786`; or `local:` and a number of processes.
@@ -277,7 +274,7 @@ def connect(scheduler: str) -> Iterator["Client"]:
 
 @dataclass(frozen=True)
 class DaskExecutor:
-    """Makes the shards of a run on the workers of a cluster; see `ShardExecutor`.
+    """Shards by workers of a cluster; see `ShardExecutor`.
 
     Attributes:
         client: of the cluster.
@@ -307,7 +304,7 @@ class DaskExecutor:
 
 @dataclass(frozen=True)
 class _Task:
-    """The making of a shard by one of some workers, or without a shard the check of a worker."""
+    """A shard to make, or a worker to check."""
 
     workers: frozenset[str]
     shard: int | None = None
@@ -360,7 +357,6 @@ class _Execution:
             self.client.run(end_execution, self.name, workers=list(self.known), on_error="ignore")
 
     def _check_first_workers(self) -> None:
-        """Check the workers that are there, and refuse to begin with one that cannot take part."""
         reports: dict[str, WorkerReport] = {}
         while not reports or self.tasks:
             self._refresh_workers()
@@ -377,7 +373,6 @@ class _Execution:
         self.fit |= reports.keys()
 
     def _admit(self, task: _Task, report: WorkerReport | None) -> None:
-        """Give work to a worker that came later, if it can take part."""
         if report is None:
             return
         if self.bits is None:
@@ -396,7 +391,6 @@ class _Execution:
         return ""
 
     def _refresh_workers(self) -> None:
-        """Update the workers that have come and gone, now and then."""
         if self.client.status != "running":
             raise _scheduler_gone()
         if time.monotonic() < self.refreshed + SECONDS_BETWEEN_LOOKS:
@@ -426,7 +420,7 @@ class _Execution:
             )
 
     def _submit_shards(self) -> None:
-        """Submit no more than the workers need, since the examples of a shard are sent with it."""
+        """Submit no more shards than workers need: examples are sent along."""
         submitted = sum(task.shard is not None for task in self.tasks.values())
         for _ in range(min(len(self.waiting), AHEAD * len(self.fit) - submitted)):
             shard = self.waiting.popleft()
@@ -466,7 +460,7 @@ class _Execution:
                 yield future, task
 
     def _collect_shard(self, shard: int, future: "Future") -> ShardResult | None:
-        """Return a shard that was made; None where it was lost with its worker."""
+        """Return a finished shard; None if its worker was lost."""
         from distributed import CancelledError, KilledWorker
 
         try:
@@ -491,7 +485,7 @@ class _Execution:
 
 
 def _collect_report(future: "Future") -> WorkerReport | None:
-    """Return the report of a worker; None where it was lost."""
+    """Return a worker's report; None if it was lost."""
     from distributed import CancelledError
 
     try:

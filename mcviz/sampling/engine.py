@@ -1,7 +1,7 @@
-"""The engine: one call of a sampler, cut into pieces of work that threads share.
+"""The engine: cut one call of a sampler into pieces for threads.
 
-Examples come in blocks of one size, the last one filled up: a part of a model always computes that many rows. Matrix
-products round differently for other sizes, and the same example must give the same bits in any company.
+Blocks have one size, padded at the end: matrix products round differently for other sizes, and an example must give the
+same bits in any company.
 """
 
 import math
@@ -43,7 +43,7 @@ _thread_limit: int | None = None  # of a process that should not use all cores
 
 @cache
 def subset_sums_error() -> str:
-    """Return why this Python cannot compute sums of subsets, or ""."""
+    """Return why sums of subsets are unavailable, or ""."""
     try:
         import_module("mcviz.sampling.machine_code")  # which imports all that they need
     except (ImportError, OSError) as error:
@@ -111,7 +111,7 @@ class SamplerCall:
         return self.first_example + self.result.shape[1]
 
     def _pieces(self, pool: ThreadPoolExecutor) -> Iterator[Callable[[], int]]:
-        """Yield the work as functions that may run in any order and return the number of their predictions."""
+        """Yield functions that run in any order and return their prediction counts."""
         plan, last_pass = self.plan, self.first_pass + len(self.result)
         blocks = range(self.first_pass // plan.passes_per_block, -(-last_pass // plan.passes_per_block))
         unit = max(plan.examples_per_block, plan.shared_examples_per_block)
@@ -129,7 +129,7 @@ class SamplerCall:
                         yield partial(self._run_piece, example, group, numbers, [array[rows] for array in shared])
 
     def _group_blocks(self, blocks: range) -> Iterator[range]:
-        """Group blocks of passes into pieces of work: several where the scaled kernel serves them all."""
+        """Group blocks of passes that one scaled kernel serves."""
         size = FACTORED_BLOCKS if self.plan.masked_dense else 1
         if self.result.shape[1] <= self.plan.examples_per_block:
             size = min(size, -(-len(blocks) // thread_count()))
@@ -138,7 +138,7 @@ class SamplerCall:
     def _run_piece(
         self, example: int, group: range, pass_numbers: list[dict[int, np.ndarray]], shared: list[np.ndarray]
     ) -> int:
-        """Fill the result for the block of examples that starts at `example` and some blocks of passes."""
+        """Fill the result for a block of examples and some blocks of passes."""
         plan = self.plan
         wanted = range(max(example, self.first_example), min(example + plan.examples_per_block, self._end))
         products = self._multiply(group, example, wanted, pass_numbers, shared[0]) if plan.masked_dense else None
@@ -164,10 +164,7 @@ class SamplerCall:
         pass_numbers: dict[int, np.ndarray],
         shared: list[np.ndarray],
     ) -> np.ndarray:
-        """Draw (examples × passes, *request.shape) for one block of examples, zero for unwanted ones.
-
-        They are in memory of the thread, but for those that all examples share.
-        """
+        """Draw (examples × passes, *request.shape) in thread memory unless shared, zero if unwanted."""
         if request.number in pass_numbers:
             return pass_numbers[request.number]
         plan, examples = self.plan, self.plan.examples_per_block
@@ -189,7 +186,7 @@ class SamplerCall:
     def _draw_example(
         self, request: RandomRequest, block: int, example: int, shared: list[np.ndarray], numbers: np.ndarray
     ) -> None:
-        """Draw (passes, *request.shape) for one example, of which the shared arrays are given."""
+        """Draw (passes, *request.shape) for one example."""
         masked_array, passes = self.plan.masked_arrays.get(request.number), self.plan.passes_per_block
         activations = None if masked_array is None else shared[masked_array].reshape(-1)
         if activations is None or activations.all():
@@ -202,10 +199,9 @@ class SamplerCall:
         )
 
     def _draw_pass_numbers(self, block: int) -> dict[int, np.ndarray]:
-        """Draw the random numbers that all examples share in a block of passes, by the number of their request.
+        """Draw a block's shared random numbers by request.
 
-        They are (examples × passes, *request.shape), or for the dropout in front of a masked dense layer as the product
-        takes them, or once for all examples where the plan packs them.
+        They are (examples × passes, *request.shape), or in the product's form, or packed once for all examples.
         """
         plan = self.plan
         masks: dict[int, np.ndarray] = {}
@@ -233,7 +229,7 @@ class SamplerCall:
         pass_numbers: list[dict[int, np.ndarray]],
         activations: np.ndarray,
     ) -> np.ndarray:
-        """Compute the masked dense layer, (blocks, examples × passes, units); unwanted ones get any numbers."""
+        """Compute the masked dense layer, (blocks, examples × passes, units); unwanted ones are arbitrary."""
         plan = self.plan
         assert plan.masked_dense is not None
         request = plan.masked_dense.request
@@ -252,7 +248,7 @@ class SamplerCall:
         return products.reshape(len(group), plan.examples_per_block * plan.passes_per_block, -1)
 
     def _compute_shared_part(self, start: int, stop: int, pool: ThreadPoolExecutor) -> list[np.ndarray]:
-        """Compute the shared part of examples `start` to `stop`, whole blocks, zero where none is wanted."""
+        """Compute whole blocks of the shared part, zero for unwanted ones."""
         size = self.plan.shared_examples_per_block
         blocks = [at for at in range(start, stop, size) if at < self._end and at + size > self.first_example]
         shared: list[np.ndarray] = []
@@ -280,7 +276,7 @@ class SamplerCall:
 
     @cached_property
     def _draw_bernoulli(self) -> DrawBernoulli:
-        """The way to draw masks. Both give the same bits, but numba takes most of a second to be imported."""
+        """Draw masks with numba, or without its slow import: the same bits."""
         passes, examples = self.result.shape[:2]
         per_row = sum(
             math.prod(request.shape) for request in self.plan.random_requests if request.distribution == "bernoulli"
@@ -305,14 +301,14 @@ class SamplerCall:
 
 
 def iterate_blocks(examples: Mapping[str, Rows], size: int) -> Iterator[tuple[slice, Inputs]]:
-    """Yield examples block by block: the slice of those in the block, and the block, each input (size, ...)."""
+    """Yield blocks: the slice of examples, and padded inputs (size, ...)."""
     count = count_examples(examples)
     for start in range(0, count, size):
         yield slice(start, min(start + size, count)), _pad_block(examples, start, size)
 
 
 def check_finite(predictions: np.ndarray, first: int) -> None:
-    """Refuse predictions of examples, (n, ...), of which the first has this number, that are not finite."""
+    """Refuse nonfinite predictions, (n, ...), numbered from the first."""
     if not np.isfinite(predictions).all():
         raise UnsuitableModelError(
             "The model returned numbers that are not finite. "
@@ -327,20 +323,20 @@ def count_examples(examples: Mapping[str, Rows]) -> int:
 
 
 def limit_threads(most: int) -> None:
-    """Limit the threads of this process from now on, since other processes on the machine share its work."""
+    """Limit this process's threads, since others share the machine."""
     global _thread_limit
     _thread_limit = most
 
 
 def thread_count() -> int:
-    """Return how many threads this process may use at a time."""
+    """Return the number of threads for this process."""
     if _thread_limit:
         return _thread_limit
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _pad_block(examples: Mapping[str, Rows], start: int, size: int) -> Inputs:
-    """Return rows `start` to `start + size - 1`, zeros where no examples are; `start` may be up to a block below 0."""
+    """Return `size` rows from `start`, zeros beyond the examples; `start` may be negative."""
     return {name: _pad_rows(rows, start, size) for name, rows in examples.items()}
 
 

@@ -1,4 +1,4 @@
-"""Examples as a model takes them: its shape, its dtype, and their scale unless it is given."""
+"""Examples in the form of a model: shape, dtype and scale."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -92,7 +92,7 @@ def prepare_texts(given: Any) -> np.ndarray:
 def resize_to_model(
     examples: DataSet, shape: InputShape | None, crop: bool = False
 ) -> np.ndarray | Pictures | LazyRows:
-    """Return the images of a data set, pictures from files at the size that a model takes.
+    """Return images, fitted to the model if they are in files.
 
     Args:
         examples: the data set.
@@ -119,9 +119,7 @@ def resize_to_model(
 
 
 def resize_for_transform(examples: DataSet, crop: bool = False) -> np.ndarray | Pictures | LazyRows:
-    """Return the images of a data set as a transform is given them and a run stores them.
-
-    Pictures from files come in the size that most of them have, scaled down to at most 512 pixels a side.
+    """Return images for a transform: pictures get their most frequent size, of at most 512 pixels a side.
 
     Args:
         examples: the data set.
@@ -135,7 +133,7 @@ def resize_for_transform(examples: DataSet, crop: bool = False) -> np.ndarray | 
 
 
 def model_shape(wanted: InputShape | None, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape in which a model takes images of the shape (N, height, width, channels).
+    """Return the model's shape for images (N, height, width, channels).
 
     Raises:
         InvalidInputError: it takes images of another size.
@@ -150,29 +148,29 @@ def model_shape(wanted: InputShape | None, shape: tuple[int, ...]) -> tuple[int,
 
 
 def fits_shape(shape: tuple[int, ...], wanted: InputShape) -> bool:
-    """Return whether one example has the shape that a model takes; None stands for any size."""
+    """Return whether an example fits a shape, with None for any size."""
     return len(shape) == len(wanted) and all(size in (None, given) for size, given in zip(wanted, shape, strict=True))
 
 
 def format_shape(wanted: InputShape) -> str:
-    """Format the shape of the examples that a model takes for a message."""
+    """Format the shape of a model's examples."""
     return f"({', '.join(['N', *('any' if size is None else str(size) for size in wanted)])})"
 
 
 def takes_whole_numbers(dtype: str | None) -> bool:
-    """Return whether a model's input is of whole numbers; a model that does not say takes floats."""
+    """Return whether the input is of whole numbers; floats by default."""
     return dtype != "string" and np.dtype(dtype or "float32").kind in "iu"
 
 
 def describe_inputs(inputs: Mapping[str, Rows]) -> str:
-    """Describe the inputs of a model in a few words: name, shape of one example, dtype."""
+    """Describe inputs: name, shape of an example, dtype."""
     return ", ".join(f"{name} {rows.shape[1:]} {rows.dtype}" for name, rows in inputs.items())
 
 
 def name_classes_by_model(
     examples: DataSet, network: Network, given: Sequence[str] | Mapping[str, str] | None = None
 ) -> DataSet:
-    """Give the classes the names that the model has for them, in its order, unless all are given.
+    """Name classes by the model unless all names are given.
 
     Args:
         examples: of which.
@@ -197,7 +195,7 @@ def name_classes_by_model(
 
 
 def make_random_examples(shape: tuple[int, ...], dtype: str) -> np.ndarray:
-    """Make eight random examples that any model takes: floats in 0..1, or whole numbers 0 and 1."""
+    """Make eight random examples: floats in 0..1, or 0 and 1."""
     generator = np.random.default_rng(0)
     if np.issubdtype(np.dtype(dtype), np.floating):
         return generator.random((8, *shape)).astype(dtype)
@@ -205,7 +203,7 @@ def make_random_examples(shape: tuple[int, ...], dtype: str) -> np.ndarray:
 
 
 def preprocess(images: np.ndarray, how: Preprocessing) -> np.ndarray:
-    """Compute `(images / divide_by - mean) / std`, (N, ..., channels) float32 in the model's order of channels."""
+    """Compute `(images / divide_by - mean) / std`, float32 in the model's order of channels."""
     if how.channel_order == "bgr":
         images = images[..., ::-1]
     if how.divide_by != 1:
@@ -218,7 +216,7 @@ def preprocess(images: np.ndarray, how: Preprocessing) -> np.ndarray:
 
 
 def default_preprocessing(network: Network, dtype: np.dtype) -> Preprocessing:
-    """Choose how a model takes images of a dtype unless it is given, with the reason."""
+    """Choose the scaling for a dtype, with the reason."""
     if network.transform is not None:
         return BY_TRANSFORM
     if dtype != np.uint8:
@@ -235,7 +233,6 @@ def default_preprocessing(network: Network, dtype: np.dtype) -> Preprocessing:
 
 
 def _to_one_array(examples: DataSet | np.ndarray, shape: InputShape | None) -> np.ndarray:
-    """Return what a data set has for a model of one input."""
     if isinstance(examples, DataSet):
         if examples.texts is not None and examples.inputs is None:
             raise invalid("examples", "numbers", "texts", TEXTS_FOR_NUMBERS)
@@ -254,14 +251,14 @@ def _to_one_array(examples: DataSet | np.ndarray, shape: InputShape | None) -> n
 
 
 def _are_bytes(examples: np.ndarray) -> bool:
-    """Return whether examples are uint8, or images with channels of whole numbers in its range."""
+    """Return whether examples are uint8, or channel images with whole numbers in its range."""
     if examples.dtype.kind not in "iu" or examples.dtype == np.uint8:
         return examples.dtype == np.uint8
     return examples.ndim == 4 and examples.min() >= 0 and examples.max() <= 255
 
 
 def _image_size(wanted: InputShape | None) -> tuple[int | None, int | None, int | None]:
-    """Return height, width and channels of the images that a model takes, None for any or for flat ones."""
+    """Return height, width and channels; None for any, or for flat images."""
     if wanted is None or len(wanted) not in (2, 3):
         return None, None, None
     height, width, *channels = wanted

@@ -1,7 +1,6 @@
-"""A model as a graph of operations: what depends on its random numbers, and where its passes begin to differ.
+"""A model as a graph: parts that depend on random numbers, and the cut.
 
-A graph is given by its steps, in the order of computation: the values that an operation takes, and those that it gives.
-A value is whatever hashable a framework has for a tensor in a graph.
+A graph is a list of steps in order: the values that an operation takes and gives, as hashables.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -15,12 +14,12 @@ Steps = Sequence[tuple[Collection[Value], Collection[Value]]]
 
 
 class UntraceableError(Exception):
-    """The model cannot become one graph for batches of any size, with its random numbers as inputs."""
+    """The model cannot become a graph for any batch with random inputs."""
 
 
 @dataclass(frozen=True)
 class TracedDense(MaskedDense):
-    """The dense layer behind a dropout, as it was found in a graph.
+    """A dense layer behind a dropout in a graph.
 
     Attributes:
         product: the tensor in the graph that it replaces, (rows, units).
@@ -32,7 +31,7 @@ class TracedDense(MaskedDense):
 
 
 def find_behind(steps: Steps[Value], start: Iterable[Value]) -> set[Value]:
-    """Find some values and all that are computed from them."""
+    """Return some values and all that depend on them."""
     behind = set(start)
     for takes, gives in steps:
         if not behind.isdisjoint(takes):
@@ -43,7 +42,7 @@ def find_behind(steps: Steps[Value], start: Iterable[Value]) -> set[Value]:
 def find_needed(
     outputs: Iterable[Value], takes: Callable[[Value], Iterable[Value]], given: Collection[Value] = ()
 ) -> set[Value]:
-    """Find some values and all that they are computed from.
+    """Return some values and all that they depend on.
 
     Args:
         outputs: the values.
@@ -62,7 +61,7 @@ def find_needed(
 def cut_graph(
     steps: Steps[Value], inputs: Iterable[Value], numbers: Iterable[Value]
 ) -> tuple[tuple[Value, ...], frozenset[Value]]:
-    """Cut a graph where its passes begin to differ.
+    """Cut a graph where passes begin to differ.
 
     Args:
         steps: of the graph.

@@ -1,4 +1,4 @@
-"""The predictions of a run: a model prepared from its file, over examples, here or in a worker."""
+"""Predictions of a run's model, loaded from its file, here or in a worker."""
 
 import importlib.metadata
 import os
@@ -41,7 +41,7 @@ def load_sampler(source: ModelSpec) -> Sampler:
 
 
 def load_run_sampler(run: Run, modules: tuple[str, ...] | None = None) -> Sampler:
-    """Load a run's own model, and prepare it as it was for the run, on its device or that of `MCVIZ_DEVICE`.
+    """Load a run's model as the run used it, on its device or `MCVIZ_DEVICE`.
 
     Args:
         run: that was kept with its model.
@@ -111,7 +111,7 @@ def _check_code(sampler: Sampler, run: Run) -> None:
 
 
 class SamplerSource:
-    """A `Source` of a run: a model over its examples, or over some of them."""
+    """A `Source` of a run: a model over its examples."""
 
     def __init__(self, adapter: Adapter, examples: Rows, seed: int, masks: Masks, first: int = 0) -> None:
         """Sample examples of which the first has the number `first`."""
@@ -136,7 +136,7 @@ class SamplerSource:
 
     @property
     def passes_at_once(self) -> int:
-        """How many passes the sampler computes together: fewer take as long."""
+        """The passes of a block; fewer take as long."""
         return self.plan.passes_per_block
 
     def deterministic(self, start: int, stop: int) -> np.ndarray:
@@ -144,7 +144,7 @@ class SamplerSource:
         return self._adapter.sampler.deterministic(self._taken(start, stop))
 
     def prepare(self, places: np.ndarray) -> Mapping[str, Rows]:
-        """Some of the examples, by their places, as `Network.prepare` brings them to the model."""
+        """Return some prepared examples by place."""
         return self._adapter.sampler.network.prepare(self._adapter.from_stored(self._examples[places]))
 
     def _taken(self, start: int, stop: int) -> np.ndarray:
@@ -152,7 +152,7 @@ class SamplerSource:
 
 
 def versions(backend: Backend) -> dict[str, str]:
-    """Those of Python, mcviz and the libraries that the numbers of a run depend on, by name."""
+    """Return versions of Python, mcviz and libraries that determine numbers."""
     versions = {library: _version(library) for library in (*LIBRARIES[backend], "numpy")}
     return {"mcviz": mcviz.__version__, "python": platform.python_version(), **versions}
 

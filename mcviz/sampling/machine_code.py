@@ -1,41 +1,26 @@
-"""Masks drawn and multiplied in machine code: the loops that take most of the time of sampling.
+"""Masks drawn and multiplied in machine code: the slowest loops of sampling.
 
-Two things of sampling take most of its time: adding up rows of a table (`SubsetSums`), and drawing masks
-(`bernoulli`). Both are loops that numba compiles. Of most loops it makes the vector instructions of the processor
-by itself, which work on 16 or more numbers at once. Here it cannot: it would first have to know that no two arrays
-overlap, and that rows are wide. The same loops over tiles of fixed width, without this file, take 1.75 times as long.
-Nor does numba have whole numbers of 128 bits, which the random generator multiplies.
+numba compiles adding up rows (`SubsetSums`) and drawing masks (`bernoulli`), but cannot vectorise them, because arrays
+could overlap and rows could be narrow. Without this file they take 1.75 times as long. numba also lacks integers of 128
+bits. So some functions exist twice:
 
-So a few functions are there twice:
+- In plain Python, with NumPy: the specification, bit for bit, which runs without numba's compiler.
+- As `machine_code`, below its name: instructions for LLVM, which compiled functions get instead.
 
-- In plain Python, with NumPy. This is the specification of the result, bit for bit. Callers import it by its name, type
-  checkers know it, and without numba's compiler it runs itself.
-- As `machine_code` of it, below its name: how LLVM, the compiler behind numba, is told to do the same. A function that
-  numba compiles gets this wherever it calls the other.
+`tests/sampling/test_vector_code.py` compares both. `load(table, at) * factor` is LANES float32 in registers.
 
-`tests/sampling/test_vector_code.py` holds one against the other. With them the loops can be written as NumPy would have
-them: `load(table, at) * factor` is LANES float32 in one or two registers of the processor, times a number, and nothing
-of it ever becomes an array.
+To read machine code: `builder` appends an instruction and returns its result. `values` are the arguments. An array and
+then its position give an address by `_vector_pointer`. Rows follow each other. The type holds the width of a vector.
+Functions of 32 or 64 values take a word of bits: the lowest bit is the first value, and `bitreverse` makes it the
+highest.
 
-How the machine code reads: `builder` appends one instruction at a time, and gives its result. `values` are the
-arguments, in order, as results of earlier instructions. An array comes first among them and its position second, from
-which `_vector_pointer` makes the address of so many elements in a row; rows of an array lie one after the other. The
-width of a vector is part of its type, and where the processor's registers are narrower, LLVM takes several. Functions
-of 32 or 64 values at once give or take a word with a bit for each: the lowest bit is the first value, and `bitreverse`
-makes it the highest.
+numba checks only the file of a compiled function for changes. After a change here, also change the calling files, or
+delete `__pycache__`.
 
-numba keeps compiled functions and looks only at the file of a function to see whether it is out of date. After a
-change in this file, change the files that call it too, or delete `__pycache__`.
-
-Each number of a PCG64 waits for a product of 128 bits with the state before it. The state four steps further is such a
-product as well, so four numbers are under way at once, each from its own state (F. Brown, 1994, "Random number
-generation with arbitrary strides").
-
-A mask is zeros and ones, so a pass is the sum of a subset of the scaled rows, as `sum_kept_rows` has it in plain
-Python. Four rows have 16 subsets. Their sums are made once an example, and a pass adds one of them for every four
-activations (the "method of four Russians", Arlazarov, Dinic, Kronrod and Faradzhev, 1970).
-
-Every sum is added up in one order, whatever the passes and the processor, so that its bits are always the same.
+A PCG64 state waits for a product of 128 bits. Four states, each four steps apart, run at once (F. Brown, 1994, "Random
+number generation with arbitrary strides"). A pass sums a subset of scaled rows (`sum_kept_rows`). The 16 sums of four
+rows are made once an example (the "method of four Russians", Arlazarov, Dinic, Kronrod and Faradzhev, 1970), always in
+one order, so that bits are the same.
 """
 
 import inspect
@@ -79,7 +64,7 @@ GROUPS_PER_WORD, ROWS_PER_GROUP, SUBSETS = 8, 4, 16  # a word of a mask is eight
 
 
 class Lanes(types.Type):
-    """The type in numba of LANES float32 in registers; in plain Python they are an array."""
+    """numba's type of LANES float32 in registers; an array in plain Python."""
 
 
 lanes: Any = Lanes("lanes")
@@ -87,7 +72,7 @@ register_model(Lanes)(partial(PrimitiveModel, be_type=FLOATS))
 
 
 def jit(signature: str) -> Callable[[Function], Function]:
-    """Compile a function, kept beside its file, or else in the user's cache, or else compiled in each process."""
+    """Compile a function, cached beside its file or in the user's cache if possible."""
 
     def decorate(function: Function) -> Any:
         # Each version of numba keeps it by a name of its own: or else one process reads what another is replacing.
@@ -102,13 +87,13 @@ def jit(signature: str) -> Callable[[Function], Function]:
 
 
 def inline(function: Function) -> Function:
-    """Mark a function as a part of compiled ones, compiled with each of them."""
+    """Mark a function to compile within its callers."""
     decorate: Any = njit
     return decorate(function)
 
 
 def machine_code(function: Callable[..., Any], takes: tuple[Any, ...], gives: Any) -> Callable[[Function], Function]:
-    """Declare the machine code of a plain function, for arguments of these types of numba's."""
+    """Declare machine code of a plain function for numba types."""
 
     def result(*given: Any) -> Any:
         return gives if all(map(isinstance, given, takes)) else None  # `+` and `*` are there for other types too
@@ -124,7 +109,7 @@ def _vector_pointer(context: Any, builder: Any, signature: Any, values: Any, vec
 
 
 def load(array: np.ndarray, at: int) -> np.ndarray:
-    """Return (LANES,) float32 of an array, from number `at` on."""
+    """Return (LANES,) float32 from number `at` on."""
     return array.reshape(-1)[at : at + LANES].copy()
 
 
@@ -134,7 +119,7 @@ def _load(context: Any, builder: Any, signature: Any, values: Any) -> Any:
 
 
 def store(array: np.ndarray, at: int, numbers: np.ndarray) -> None:
-    """Put (LANES,) float32 into an array, from number `at` on."""
+    """Store (LANES,) float32 from number `at` on."""
     array.reshape(-1)[at : at + LANES] = numbers
 
 
@@ -160,7 +145,7 @@ def _broadcast(builder: Any, value: Any, count: int) -> Any:
 
 
 def append_bits(words: np.ndarray, at: int, bits: int) -> None:
-    """Append one of `bits` to each of IN_WORD uint32, from number `at` on: they are shifted up, and it goes below."""
+    """Shift each of IN_WORD uint32 up and append one of `bits`."""
     for k in range(IN_WORD):
         words[at + k] = words[at + k] << np.uint32(1) | np.uint32(bits >> k & 1)
 
@@ -175,7 +160,7 @@ def _append_bits(context: Any, builder: Any, signature: Any, values: Any) -> Any
 
 
 def compare(numbers: np.ndarray, at: int, byte: int) -> tuple[int, int]:
-    """Return which of IN_BITS uint8, from `at` on, are above a byte, and which equal it, from the highest bit on."""
+    """Return words of which IN_BITS uint8 exceed, and equal, a byte, highest bit first."""
     above, equal = 0, 0
     for number in numbers[at : at + IN_BITS]:
         above, equal = 2 * above + int(number > byte), 2 * equal + int(number == byte)
@@ -190,7 +175,7 @@ def _compare(context: Any, builder: Any, signature: Any, values: Any) -> Any:
 
 
 def unpack(bools: np.ndarray, at: int, word: int) -> None:
-    """Put the bits of a word, the highest first, into IN_BITS bools, from number `at` on."""
+    """Unpack a word's bits, the highest first, into bools from `at` on."""
     for k in range(IN_BITS):
         bools[at + k] = bool(int(word) >> (IN_BITS - 1 - k) & 1)
 
@@ -203,7 +188,7 @@ def _unpack(context: Any, builder: Any, signature: Any, values: Any) -> Any:
 
 
 def leading_zeros(word: np.uint64) -> int:
-    """Count the zeros above the highest bit of a uint64, which is not zero."""
+    """Count leading zeros of a nonzero uint64."""
     return IN_BITS - int(word).bit_length()
 
 
@@ -230,14 +215,14 @@ def _multiply_add(context: Any, builder: Any, _signature: Any, values: Any) -> A
 
 @jit("uint64(UniTuple(uint64, 2))")
 def _output(state: Pair64) -> np.uint64:
-    """Return the number of a state: XSL-RR (M. O'Neill, 2014, "PCG")."""
+    """Return the output of a state: XSL-RR (M. O'Neill, 2014, "PCG")."""
     mixed, turn = state[0] ^ state[1], state[0] >> np.uint64(58)
     return (mixed >> turn) | (mixed << ((np.uint64(64) - turn) & np.uint64(63)))
 
 
 @jit("uint64[:, ::1](UniTuple(uint64, 2), UniTuple(uint64, 2))")
 def _make_streams(state: Pair64, increment: Pair64) -> np.ndarray:
-    """Return the states of a generator's next numbers, one a row, and last the increment of each step past all."""
+    """Return the states of a generator's next numbers as rows, the last the increment past all."""
     streams = np.empty((STATES + 1, 2), np.uint64)
     added = (np.uint64(0), np.uint64(0))
     for k in range(STATES):
@@ -249,7 +234,7 @@ def _make_streams(state: Pair64, increment: Pair64) -> np.ndarray:
 
 @jit("UniTuple(uint64, 2)(UniTuple(uint64, 2), UniTuple(uint64, 2), int64)")
 def _advance(state: Pair64, increment: Pair64, steps: int) -> Pair64:
-    """Return the state some steps further, by as many products as the number of steps has digits."""
+    """Advance a state in logarithmic time."""
     nothing = (np.uint64(0), np.uint64(0))
     factor, added = _ONCE, increment
     while steps:
@@ -263,7 +248,7 @@ def _advance(state: Pair64, increment: Pair64, steps: int) -> Pair64:
 
 @jit("void(uint64[:, ::1], uint64[::1], int64)")
 def _draw(streams: np.ndarray, words: np.ndarray, operation: int) -> None:
-    """Draw a number for each word from streams of `_make_streams`, and move these behind them."""
+    """Draw a number for each word, and advance the streams of `_make_streams`."""
     a, b = (streams[0, 0], streams[0, 1]), (streams[1, 0], streams[1, 1])
     c, d = (streams[2, 0], streams[2, 1]), (streams[3, 0], streams[3, 1])
     added = streams[4, 0], streams[4, 1]
@@ -296,7 +281,7 @@ def _fill_by_digits(origin: np.ndarray, words: np.ndarray, share: int) -> None:
 
 @jit("void(uint64[::1], uint64[::1], int64, uint8, uint64)")
 def _fill_by_bytes(origin: np.ndarray, words: np.ndarray, size: int, byte: int, height: int) -> None:
-    """Set the bits of the bytes above a threshold, and of those at it whose 32 bits, drawn after all bytes, are."""
+    """Set bits of bytes above a threshold; draw 32 more bits for bytes at it."""
     state, increment = (origin[0], origin[1]), (origin[2], origin[3])
     streams, count = _make_streams(state, increment), -(-size // 8)
     behind, other_half, halves = _advance(state, increment, count), np.uint64(0), 0
@@ -351,14 +336,14 @@ def draw_packed_bernoulli(generator: np.random.Generator, size: int, rate: float
 
 
 def bernoulli(generator: np.random.Generator, size: int, rate: float, out: np.ndarray | None = None) -> np.ndarray:
-    """As `random_numbers.bernoulli`, but the generator stays where it is."""
+    """Draw like `random_numbers.bernoulli`, without moving the generator."""
     result = np.empty(size, np.bool_) if out is None else out
     _fill_bools(draw_packed_bernoulli(generator, size, rate), result)
     return result
 
 
 def sum_kept_rows(kernel: np.ndarray, activations: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """Add up the rows of each pass in float32: the specification of `SubsetSums`, whose sums have these bits.
+    """Sum kept rows of each pass in float32: the specification of `SubsetSums`.
 
     Args:
         kernel: (n, units) float32.
@@ -383,21 +368,21 @@ def sum_kept_rows(kernel: np.ndarray, activations: np.ndarray, masks: np.ndarray
 
 
 class SubsetSums:
-    """A `Product` by sums of subsets, looked up by the masks' bits."""
+    """A `Product` by sums of subsets, indexed by mask bits."""
 
     def __init__(self, kernel: np.ndarray) -> None:
         self._units = kernel.shape[1]
         self._kernel = np.pad(kernel, ((0, 1), (0, -self._units % LANES)))
 
     def prepare_pass_mask(self, mask: np.ndarray) -> np.ndarray:
-        """Return (n + 1, passes / 32 rounded up) uint32: bit p of word w is of pass 32 w + p; the last row is zeros."""
+        """Return (n + 1, passes / 32 rounded up) uint32: bit p of word w is pass 32 w + p; the last row is 0."""
         padded = np.pad(mask, ((0, -len(mask) % IN_WORD), (0, 1)))
         return np.packbits(padded, axis=0, bitorder="little").T.copy().view("<u4").astype(np.uint32, copy=False)
 
     def multiply_per_pass(
         self, products: np.ndarray, example: int, passes: range, activations: np.ndarray, masks: Sequence[np.ndarray]
     ) -> None:
-        """Add the sums that the bits of each block's mask name."""
+        """Add sums by each block's mask."""
         active = np.flatnonzero(activations != 0)
         rows, words = self._rows(active), self._words(products, len(active))
         for block, columns in enumerate(masks):
@@ -413,7 +398,7 @@ class SubsetSums:
         generators: Sequence[np.random.Generator],
         rate: float,
     ) -> None:
-        """Add the sums that the bits of a mask name, which is drawn for each block."""
+        """Add sums by masks drawn for each block."""
         active = np.flatnonzero(activations != 0)
         words, count = self._words(products, len(active)), products.shape[2]
         for block, generator in enumerate(generators):
@@ -422,13 +407,13 @@ class SubsetSums:
         self._add_up(products, example, passes, activations[active], self._rows(active), words)
 
     def _rows(self, active: np.ndarray) -> np.ndarray:
-        """Return the kernel's rows of the activations that are not zero, filled up with its row of zeros."""
+        """Return kernel rows of nonzero activations, padded with the zero row."""
         rows = np.full(len(active) + -len(active) % IN_WORD, len(self._kernel) - 1)
         rows[: len(active)] = active
         return rows
 
     def _words(self, products: np.ndarray, active: int) -> np.ndarray:
-        """Return memory for (words, blocks, passes or more) uint32: bit 31 - k of word w is of active 32 w + k."""
+        """Return (words, blocks, passes or more) uint32: bit 31 - k of word w is active 32 w + k."""
         blocks, _, passes, _ = products.shape
         words, passes = (-(-count // IN_WORD) for count in (active, passes))
         return thread_memory("words", (words, blocks, passes * IN_WORD), np.uint32)
@@ -461,10 +446,7 @@ class SubsetSums:
 def _fill_tables(
     tables: np.ndarray, first: int, factors: np.ndarray, rows: np.ndarray, kernel: np.ndarray, left: int
 ) -> None:
-    """Compute the sums of all subsets of each four rows of a word, from row `first` on, for units from `left` on.
-
-    A subset is a number of four bits, the highest for the first row.
-    """
+    """Sum subsets of each four rows from row `first` and unit `left` on; the highest bit is the first."""
     width = kernel.shape[1]
     for group in range(GROUPS_PER_WORD):
         for unit in range(0, min(TILE, width - left), LANES):
@@ -479,17 +461,14 @@ def _fill_tables(
 
 @inline
 def _table_position(word: np.uint32, group: int) -> int:
-    """Return the position of the sum that a word of a mask names for one of its groups."""
+    """Return the index of the sum that a mask word names for a group."""
     subset = int(word >> np.uint32(IN_WORD - ROWS_PER_GROUP * (group + 1))) & (SUBSETS - 1)
     return (SUBSETS * group + subset) * TILE
 
 
 @inline
 def _add_word(sums: np.ndarray, at: int, tables: np.ndarray, word: np.uint32, units: int) -> None:
-    """Add the eight sums that a word of a mask names to those of a pass, for the first `units` of both.
-
-    Where `units` is a constant, LLVM makes no loop of it, which takes half as long.
-    """
+    """Add a mask word's eight sums to a pass, for the first `units`; a constant `units` halves the time."""
     a, b, c, d = _table_position(word, 0), _table_position(word, 1), _table_position(word, 2), _table_position(word, 3)
     e, f, g, h = _table_position(word, 4), _table_position(word, 5), _table_position(word, 6), _table_position(word, 7)
     for unit in range(0, units, LANES):
@@ -572,7 +551,7 @@ def _gather_example_mask(bits: np.ndarray, active: int, passes: int, mask: np.nd
 
 @jit("void(uint32[:, ::1], int64[::1], uint32[:, :])")
 def _gather_pass_mask(columns: np.ndarray, rows: np.ndarray, mask: np.ndarray) -> None:
-    """Bring a mask that the examples share, from `SubsetSums.prepare_pass_mask`, into the form for `_fill_sums`."""
+    """Convert a shared mask from `SubsetSums.prepare_pass_mask` for `_fill_sums`."""
     for word in range(len(mask)):
         column = mask[word]
         for k in range(IN_WORD * word, IN_WORD * (word + 1)):

@@ -1,6 +1,6 @@
-"""The files in which compiled functions are kept, each with the SHA-256 of its content.
+"""Files of compiled functions, each with a SHA-256.
 
-numba alone ends a process over a damaged file, or runs the machine code in it.
+numba alone would crash on a damaged file, or run its machine code.
 """
 # mypy: disallow-untyped-calls=False
 # numba types few of its functions.
@@ -15,10 +15,10 @@ from numba.core.serialize import dumps
 
 
 class CheckedFile(IndexDataCacheFile):
-    """The compiled forms of a function; damaged ones are dropped."""
+    """Compiled forms of a function; damaged ones are dropped."""
 
     def load(self, key: Any) -> Any:
-        """Load a compiled form, or None if it is missing or damaged."""
+        """Load a compiled form, or None if missing or damaged."""
         try:
             if (kept := super().load(key)) is None:
                 return None
@@ -46,7 +46,7 @@ def _digest(content: bytes) -> bytes:
 
 
 class CheckedCache(FunctionCache):
-    """The cache of a compiled function, in files that are checked.
+    """A function's cache in checked files.
 
     Raises:
         RuntimeError: no folder can be written for them.
@@ -58,12 +58,12 @@ class CheckedCache(FunctionCache):
         self._cache_file = CheckedFile(self.cache_path, self._impl.filename_base, stamp)
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Save a compiled form, where the disk has room for it."""
+        """Save a compiled form if the disk has room."""
         with suppress(OSError):
             super().save_overload(sig, data)
 
 
 def keep_compiled(compiled: Any, function: Any) -> None:
-    """Keep the compiled forms of a function in checked files, if a folder can be written for them."""
+    """Cache a function's compiled forms in checked files if possible."""
     with suppress(RuntimeError, OSError):
         compiled._cache = CheckedCache(function)

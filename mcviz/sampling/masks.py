@@ -1,10 +1,8 @@
-"""Random numbers for the stochastic layers, and the ways to multiply masks by scaled weights.
+"""Random numbers of stochastic layers, and products of masks with scaled weights.
 
-Row by row, a dense layer behind a dropout layer multiplies each pass's masked activations by the kernel. Factored, the
-activations scale the kernel once an example, and the passes are the product of their masks, zeros and ones, with the
-scaled kernel. Only activations that are not zero take part, few behind a ReLU. Nothing is approximated.
-
-The last bits of the products differ, so a run names its own. The one by sums of subsets needs numba.
+Row by row multiplies masked activations by the kernel. Factored scales the kernel once an example and multiplies masks
+by it, using nonzero activations only. Both are exact, but last bits differ, so a run names its product. Sums of subsets
+need numba.
 """
 
 import math
@@ -28,7 +26,7 @@ _thread = threading.local()
 
 @dataclass(frozen=True)
 class RandomRequest:
-    """A place in a model where a layer asks for random numbers.
+    """A request of a layer for random numbers.
 
     Attributes:
         number: its index among the requests, part of every key.
@@ -46,10 +44,9 @@ class RandomRequest:
 
 
 def bernoulli(generator: np.random.Generator, size: int, rate: float, out: np.ndarray | None = None) -> np.ndarray:
-    """Draw `size` bools that are False with probability `rate`, to within 2**-41, into `out` where it is given.
+    """Draw `size` bools, False with probability `rate` to within 2**-41, into `out` if given.
 
-    A rate that is a multiple of 1/256 is met exactly, from as many random bits an element as its fraction has digits.
-    Otherwise a random byte decides all but the elements that hit the byte of the threshold; those take 32 more bits.
+    Multiples of 1/256 are exact. Otherwise a byte decides, and 32 more bits at the threshold.
     """
     threshold, height = rate_threshold(rate)
     if not height:
@@ -74,7 +71,7 @@ def draw_random_numbers(
     out: np.ndarray | None = None,
     draw: DrawBernoulli = bernoulli,
 ) -> np.ndarray:
-    """Draw the numbers of a request for one block of passes, and for one example unless the examples share them.
+    """Draw a request for a block of passes, shared or for one example.
 
     Returns:
         (passes, *request.shape): bool for `bernoulli`, float32 for the other distributions; `out`, where it is given.
@@ -83,7 +80,7 @@ def draw_random_numbers(
 
 
 def pack_masks(masks: np.ndarray) -> np.ndarray:
-    """Pack (rows, ...) bools to (rows, bytes) uint8, the first into the highest bit."""
+    """Pack (rows, ...) bools into (rows, bytes) uint8, highest bit first."""
     return np.packbits(masks.reshape(len(masks), -1), axis=1)
 
 
@@ -94,7 +91,7 @@ def draw_from(
     out: np.ndarray | None = None,
     draw: DrawBernoulli = bernoulli,
 ) -> np.ndarray:
-    """Draw the numbers of a request for some passes, from a generator."""
+    """Draw a request for some passes from a generator."""
     shape = (passes, *request.shape)
     if request.distribution == "bernoulli":
         flat = None if out is None else out.reshape(-1)
@@ -113,7 +110,7 @@ def draw_active_mask(
     active: np.ndarray,
     draw: DrawBernoulli = bernoulli,
 ) -> np.ndarray:
-    """Draw a mask for one example only where it matters: for `active`, the activations that are not zero, in order.
+    """Draw a mask only for nonzero activations, `active`, in order.
 
     Returns:
         (passes, len(active)) bool.
@@ -123,22 +120,19 @@ def draw_active_mask(
 
 
 def make_generator(request: RandomRequest, seed: int, pass_block: int, example: int | None) -> np.random.Generator:
-    """Make the generator of one request, one block of passes and, with masks per example, one example."""
+    """Return the generator of a request, a block and, if per example, an example."""
     key = (request.number, pass_block) if example is None or request.shared else (request.number, pass_block, example)
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
 
 
 def rate_threshold(rate: float) -> tuple[int, int]:
-    """Return the byte of a rate's threshold, and its height in that byte, in 2**-40; 0 for a multiple of 1/256."""
+    """Return the threshold byte of a rate and the rest in 2**-40; 0 for multiples of 1/256."""
     threshold, rest = divmod(rate * 256, 1)
     return int(threshold), round(rest * 2**32) if rest else 0
 
 
 def draw_packed_bits(generator: np.random.Generator, size: int, share: int) -> np.ndarray:
-    """Draw `size` bits that are set with probability `share` / 256, packed into bytes.
-
-    From its last binary digit to its first, or with fair bits takes a probability p to (1 + p) / 2, and to p / 2.
-    """
+    """Draw `size` packed bits with chance `share` / 256: fair bits map p to (1 + p) / 2 or p / 2."""
     packed = np.zeros(-(-size // 8), np.uint8)
     for digit in f"{share:08b}".rstrip("0")[::-1]:
         fair = draw_bytes(generator, len(packed))
@@ -152,18 +146,15 @@ def draw_bytes(generator: np.random.Generator, size: int) -> np.ndarray:
 
 
 class Product(Protocol):
-    """A way to multiply masks with scaled weights.
-
-    It works in memory of the thread, which computes one example at a time.
-    """
+    """A product of masks with scaled weights, one example at a time in thread memory."""
 
     def prepare_pass_mask(self, mask: np.ndarray) -> np.ndarray:
-        """Bring a mask that the examples share, (passes, n) bool, into the form for `multiply_per_pass`."""
+        """Convert a shared mask, (passes, n) bool, for `multiply_per_pass`."""
 
     def multiply_per_pass(
         self, products: np.ndarray, example: int, passes: range, activations: np.ndarray, masks: Sequence[np.ndarray]
     ) -> None:
-        """Compute the product of one example with masks that the examples share.
+        """Compute the product of an example with shared masks.
 
         Args:
             products: (blocks, examples, passes, units) float32, to be filled for the example.
@@ -182,7 +173,7 @@ class Product(Protocol):
         generators: Sequence[np.random.Generator],
         rate: float,
     ) -> None:
-        """Compute the product of one example with masks of its own, drawn for the activations that are not zero.
+        """Compute the product of an example with own masks of nonzero activations.
 
         Args:
             products: as for `multiply_per_pass`.
@@ -195,7 +186,7 @@ class Product(Protocol):
 
 
 class MatrixProduct:
-    """A `Product` by a framework's matrix product of the masks as floats with the scaled weights."""
+    """A `Product` by matrix products of float masks and scaled weights."""
 
     def __init__(self, kernel: np.ndarray, multiply: Multiply) -> None:
         self._kernel, self._multiply = kernel, multiply
@@ -228,7 +219,7 @@ class MatrixProduct:
         generators: Sequence[np.random.Generator],
         rate: float,
     ) -> None:
-        """Multiply the scaled kernel by a mask that is drawn for each block."""
+        """Multiply the scaled kernel by masks drawn for each block."""
         active, scaled = self._scale_kernel(activations)
         for block, generator in zip(products, generators, strict=True):
             shape = block.shape[1], len(active)
@@ -236,7 +227,7 @@ class MatrixProduct:
             block[example] = self._multiply(_as_factors(mask), scaled, False)
 
     def _scale_kernel(self, activations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the indices of the activations that are not zero, and their rows of the kernel, times them."""
+        """Return indices of nonzero activations, and their kernel rows times them."""
         active = np.flatnonzero(activations)
         scaled = thread_memory("kernel", (len(active), self._kernel.shape[1]), np.float32)
         np.take(self._kernel, active, axis=0, out=scaled, mode="clip")
@@ -251,14 +242,14 @@ def _as_factors(mask: np.ndarray) -> np.ndarray:
 
 
 def aligned_memory(size: int) -> np.ndarray:
-    """Return new memory, (size,) uint8, which frameworks take over without a copy."""
+    """Return new (size,) uint8 that frameworks use without a copy."""
     memory = np.empty(size + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + size]
 
 
 def thread_memory(name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
-    """Return aligned memory of the calling thread; each use of a name overwrites the one before."""
+    """Return this thread's aligned memory, overwritten at each use of a name."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = getattr(_thread, name, None)
     if memory is None or len(memory) < size:

@@ -1,4 +1,4 @@
-"""The activations of a run's model, its nearest examples by them, and the OOD scores of examples and sets."""
+"""Activations of a run's model, nearest examples, and OOD scores."""
 
 import hashlib
 import json
@@ -62,10 +62,9 @@ Values = dict[str, np.ndarray]
 
 
 def activations_before_dropout(sampler: Sampler, examples: np.ndarray) -> np.ndarray:
-    """Compute the inputs of the first stochastic layers, which are the same in every pass.
+    """Return inputs of the first stochastic layers, equal in every pass.
 
-    Of more than 16,384 numbers an example, feature maps are averaged over blocks of pixels. A model that cannot be
-    taken apart gives its input.
+    Above 16,384 numbers, feature maps are averaged over blocks. A model that cannot be split gives its input.
 
     Args:
         sampler: the prepared model.
@@ -86,11 +85,10 @@ def activations_before_dropout(sampler: Sampler, examples: np.ndarray) -> np.nda
 
 
 def unit_features(sampler: Sampler, examples: np.ndarray) -> np.ndarray:
-    """Compute a model's features of examples, as directions: two that point the same way are alike to it.
+    """Return a model's features of examples as unit vectors.
 
-    They are the inputs of the last layer, dropout off, or, where the model does not end in a dense layer, of the first
-    stochastic layers. More than 512 are projected onto random directions, which nearly keeps the angles between
-    examples (Johnson & Lindenstrauss 1984).
+    They are inputs of the last dense layer, dropout off, else of the first stochastic layers. Above 512 they are
+    projected at random, which nearly keeps angles (Johnson & Lindenstrauss 1984).
 
     Args:
         sampler: the prepared model.
@@ -124,7 +122,7 @@ class Neighbours:
     features: np.ndarray
 
     def nearest(self, features: np.ndarray, count: int, without: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Find the examples whose features point in the most similar directions.
+        """Find examples with the most similar directions of features.
 
         Args:
             features: (D,) float32 of the input.
@@ -141,7 +139,7 @@ class Neighbours:
 
 
 def find_neighbours(sampler: Sampler, run: Run, progress: Progress | None = None) -> Neighbours:
-    """Compute the features of a run's examples, or load those that are kept beside the run.
+    """Return a run's features, stored or computed.
 
     Args:
         sampler: of the run's model.
@@ -174,7 +172,7 @@ def _random_directions(features: int) -> np.ndarray:
 
 
 def _pool_features(array: np.ndarray) -> np.ndarray:
-    """Reduce to (N, D) float32, D at most `MOST_FEATURES`, by averages over blocks along the axes before the last."""
+    """Average blocks to (N, D) float32, D at most `MOST_FEATURES`."""
     while array[0].size > MOST_FEATURES and array.ndim > 2:
         axis = int(np.argmax(array.shape[1:-1])) + 1
         if array.shape[axis] == 1:
@@ -191,10 +189,9 @@ def _pool_features(array: np.ndarray) -> np.ndarray:
 
 
 def fit_ood_detector(sampler: Sampler, run: Run) -> OODDetector:
-    """Fit the detector on one half of the examples of a classification, and calibrate it on the other.
+    """Fit the detector on one random half of a classification and calibrate it on the other.
 
-    The halves are drawn at random; of more than 10,000 examples that many are taken. It takes seconds: keep the
-    detector. Its calibration is kept with the run, so that the next time takes half as long.
+    At most 10,000 examples are used. It takes seconds, so keep it; its calibration is stored with the run.
 
     Args:
         sampler: of the run's model.
@@ -221,7 +218,7 @@ def _calibrate(
     examples: np.ndarray,
     unexplained: np.ndarray | None = None,
 ) -> OODDetector:
-    """Calibrate the detector on some of a run's examples, whose unexplained shares may be known from before."""
+    """Calibrate the detector; unexplained shares may be known."""
     mean_probs = run.mean_probs[examples]
     if unexplained is None:
         activations = activations_before_dropout(sampler, model_inputs(sampler, run, examples))
@@ -230,7 +227,7 @@ def _calibrate(
 
 
 def split_halves(examples: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Split examples at random into those to fit on and those to calibrate on, each in ascending order.
+    """Split examples at random to fit and to calibrate, ascending.
 
     Args:
         examples: (N,) their numbers, at least 20.
@@ -245,7 +242,7 @@ def split_halves(examples: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.nd
 
 
 def fit_class_subspaces(sampler: Sampler, run: Run, examples: np.ndarray) -> ClassSubspaces:
-    """Fit the subspaces of the classes on some of a run's examples, by their labels, or else by their predictions.
+    """Fit class subspaces on a run's examples by labels, or else predictions.
 
     Args:
         sampler: of the run's model.
@@ -258,12 +255,12 @@ def fit_class_subspaces(sampler: Sampler, run: Run, examples: np.ndarray) -> Cla
 
 
 def model_inputs(sampler: Sampler, run: Run, examples: np.ndarray) -> np.ndarray:
-    """Read some of a run's examples, by their numbers, ascending, in the form of its model."""
+    """Read a run's examples by ascending numbers as model inputs."""
     return adapter_for_run(sampler, run).from_stored(load_stored(run)[examples])
 
 
 def ood_verdict(detector: OODDetector, sampler: Sampler, images: np.ndarray, probs: np.ndarray) -> OODPrediction:
-    """Decide by a fitted detector which images are out of distribution.
+    """Decide with a fitted detector about images.
 
     Args:
         detector: from `fit_ood_detector`.
@@ -278,10 +275,9 @@ def ood_verdict(detector: OODDetector, sampler: Sampler, images: np.ndarray, pro
 
 
 def ood_shift(sampler: Sampler, old: Run, new: Run, seed: int = 0) -> tuple[Shift, float, float]:
-    """Measure how far the examples of one run differ from those of another, by the OOD score.
+    """Compare examples of two runs by the OOD score.
 
-    The detector is fitted on one half of the old examples. It is calibrated on the other half, and the new examples are
-    compared with these: examples that it was fitted on would look more usual than any others.
+    The detector is fitted on half of the old examples; new ones are compared with the other half.
 
     Args:
         sampler: of the model of both.
@@ -339,9 +335,7 @@ def ood(
     modules: tuple[str, ...] = (),
     stage: Stage | None = None,
 ) -> OODScores:
-    """Measure how well a run's model tells what it was not made for: sets made of its own examples, and yours.
-
-    What is computed is kept with the run, and loaded the next time without the model.
+    """Measure how well a run's model detects sets made of its examples, and yours. Results are stored.
 
     Args:
         run: a classification that was kept with its examples and its model.
@@ -374,7 +368,7 @@ def ood(
 
 
 def make_sets(run: Run, examples: np.ndarray) -> list[ExampleSet]:
-    """Make the sets that the run's kind makes of its examples.
+    """Make the sets of the run's kind of examples.
 
     Args:
         run: that keeps its examples.
@@ -391,7 +385,7 @@ def make_sets(run: Run, examples: np.ndarray) -> list[ExampleSet]:
 
 
 def read_set(sampler: Sampler, run: Run, path: str | Path) -> ExampleSet:
-    """Read a set to compare with a run's examples: another run, or any data for `read_data`.
+    """Read a set: another run, or data for `read_data`.
 
     Args:
         sampler: of the run's model.
@@ -425,10 +419,9 @@ def compute_ood_scores(
     kept: OODScores | None = None,
     stage: Stage | None = None,
 ) -> OODScores:
-    """Compute the OOD scores of a run's own examples, of the sets that are made of them, and of other sets.
+    """Compute OOD scores of a run's examples, derived sets and other sets.
 
-    Of the run's examples up to 1,000 are held out: nothing is fitted or calibrated on them. Sets are compared with
-    them, and made of them.
+    Up to 1,000 examples are held out from fitting and calibration.
 
     Args:
         sampler: of the run's model.
@@ -471,7 +464,7 @@ def compute_ood_scores(
 
 
 def split_held_out(count: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:
-    """Split the examples of a run at random into held-out ones and those to fit and calibrate on, ascending.
+    """Split a run at random into held-out and fitting examples, ascending.
 
     Args:
         count: of the run's examples, N.
@@ -487,7 +480,7 @@ def split_held_out(count: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray
 
 @dataclass(frozen=True)
 class _Detectors:
-    """The detectors, fitted and calibrated on a run's examples.
+    """The detectors, fitted and calibrated on a run.
 
     Attributes:
         sampler: of the run's model.
@@ -533,7 +526,7 @@ class _Detectors:
         return labels
 
     def score_own(self, examples: np.ndarray) -> OODSet:
-        """Score held-out examples of the run, whose predictions it has."""
+        """Score held-out examples by the run's predictions."""
         run = self.run
         deterministic, scores = run.deterministic_probs, run.scores()
         inputs = model_inputs(self.sampler, run, examples)
@@ -546,7 +539,7 @@ class _Detectors:
         )
 
     def predict(self, given: ExampleSet, report: Stage) -> OODSet:
-        """Sample passes over the examples of a set, and score them."""
+        """Sample a set's examples and score them."""
         examples = adapter_for_run(self.sampler, self.run).from_inputs(given.contents)
         means, blocks = [], []
         for probs in self._sample(examples, partial(report, given.label)):
@@ -564,7 +557,7 @@ class _Detectors:
         passes_scores: Values,
         deterministic: np.ndarray,
     ) -> OODSet:
-        """Score N examples, (N, …) as the model takes them, by every detector."""
+        """Score N examples, (N, …) model inputs, by every detector."""
         front = activations_before_dropout(self.sampler, examples)
         unexplained = unexplained_share(self.verdict.subspaces, mean_probs, front)
         verdict = self.verdict.classify(uncertainty_from_means(mean_probs), unexplained)
@@ -583,7 +576,7 @@ class _Detectors:
         return _summarize(self.run, given, {name: scores[name] for name in self.labels}, verdict, mean_probs)
 
     def _sample(self, examples: np.ndarray, report: Callable[[float], None]) -> Iterator[np.ndarray]:
-        """Sample passes (T, n, C) of some examples after the other, by the run's masks and as a run stores them."""
+        """Sample passes (T, n, C) of one part after another, with the run's masks and packing."""
         run, at_once = self.run, max(1, BLOCK_VALUES // (self.run.passes * len(self.run.class_names)))
         for start in range(0, len(examples), at_once):
             block = examples[start : start + at_once]
@@ -622,7 +615,6 @@ def _summarize(run: Run, given: ExampleSet, scores: Values, verdict: OODPredicti
 
 
 def _report_part(stage: Stage, start: float, share: float, name: str, done: float) -> None:
-    """Report the progress of a part of the work as progress of all."""
     stage(name, start + share * done)
 
 
@@ -631,13 +623,13 @@ def _passes_scores() -> dict[str, Score]:
 
 
 def _classes(run: Run) -> np.ndarray:
-    """Return (N,) labels, or predictions where no label is known."""
+    """Return (N,) labels, or predictions if unknown."""
     predicted = run.mean_probs.argmax(axis=1)
     return predicted if run.labels is None else np.where(run.labels < 0, predicted, run.labels)
 
 
 def _draw_other_classes(classes: np.ndarray) -> np.ndarray:
-    """Draw for each example the index of a random one of another class; of any, where all are of one class."""
+    """Draw for each example the index of one of another class, if there is one."""
     random = np.random.default_rng(SEED)
     order = random.permutation(len(classes))
     indices = np.empty(len(classes), int)
@@ -648,17 +640,15 @@ def _draw_other_classes(classes: np.ndarray) -> np.ndarray:
 
 
 def _draw(count: int) -> np.ndarray:
-    """Draw the indices of at most 500 of so many examples, ascending."""
+    """Draw at most 500 indices, ascending."""
     return np.sort(np.random.default_rng(SEED).permutation(count)[:MOST_OF_A_SET])
 
 
 def _draw_some(examples: DataSet) -> DataSet:
-    """Draw at most 500 examples."""
     return examples if len(examples) <= MOST_OF_A_SET else examples.take(_draw(len(examples)))
 
 
 def _draw_from_run(run: Run) -> DataSet:
-    """Draw at most 500 examples of another run."""
     contents = load_shown(run, _draw(len(run)))
     examples = run.kind.read_array(DataSet(None, kind=run.kind.name), "examples", contents)
     if examples.rows is None:

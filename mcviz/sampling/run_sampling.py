@@ -87,11 +87,10 @@ def sample_run(
     seen: ShardCallback | None = None,
     scheduler: "str | Client | None" = None,
 ) -> Run:
-    """Sample a model over examples into a run on disk, block by block, so that memory stays flat.
+    """Sample a model over examples into a run on disk, in constant memory.
 
-    A run that is there already is opened. One that was stopped is resumed, and one that has fewer passes gets the
-    others; both end bit for bit as if they had never been stopped, since they are made by the run's own kind of
-    product, compiler and device, unless the `Sampler` was told others. Any other run is left as it is, and refused.
+    An existing run is opened, resumed, or extended, bit for bit as if never stopped, with its own product, compiler and
+    device unless the `Sampler` sets others. Any other run is refused.
 
     Args:
         model: a model of Keras or PyTorch with dropout; the path of one of Keras, or `package.module:function`, which
@@ -221,7 +220,7 @@ def sample_run(
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A sampler, and the examples in the form that it takes and a run keeps.
+    """A sampler with examples in its and the run's form.
 
     Attributes:
         sampler: with the product and the compiler of the run that is there.
@@ -251,7 +250,7 @@ class _Prepared:
 
     @property
     def inputs(self) -> np.ndarray | None:
-        """What the model takes, where that is not what is shown."""
+        """The model's inputs, if they differ from the shown examples."""
         return self.examples.inputs if isinstance(self.adapter, InputsAdapter) else None
 
     @property
@@ -291,7 +290,7 @@ def _prepare(
     background: int | None,
     ignore: Ignore,
 ) -> _Prepared:
-    """Bring examples into the form of the model, and find the names of its outputs; nothing is written."""
+    """Bring examples into the model's form and find output names; write nothing."""
     adapter, content = adapter_for_examples(sampler, examples, preprocessing)
     source = SamplerSource(adapter, content, seed, masks)
     plan, sha256 = source.plan, sampler.network.compute_digest()
@@ -319,7 +318,6 @@ def _describe(
     keep_model: bool,
     about: dict[str, Any],
 ) -> tuple[Manifest, Contents]:
-    """Describe the run as its manifest does, and give what it holds."""
     sampler, examples, source, images = prepared.sampler, prepared.examples, prepared.source, prepared.images
     network, plan, labels = sampler.network, prepared.plan, prepared.labels.values
     if unit and TASKS[sampler.task].last_axis != "target":
@@ -383,7 +381,7 @@ def _describe(
 
 
 def _hash_inputs(prepared: _Prepared) -> str | None:
-    """The SHA-256 of what reaches the model; None where the run holds just that."""
+    """Return the SHA-256 of model inputs; None if the run stores them."""
     inputs, examples = prepared.inputs, prepared.examples
     held = examples.images is not None or examples.content is not None
     if inputs is None or (held and inputs.dtype.names == (NAMELESS,)):
@@ -404,7 +402,6 @@ def _write(
     progress: Progress | None,
     seen: ShardCallback | None,
 ) -> Run:
-    """Write the run, in stages where it is to grow through these."""
     in_stages = in_stages and TASKS[wanted.task].keeps_passes
     stages, count = _stages(prepared.source, wanted, existing) if in_stages else [(wanted, 0)], wanted.examples.count
     with _executor(scheduler, prepared.sampler, prepared.examples) as executor:
@@ -423,7 +420,7 @@ def _write(
 
 
 def _hash_prepared(source: SamplerSource, places: np.ndarray) -> str:
-    """The SHA-256 of what reaches the model of some examples, by the names of its inputs."""
+    """Return the SHA-256 of prepared inputs, by name."""
     prepared = source.prepare(places)
     return hashlib.sha256(
         json.dumps({name: hash_array(rows[:]) for name, rows in prepared.items()}).encode()
@@ -432,7 +429,6 @@ def _hash_prepared(source: SamplerSource, places: np.ndarray) -> str:
 
 @contextmanager
 def _executor(scheduler: "str | Client | None", sampler: Sampler, examples: DataSet) -> Iterator[ShardExecutor | None]:
-    """The workers of a cluster, where one is named."""
     if scheduler is None:
         yield None
         return
@@ -446,7 +442,7 @@ def _executor(scheduler: "str | Client | None", sampler: Sampler, examples: Data
 
 
 def _stages(source: SamplerSource, wanted: Manifest, existing: Manifest | None) -> list[tuple[Manifest, int]]:
-    """The runs that a run grows through, each with the number of passes that are finished before it; itself last."""
+    """Return the runs that a run grows through, with finished passes; itself last."""
     at_least = existing.passes if existing else 0  # of a partial one, which is to be finished first
     finished = existing.passes if existing and existing.state == "finished" else 0
     passes, rounds, before = source.passes_at_once, [], finished
@@ -460,21 +456,20 @@ def _stages(source: SamplerSource, wanted: Manifest, existing: Manifest | None) 
 
 
 def _as_part(progress: Progress | None, before: int, total: int) -> Progress | None:
-    """What tells of a stage as a part of the whole."""
     if progress is None:
         return None
     return lambda done, _: progress(before + done, total)
 
 
 def _read_existing(out: str | os.PathLike[str]) -> Manifest | None:
-    """The manifest of the run that is there; None of one that the writing makes or refuses."""
+    """Return the existing manifest; None for one that writing creates or refuses."""
     with suppress(McvizError):
         return read_manifest(folder_at(out))
     return None
 
 
 def _match_existing(sampler: Sampler, existing: Manifest | None, passes: int, *, resume: bool) -> Sampler:
-    """The sampler with the product and the compiler of the run that is there, which goes on with it or is opened."""
+    """Return the sampler with the existing run's product and compiler."""
     if existing is None or existing.origin.kind == "imported" or (existing.state == "partial" and not resume):
         return sampler
     return sampler.match_run(existing, computes=existing.state == "partial" or existing.passes != passes)

@@ -1,4 +1,4 @@
-"""Monte Carlo dropout passes of a model of any framework, which is imported when a model of it is met."""
+"""Monte Carlo dropout passes of a model; its framework is imported when needed."""
 
 import copy
 import threading
@@ -58,9 +58,7 @@ VALUES_TRIED = 1 << 24  # of a prediction of them
 
 
 def find_backend(path: str) -> type[Network]:
-    """Return the class of the networks of a model's file, or of what a function of a package builds.
-
-    Keras takes all that no other framework does.
+    """Return the network class of a model's file or function; Keras is the default.
 
     Raises:
         MissingPackageError: the framework is not there.
@@ -74,7 +72,7 @@ def as_network(
     stochastic: "tuple[type[keras.Layer], ...]" = (),
     transform: Callable[[Any], Any] | None = None,
 ) -> Network:
-    """Return a network as it is, or make one of a framework's model.
+    """Return a network as it is, or wrap a framework's model.
 
     Args:
         model: a network, a Keras model or a torch.nn.Module.
@@ -103,7 +101,7 @@ def as_network(
 
 
 def network_for_run(model: Any, run: Run) -> Network:
-    """Return a network as it is, or make one of a run's own model as it was for the run.
+    """Return a network as it is, or wrap a run's model.
 
     Raises:
         UnsuitableModelError: another model, which cannot be sampled.
@@ -143,10 +141,10 @@ def sample(
     stochastic: "tuple[type[keras.Layer], ...]" = (),
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """Run a model `passes` times with its stochastic layers on and everything else as in inference.
+    """Run a model `passes` times with stochastic layers on and all else as in inference.
 
-    This is Monte Carlo dropout (Gal and Ghahramani, 2016, "Dropout as a Bayesian Approximation"). `Sampler` does the
-    same for several calls on one model, which it prepares only once.
+    This is Monte Carlo dropout (Gal and Ghahramani, 2016, "Dropout as a Bayesian Approximation"). `Sampler` prepares a
+    model once for several calls.
 
     Args:
         model: a classifier of Keras or PyTorch, or a regression, with stochastic layers; it is left as it was.
@@ -178,10 +176,10 @@ def sample(
 
 
 class Sampler:
-    """A model prepared for Monte Carlo passes: once, for any number of calls and threads.
+    """A model prepared once for Monte Carlo passes, for any calls and threads.
 
-    Keras's own stochastic layers are known: every kind of dropout and noise, and the dropout within recurrent and
-    attention layers. A layer of your own that is built on one of them is known by that. Of any other, name the class:
+    Keras's stochastic layers are known: all dropout and noise, also within recurrent and attention layers, and classes
+    built on them. Name the class of any other layer:
 
         class ConcreteDropout(keras.layers.Layer):
             def call(self, inputs, training=False):
@@ -189,15 +187,12 @@ class Sampler:
 
         Sampler(model, stochastic=(ConcreteDropout,))
 
-    It is then called with `training=True` in every pass and with `training=False` in the deterministic model. Its
-    random numbers have to come from `keras.random.dropout`, `uniform` or `normal`, with the batch as their first axis;
-    each pass then has its own, by the seed. Numbers with a first axis of 1 are shared by the examples of a pass under
-    both kinds of masks, and arrive with one row for each row of the batch.
+    It is called with `training=True` in passes, else `False`. It draws from `keras.random.dropout`, `uniform` or
+    `normal`, with the batch as first axis. A first axis of 1 is shared by a pass's examples, and arrives with one row
+    for each row.
 
-    A model that begins with a TextVectorization or StringLookup layer takes texts. That layer is computed once for each
-    text, and the network behind it is sampled.
-
-    Of a `torch.nn.Module`, everything that draws random numbers in training is found, whatever it is called.
+    A model that begins with TextVectorization or StringLookup takes texts; that layer runs once a text. In a
+    `torch.nn.Module`, everything random in training is found.
 
     Attributes:
         model: the model, as it was given.
@@ -290,9 +285,7 @@ class Sampler:
 
     @classmethod
     def for_run(cls, model: "keras.Model | torch.nn.Module | Network", run: Run) -> "Sampler":
-        """Prepare a run's own model as it was for the run: output, task, rate, stochastic layers of the user's own.
-
-        The run's product and its compiler are taken too, where this machine has them.
+        """Prepare a run's model as the run used it, with its product and compiler if available.
 
         Args:
             model: the run's model.
@@ -311,7 +304,7 @@ class Sampler:
         return sampler.with_target_scaler(run.manifest.target_scaler)
 
     def with_target_scaler(self, scaler: TargetScaler | None) -> "Sampler":
-        """Return a sampler whose predictions are in the unit of targets that were scaled in training.
+        """Return a sampler with predictions in original target units.
 
         Args:
             scaler: of the targets; None leaves the sampler as it is.
@@ -337,10 +330,7 @@ class Sampler:
 
     @property
     def width(self) -> int:
-        """The numbers of a prediction: C probabilities, or D values and, where they are predicted, D variances.
-
-        A model of no fixed input size has to see examples first.
-        """
+        """The numbers of a prediction: C, D, or 2 D with variances; needs examples if the input size is free."""
         if not self._plans:
             raise UnsuitableModelError(
                 "The number of outputs is known once the model has seen examples: call `deterministic`."
@@ -348,12 +338,12 @@ class Sampler:
         return next(iter(self._plans.values())).width
 
     def count_last(self, width: int) -> int:
-        """The classes or outputs that `width` numbers are of, once the model has seen examples."""
+        """Return the number of classes or outputs of `width` numbers."""
         size = self.meaning.size
         return width // (size[0] * size[1]) if size else width
 
     def describe_maps(self, background: int | None = 0, ignore: int | None = 255) -> LabelMaps | None:
-        """Describe the label maps that the model's outputs give, once it has seen examples; None without such.
+        """Describe the label maps of outputs, or None; needs examples.
 
         Args:
             background: the class that Dice leaves out, or None.
@@ -368,12 +358,12 @@ class Sampler:
 
     @property
     def inactive_layers(self) -> tuple[str, ...]:
-        """Names of the layers whose randomness stays off: augmentation such as `RandomFlip`."""
+        """Names of layers that stay off, such as `RandomFlip`."""
         return self._report.inactive
 
     @property
     def product(self) -> str:
-        """The way to compute a layer right behind dropout; "matmul" for a model without such a layer."""
+        """The product behind dropout; "matmul" for models without."""
         products = map(self._product_for, self._plans.values())
         return next((product for product in products if product != MATMUL), MATMUL)
 
@@ -387,12 +377,12 @@ class Sampler:
 
     @property
     def compiler(self) -> str:
-        """The compiler of the part that is repeated in every pass: "xla" or "none"."""
+        """The compiler of the repeated part: "xla" or "none"."""
         compilers = {plan.compiler for plan in self._plans.values()}
         return self.wanted_compiler or (XLA if XLA in compilers else NO_COMPILER)
 
     def match_run(self, manifest: Manifest, *, computes: bool = True) -> "Sampler":
-        """Return this sampler with the product, the compiler and the device of a run, unless others were asked for.
+        """Use a run's product, compiler and device unless others are given.
 
         Args:
             manifest: of the run.
@@ -414,7 +404,7 @@ class Sampler:
         return other
 
     def compute_on(self, device: str, *, prepare: bool) -> None:
-        """Compute on another device from now on; unless that is prepared, its name is all that changes."""
+        """Use another device; before preparation, only its name changes."""
         self.device = device
         if prepare:
             planned = list(self._plans)
@@ -423,7 +413,7 @@ class Sampler:
                 self._prepare(inputs)
 
     def compute_with(self, product: str | None, compiler: str, *, prepare: bool) -> None:
-        """Compute with another product and another compiler from now on.
+        """Use another product and compiler.
 
         Args:
             product: as for a new sampler.
@@ -443,11 +433,11 @@ class Sampler:
 
     @property
     def _plan_kind(self) -> tuple[bool, str]:
-        """What plans differ by; that of a masked dense layer is the same for every product."""
+        """Return the key of a plan: all masked dense products share one."""
         return self.product == CHANNEL_SUMS, self.compiler
 
     def description(self) -> str:
-        """Describe the stochastic, ineffective and inactive layers in one line, and a missing numba in another."""
+        """Describe stochastic, ineffective and inactive layers, and a missing numba."""
         lines = [str(self._report)]
         dense = any(plan.masked_dense for plan in self._plans.values())
         if dense and not self.wanted_product and (error := subset_sums_error()):
@@ -459,19 +449,19 @@ class Sampler:
 
     @property
     def meaning(self) -> OutputMeaning:
-        """What the model's outputs are taken for; of a model of no fixed input size once it has seen examples."""
+        """The meaning of outputs; needs examples if the input size is free."""
         plan = next(iter(self._plans.values()), None)
         return plan.meaning if plan else OutputMeaning()
 
     @property
     def _report(self) -> LayerReport:
-        """Until a model of no fixed input size has seen examples, it is taken to use all its stochastic layers."""
+        """Report all stochastic layers until a model of free size has seen examples."""
         plan = next(iter(self._plans.values()), None)
         return plan.layers if plan else self.network.report_layers()
 
     @hold_interrupts()
     def deterministic(self, examples: Any) -> np.ndarray:
-        """Run the deterministic model: dropout off, and all other randomness too.
+        """Run the deterministic model: all randomness off.
 
         Args:
             examples: as `sample` takes them.
@@ -505,9 +495,7 @@ class Sampler:
         first_example: int = 0,
         progress: Progress | None = None,
     ) -> np.ndarray:
-        """Run passes `first_pass` to `first_pass + passes - 1` over examples that are numbered from `first_example`.
-
-        A job that is split into calls in any way gives the bits of one call, if each call says where it starts.
+        """Run passes from `first_pass` over examples from `first_example`, with equal bits however a job is split.
 
         Args:
             examples: as `sample` takes them.
@@ -538,7 +526,7 @@ class Sampler:
         return self._restore_targets(result)
 
     def plan_for(self, examples: Any) -> tuple[Mapping[str, Rows], Plan]:
-        """Check examples against the model, and prepare it for their shape, once for each.
+        """Check examples and return the plan for their shape, made once.
 
         Args:
             examples: as `sample` takes them.
@@ -600,7 +588,7 @@ def as_sampler(model: "keras.Model | torch.nn.Module | Network | Sampler", **opt
 
 
 def _find_obstacle(network: Network, product: str | None, compiler: str | None) -> str:
-    """Return why this machine cannot compute passes by a product and a compiler of these names, or ""."""
+    """Return why this machine cannot use a product and a compiler; "" if it can."""
     for done, name, known in (
         ("masks were multiplied", product, ALL_PRODUCTS),
         ("passes were compiled", compiler, COMPILERS),

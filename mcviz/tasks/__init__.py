@@ -1,4 +1,4 @@
-"""Tasks of models: a class each, on arrays, without Keras and without a screen."""
+"""Tasks of models: a class each, on arrays. No Keras, no screen."""
 
 from mcviz.manifest import Manifest
 from mcviz.tasks.base import Changes as Changes

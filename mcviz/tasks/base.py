@@ -185,12 +185,12 @@ def join_changes(parts: Sequence[Changes]) -> Changes:
 
 
 def find_mistakes(correct: "pd.Series") -> np.ndarray:
-    """(n,) bool, which predictions are wrong; 0, 1 and NaN where that is not known of all."""
+    """Return (n,) wrong predictions; bool, or 0, 1 and NaN if unknown."""
     return ~correct.to_numpy(bool) if correct.notna().all() else 1 - correct.to_numpy(np.float64, na_value=np.nan)
 
 
 def compare_unlabelled(distance: np.ndarray, same: np.ndarray) -> Changes:
-    """Compare predictions where no labels are known.
+    """Compare predictions without labels.
 
     Args:
         distance: (N,) float64, how far each prediction moved.
@@ -201,7 +201,7 @@ def compare_unlabelled(distance: np.ndarray, same: np.ndarray) -> Changes:
 
 
 def set_unlabelled_apart(changes: Changes, known: np.ndarray) -> Changes:
-    """Give the examples of which no label is known, where `known` (N,) is not set, a kind of their own."""
+    """Mark examples without known labels, not `known` (N,), as a kind of their own."""
     if known.all():
         return changes
     kind = np.where(known, changes.kind, len(changes.kinds))
@@ -259,10 +259,10 @@ class PassFormat(ABC):
         return width
 
     def settle(self, blocks: Iterable[np.ndarray], examples: "DataSet") -> None:  # noqa: B027 (most need not look)
-        """Look at all passes, (T, n, K) float32 a block of examples, where their form depends on what they hold."""
+        """Look at all passes, (T, n, K) float32 blocks, to settle their form."""
 
     def describe(self, passes: int, count: int, last: int) -> str:
-        """Say how passes over so many examples are taken, where their axes could be others; or return ""."""
+        """Describe the axes of ambiguous passes, or return ""."""
         return ""
 
     @abstractmethod
@@ -344,8 +344,8 @@ class Task(ABC):
             both also as logits; or values.
         named_columns: columns of the table of scores that have names of classes, which `name_rows` gives.
         label_score: the score that finds labels that are probably wrong; "" where there is none.
-        decides: what a person can decide about an example: its class, or which of the classes it has, or that its
-            label is wrong; a verdict on the prediction, where the label is not that of a class; "" where nothing.
+        decides: what a person can decide about an example: its class, which of the classes it has, or its numbers, or
+            that its label is wrong; or a verdict on the prediction; "" where nothing.
         last_axis: what each of the K numbers is of.
         dimension: the name of that axis in a run.
         several_labels: whether an example has a label for each along that axis, (N, D), or one alone, (N,).
@@ -369,7 +369,7 @@ class Task(ABC):
     instead: str
     named_columns: tuple[str, ...] = ()
     label_score: str = ""
-    decides: Literal["class", "classes", "verdict", ""] = ""
+    decides: Literal["class", "classes", "values", "verdict", ""] = ""
     outputs: Literal["softmax", "sigmoids", "values"]
     last_axis: Literal["class", "target"]
     dimension: str
@@ -379,12 +379,16 @@ class Task(ABC):
     of_pixels: bool = False
     keeps_passes: bool = True
 
+    def classes_with_thresholds(self, manifest: Manifest) -> tuple[str, ...]:
+        """Return the names of the classes whose threshold can be decided on."""
+        return ()
+
     def decided(self, decisions: Decisions, manifest: Manifest) -> "Task":
         """Return the task that decides as a user does; this one where it has nothing of which to decide."""
         return self
 
     def decide(self, predictions: np.ndarray) -> np.ndarray:
-        """Return what (…, K) predictions decide: of classes the number of one, of several labels (…, C) bool.
+        """Return decisions of (…, K) predictions: a class number, or (…, C) bool.
 
         Raises:
             NotImplementedError: predictions of the task are no choice of classes.
@@ -407,7 +411,7 @@ class Task(ABC):
     def decided_columns(
         self, manifest: Manifest, read: Callable[[str], np.ndarray], labels: np.ndarray | None
     ) -> dict[str, np.ndarray]:
-        """Compute the columns of the table that follow from decisions, (N,) each, None or NaN where unknown.
+        """Compute decided columns, (N,) each, None or NaN if unknown.
 
         Args:
             manifest: of the run.
@@ -419,7 +423,7 @@ class Task(ABC):
     def decided_terms(
         self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray
     ) -> dict[str, dict[str, np.ndarray]]:
-        """Compute the terms that follow from decisions, by the way to predict; it takes what `class_terms` does."""
+        """Compute decided terms by predictor, like `class_terms`."""
         return {}
 
     @property
@@ -459,7 +463,7 @@ class Task(ABC):
 
     @abstractmethod
     def encode(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
-        """(T, n, K) float32 passes as rows of the arrays that hold what is kept of them.
+        """Return (T, n, K) float32 passes as rows of stored arrays.
 
         Args:
             manifest: of the run.
@@ -470,7 +474,7 @@ class Task(ABC):
     def with_mean(
         self, manifest: Manifest, rows: Mapping[str, np.ndarray], mean: np.ndarray, labels: np.ndarray | None
     ) -> dict[str, np.ndarray]:
-        """Rows as `encode` gives them where the mean of the passes was given, since it does not follow from them.
+        """Return rows as `encode` does, with a given mean of passes.
 
         Args:
             manifest: of the run.
@@ -482,7 +486,7 @@ class Task(ABC):
 
     @abstractmethod
     def decode(self, manifest: Manifest, rows: Mapping[str, np.ndarray]) -> Any:
-        """What is kept of the passes of n examples, from the rows of the arrays that hold it: (T, n, K) float32."""
+        """Return passes from rows of stored arrays: (T, n, K) float32."""
 
     def recompute(self, manifest: Manifest, passes: Any, labels: np.ndarray | None) -> dict[str, np.ndarray]:
         """Rows of those of `pass_arrays` that follow from others of them, by name; `passes` are of `decode`."""
@@ -493,7 +497,7 @@ class Task(ABC):
         return ()
 
     def keep_deterministic(self, manifest: Manifest, predictions: np.ndarray) -> np.ndarray:
-        """What is kept of (n, K) float32 predictions with dropout off, of n examples."""
+        """Return the stored form of (n, K) float32 deterministic predictions."""
         return predictions
 
     def prediction_arrays(self, manifest: Manifest, way: Literal["mean", "deterministic"]) -> tuple[str, ...]:
@@ -526,7 +530,7 @@ class Task(ABC):
         return StoredLabels(examples.label_array)
 
     def check_mask_options(self, background: int | None, ignore: Ignore) -> None:
-        """Check that what is said of masks is said of a task of pixels.
+        """Check that options of masks belong to a task of pixels.
 
         Raises:
             InvalidInputError: it is not.
@@ -536,7 +540,7 @@ class Task(ABC):
                 raise validate.invalid(name, f"left out for a {self.name}", given)
 
     def find_labelled(self, labels: np.ndarray) -> np.ndarray:
-        """(n,) bool, whether measures take each example: all, where they look at single labels of an example."""
+        """Return (n,) bool of examples that measures take; all for single labels."""
         return np.ones(len(labels), bool)
 
     def given_labels(self, manifest: Manifest, labels: np.ndarray) -> np.ndarray:
@@ -549,7 +553,7 @@ class Task(ABC):
 
     @abstractmethod
     def split(self, manifest: Manifest, predictions: Any) -> dict[str, np.ndarray]:
-        """(…, K) predictions, or what else `decode` returns, as the arrays that they are made of, by their names."""
+        """Return (…, K) predictions as named arrays."""
 
     def split_deterministic(self, manifest: Manifest, predictions: np.ndarray) -> dict[str, np.ndarray]:
         """(N, K) predictions of the model with dropout off as the arrays that hold them, by name; see `arrays`."""
@@ -557,20 +561,18 @@ class Task(ABC):
 
     @abstractmethod
     def aggregate(self, manifest: Manifest, passes: Any, labels: np.ndarray | None) -> Aggregates:
-        """Aggregate what is kept of passes, as `decode` returns it."""
+        """Aggregate stored passes as from `decode`."""
 
     @abstractmethod
     def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
         """The columns of the table of scores between the ids and the scores, with their types in Parquet."""
 
     def name_rows(self, manifest: Manifest, read: Callable[[str], np.ndarray]) -> dict[str, np.ndarray]:
-        """The `named_columns` of the table of scores, (N,) texts each, None where unknown; see `class_sets`."""
+        """Return `named_columns` of the table, (N,) texts, None if unknown; see `class_sets`."""
         return {}
 
     def class_sets(self, manifest: Manifest, read: Callable[[str], np.ndarray]) -> dict[str, np.ndarray]:
-        """Which classes each example has, (N, C) bool each: `label`, `prediction`, and `wrong`; without labels one.
-
-        Empty where an example has one class, or none.
+        """Return (N, C) bool classes: `label`, `prediction`, `wrong`; one without labels, none for one class.
 
         Args:
             manifest: of the run.
@@ -619,7 +621,7 @@ class Task(ABC):
         return {way: self.quality.terms(self.predictions(of, labels)) for way, of in ways.items()}
 
     def class_terms(self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray) -> dict[str, Terms]:
-        """Compute the terms of `quality.of_class`, by the way to predict; none where no class is measured by itself.
+        """Return terms of `quality.of_class` by predictor; none without class measures.
 
         Args:
             manifest: of the run.
@@ -629,13 +631,13 @@ class Task(ABC):
         return {}
 
     def class_members(self, manifest: Manifest, read: Callable[[str], np.ndarray], labels: np.ndarray) -> np.ndarray:
-        """Return (N, C) bool, which classes each example has by its labels; it takes what `class_terms` does."""
+        """Return (N, C) bool classes of labels, like `class_terms`."""
         return self.class_sets(manifest, read)["label"]
 
     def class_figures(
         self, class_names: Sequence[str], terms: Terms, groups: np.ndarray | None, confidence: float
     ) -> "dict[str, ClassFigures]":
-        """The figures of each class by itself, by its name, from the terms of the ensemble; none where there are none.
+        """Return figures of each class from the ensemble's terms, if any.
 
         Args:
             class_names: C names.
@@ -653,7 +655,7 @@ class Task(ABC):
         groups: np.ndarray | None,
         confidence: float,
     ) -> list[str]:
-        """Say whether the predictions of the ensemble keep what they promise, in sentences, if there are any.
+        """Describe whether predictions keep their promises.
 
         Args:
             figures: of the ensemble over all examples, by the name of the measure.
@@ -683,7 +685,7 @@ class Task(ABC):
         """
 
     def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
-        """(n,) the loss of each example, from a table of scores with labels; bool where it is 0 or 1."""
+        """Return (n,) losses from a labelled table; bool for 0 or 1."""
         return table[self.loss_column].to_numpy(np.float64)
 
     @abstractmethod
@@ -724,7 +726,7 @@ class Task(ABC):
 
     @abstractmethod
     def label(self, examples: "DataSet", labels: Any, name: str) -> "DataSet":
-        """Give examples labels, whatever form they come in; `name` is what an error calls them.
+        """Label examples from any form; errors use `name`.
 
         Raises:
             InvalidInputError: they are no labels of the task.
@@ -739,7 +741,7 @@ class Task(ABC):
         """
 
     def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
-        """The labels where (C,) `order` are the numbers of the classes in their new order."""
+        """Reorder labels by (C,) `order` of classes."""
         return labels
 
     def drop_labels(self, labels: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
@@ -747,7 +749,7 @@ class Task(ABC):
         return labels
 
     def reorder_predictions(self, predictions: np.ndarray, order: np.ndarray) -> np.ndarray:
-        """(…, n, K) predictions, or what `keep_deterministic` keeps of them, where classes are in such a new order."""
+        """Reorder (…, n, K) or stored predictions by classes."""
         return predictions
 
     @abstractmethod
@@ -764,7 +766,7 @@ class Task(ABC):
 
     @abstractmethod
     def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The names of classes and of targets, of K = `width` numbers; empty where classes have no names.
+        """Return names of classes and targets of K = `width` numbers.
 
         Raises:
             InvalidInputError: names or labels of others than are predicted.
@@ -776,10 +778,10 @@ class Task(ABC):
 
     @abstractmethod
     def guessing_hint(self, quality: float, labels: np.ndarray, width: int, which: str) -> str:
-        """A sentence where a quality is hardly better than guessing, or ""; `which` names the examples."""
+        """Return a hint on quality near guessing, or ""; `which` names examples."""
 
     def target_hint(self, predictions: np.ndarray, labels: np.ndarray, quality: float) -> str:
-        """A sentence on targets that were perhaps scaled in training, where a quality is poor, or "".
+        """Return a hint on scaled targets of poor quality, or "".
 
         Args:
             predictions: (n, K).

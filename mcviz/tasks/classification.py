@@ -7,12 +7,15 @@ import numpy as np
 import scipy  # loads scipy.special when it is first used, so that opening a run need not wait for it
 
 from mcviz.choices import Predicts
+from mcviz.decisions import Decisions
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import LabelMaps, Manifest
 from mcviz.measures import SCORES, Predictions, correct_by_ensemble_size, correct_per_pass, percent
-from mcviz.measures.multilabel import UNKNOWN
+from mcviz.measures.calibration import calibration_terms
+from mcviz.measures.multilabel import THRESHOLD, UNKNOWN
 from mcviz.measures.quality import CLASSIFICATION
 from mcviz.measures.registry import Terms
+from mcviz.measures.scores import find_likeliest
 from mcviz.tasks.base import (
     GAIN,
     NEAR_CHANCE,
@@ -61,6 +64,61 @@ class Classification(ClassProbabilities):
     label_score = "self_confidence"
     decides = "class"
     several_labels = False
+
+    def __init__(self, threshold: float | None = None, positive: int = 1) -> None:
+        """Make the task.
+
+        Args:
+            threshold: of two classes, the probability above which one is predicted; the likeliest class without it.
+            positive: the number of that class.
+        """
+        self.threshold, self.positive = threshold, positive
+
+    def classes_with_thresholds(self, manifest: Manifest) -> tuple[str, ...]:
+        return manifest.class_names if manifest.classes == 2 else ()
+
+    def decided(self, decisions: Decisions, manifest: Manifest) -> "Classification":
+        if not decisions.thresholds:
+            return self
+        ((name, threshold),) = decisions.thresholds.items()
+        return type(self)(threshold.value, manifest.class_names.index(name))
+
+    @property
+    def sealed_quality_name(self) -> str:
+        return self.quality_name if self.threshold is None else f"{self.quality_name} at {THRESHOLD:g}"
+
+    def decide(self, predictions: np.ndarray) -> np.ndarray:
+        if self.threshold is None:
+            return find_likeliest(predictions)
+        return np.where(predictions[..., self.positive] > self.threshold, self.positive, 1 - self.positive)
+
+    def beside(self, first: Task, order: np.ndarray) -> "Classification":
+        if self.threshold is None:
+            return self
+        return type(self)(self.threshold, int(np.flatnonzero(order == self.positive)[0]))
+
+    def hide_labels(self, labels: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+        return np.where(hidden, UNKNOWN, labels)
+
+    def decided_columns(
+        self, manifest: Manifest, read: Callable[[str], np.ndarray], labels: np.ndarray | None
+    ) -> dict[str, np.ndarray]:
+        if self.threshold is None:
+            return {}
+        prediction = self.decide(read("mean_probs"))
+        if labels is None:
+            return {"prediction": prediction}
+        correct = (prediction == labels).astype(object)
+        correct[~self.find_labelled(labels)] = None
+        return {"prediction": prediction, "correct": correct}
+
+    def terms_by_predictor(
+        self, manifest: Manifest, passes: Any, labels: np.ndarray, deterministic: np.ndarray | None = None
+    ) -> dict[str, dict[str, np.ndarray]]:
+        ways: dict[str, np.ndarray] = {"ensemble": self.predictions(passes).mean_probs}
+        if deterministic is not None:
+            ways["deterministic"] = deterministic
+        return {way: calibration_terms(probs, labels, self.decide(probs)) for way, probs in ways.items()}
 
     def label_arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
         attributes: dict[str, Any] = {"long_name": "number of the class that is the label"}
@@ -118,8 +176,7 @@ class Classification(ClassProbabilities):
         ways = {"ensemble": "mean_probs"} | ({"deterministic": "deterministic_probs"} if manifest.deterministic else {})
         probs = {way: read(name) for way, name in ways.items()}
         return {
-            way: {"probs": of_way, "labels": labels, "predicted": of_way.argmax(axis=1)}
-            for way, of_way in probs.items()
+            way: {"probs": of_way, "labels": labels, "predicted": self.decide(of_way)} for way, of_way in probs.items()
         }
 
     def class_members(self, manifest: Manifest, read: Callable[[str], np.ndarray], labels: np.ndarray) -> np.ndarray:
@@ -134,7 +191,7 @@ class Classification(ClassProbabilities):
         label_maps: LabelMaps | None = None,
     ) -> float:
         known = self.find_labelled(labels)
-        return float((predictions.argmax(axis=1) == labels)[known].mean())
+        return float((self.decide(predictions) == labels)[known].mean())
 
     def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
         return np.append(np.argsort(order), UNKNOWN)[labels]  # the last one, of -1
@@ -184,7 +241,7 @@ class Classification(ClassProbabilities):
         labels: np.ndarray | None,
         other_task: Task | None = None,
     ) -> Changes:
-        prediction, other_prediction = mean.argmax(axis=1), other.argmax(axis=1)
+        prediction, other_prediction = self.decide(mean), (other_task or self).decide(other)
         every = np.arange(len(mean))
         if labels is None:
             differs = np.abs(mean.astype(np.float64) - other).sum(axis=1) / 2

@@ -53,7 +53,7 @@ ADVICE = "If these are logits, say so (from_logits), on the command line by --fr
 
 
 class Multilabel(ClassProbabilities):
-    """Predict which of C classes an example has; K is C, and labels are (N, C) of 0, 1 and -1 where nobody knows."""
+    """Predict the classes of examples; K is C, labels are (N, C) of 0, 1 and -1 for unknown."""
 
     name = "multilabel"
     scores = MULTILABEL_SCORES
@@ -81,6 +81,9 @@ class Multilabel(ClassProbabilities):
             thresholds: (C,) float64, the probability above which each class is predicted; or one number for all.
         """
         self.thresholds = thresholds
+
+    def classes_with_thresholds(self, manifest: Manifest) -> tuple[str, ...]:
+        return manifest.class_names
 
     def decided(self, decisions: Decisions, manifest: Manifest) -> "Multilabel":
         if not decisions.thresholds:
@@ -273,7 +276,7 @@ class Multilabel(ClassProbabilities):
 
 
 def _losses(predicted: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-    """The columns of the table of scores that say how wrong each example is."""
+    """Return the columns of losses."""
     exact = (count_wrong(predicted, labels) == 0).astype(object)
     exact[(labels == UNKNOWN).all(axis=1)] = None  # missing in the table
     return {"exact_match": exact, "loss": label_losses(predicted, labels).astype(np.float32)}

@@ -1,4 +1,4 @@
-"""What tasks share whose passes give a probability of each of C classes: how these are stored, named and described."""
+"""Tasks whose passes give probabilities of C classes: storage, names, descriptions."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ PROBABILITY = {"units": "1", "valid_min": 0.0, "valid_max": 1.0}
 
 
 class ClassProbabilities(Task):
-    """Predict the probability of each of C classes; K is C. A subclass says what labels are."""
+    """Predict probabilities of C classes; K is C. Subclasses define labels."""
 
     last_axis = "class"
     dimension = "category"
@@ -69,7 +69,7 @@ class ClassProbabilities(Task):
 
     @abstractmethod
     def label_arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
-        """The arrays of labels, and of the totals by pass that take them."""
+        """Return arrays of labels and totals by pass."""
 
     def pass_arrays(self, manifest: Manifest) -> tuple[str, ...]:
         return ("probs",)
@@ -132,5 +132,5 @@ def quantise(probs: np.ndarray) -> np.ndarray:
 
 
 def dequantise(steps: np.ndarray) -> np.ndarray:
-    """The probabilities that `quantise` stands for: (N, C, T) uint16 to (T, N, C) float32."""
+    """Return probabilities: (N, C, T) uint16 to (T, N, C) float32."""
     return np.ascontiguousarray(steps.transpose(2, 0, 1)) / np.float32(STEPS)

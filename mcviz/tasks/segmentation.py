@@ -1,4 +1,4 @@
-"""Segmentation: one of C classes for every pixel of an image, kept as label maps and what these do not give."""
+"""Segmentation: one of C classes for each pixel, kept as label maps and more."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -85,7 +85,7 @@ NOT_PROBABILITIES = "If these are logits, say so (from_logits), on the command l
 
 
 class Segmentation(Task):
-    """Predict one of C classes for each of H × W pixels; K is H · W · C, or H · W of label maps alone."""
+    """Predict one of C classes for H × W pixels; K is H · W · C, or H · W of label maps."""
 
     name = "segmentation"
     scores = SEGMENTATION_SCORES
@@ -213,7 +213,7 @@ class Segmentation(Task):
     def with_mean(
         self, manifest: Manifest, rows: Mapping[str, np.ndarray], mean: np.ndarray, labels: np.ndarray | None
     ) -> dict[str, np.ndarray]:
-        """As for any task: the prediction, its probability and entropy are of (n, H, W, C) float32 probabilities."""
+        """See the base; the mean is (n, H, W, C) float32 probabilities."""
         parts = []
         for example, probs in enumerate(mean):  # one after the other, since a shard has room for label maps alone
             label = None if labels is None else labels[[example]]
@@ -349,7 +349,7 @@ class Segmentation(Task):
         return name_sets(sets, [names[number] for number in drawn], unknown)
 
     def class_sets(self, manifest: Manifest, read: Callable[[str], np.ndarray]) -> dict[str, np.ndarray]:
-        """As for any task; a class is wrong where its Dice is 0, since it is missed or the label lacks it."""
+        """See the base; a class of Dice 0 is wrong: missed, or not in the label."""
         sets = {"prediction": read("class_area") > 0}
         if manifest.labels_sha256 is not None:
             sets |= {"label": read("class_area_label") > 0, "wrong": read("class_dice") == 0}
@@ -393,7 +393,7 @@ class Segmentation(Task):
         return {"ensemble": {"dice": dice, "iou": dice / (2 - dice), "pairwise": pairwise, **sums}}
 
     def count_pixels(self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray) -> PixelSums:
-        """Count the pixels of all images, a shard of the passes after the other; it takes what `class_terms` does."""
+        """Count pixels of all images, shard by shard, like `class_terms`."""
         parts = []
         for shard in range(manifest.shards):
             start, stop = manifest.shard_range(shard)
@@ -409,7 +409,7 @@ class Segmentation(Task):
         groups: np.ndarray | None,
         confidence: float,
     ) -> list[str]:
-        """Say how large the mean Dice is, and how much of its loss is classes that the label lacks."""
+        """Describe mean Dice, and its loss by classes that the label lacks."""
         dice, surplus, (measure, *_) = figures["dice"].value, figures["loss_of_surplus"].value, self.quality.measures
         quality = f"The mean Dice is {measure.format_interval(figures['dice'])}."
         rule = "A class that prediction or label has and the other lacks has Dice 0"
@@ -460,7 +460,7 @@ class Segmentation(Task):
         return examples.with_masks(examples.labels)
 
     def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
-        """As for any task; what is ignored stays so."""
+        """See the base; ignored pixels stay so."""
         return np.append(np.argsort(order), len(order)).astype(np.uint8)[labels]
 
     def drop_labels(self, labels: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
@@ -518,10 +518,7 @@ class Segmentation(Task):
 
 
 class MapPasses(PassFormat):
-    """Passes of probabilities of classes a pixel, or logits; or of label maps, where they are whole numbers.
-
-    What has four axes or five is taken as three: passes, images, and all the numbers of an image in a row.
-    """
+    """Passes of pixel probabilities, logits or label maps, reshaped to three axes."""
 
     least = FEWEST_CLASSES
     axis = "class"
@@ -543,7 +540,7 @@ class MapPasses(PassFormat):
         return LabelMaps(height, width, background, ignore, alone=self.takes_whole_numbers)
 
     def settle(self, blocks: Iterable[np.ndarray], examples: "DataSet") -> None:
-        """As for any form; label maps of 0 and another number are of two classes if that is 255, or two are named."""
+        """See the base; label maps of 0 and 255, or of two names, have two classes."""
         if not self.takes_whole_numbers:
             return
         values = np.zeros(256, np.int64)
@@ -571,7 +568,7 @@ class MapPasses(PassFormat):
         return self._mean_classes or max(named, self._largest + 1, FEWEST_CLASSES)
 
     def check_mean(self, mean_probs: Any, count: int) -> np.ndarray:
-        """(N, H, W, C) float32 probabilities, where passes are label maps; C is then at least that of these."""
+        """Return (N, H, W, C) float32 probabilities beside label maps."""
         if not self.takes_whole_numbers:
             return super().check_mean(mean_probs, count)
         values = validate.dtype("mean_probs", validate.array("mean_probs", mean_probs), np.floating)
@@ -604,7 +601,7 @@ class MapPasses(PassFormat):
     _expected = "(passes, images, height, width, classes) of probabilities, or without classes of label maps"
 
     def _flatten(self, passes: Any, which: str) -> Any:
-        """Passes of 4 or 5 axes as 3."""
+        """Reshape passes of 4 or 5 axes to 3."""
         shape, dtype = tuple(map(int, passes.shape)), np.dtype(passes.dtype)
         maps = dtype.kind in "iub"
         if len(shape) != (4 if maps else 5) or 0 in shape:
@@ -650,7 +647,7 @@ class MapPasses(PassFormat):
             )
 
     def deterministic(self, given: Any, shape: tuple[int, int], last: int) -> np.ndarray:
-        """(N, H · W · C) probabilities, or (N, H · W) label maps, of (N, H, W, C) or (N, H, W)."""
+        """Return (N, H · W · C) probabilities, or (N, H · W) label maps."""
         name = "deterministic"
         values = validate.array(name, given)
         maps = (shape[0], *self._shape[:2])
@@ -671,7 +668,7 @@ class MapPasses(PassFormat):
 
 
 class _FlatPasses:
-    """Passes of an array that is read as it is sliced, with all numbers of an image in a row."""
+    """Passes of a lazily read array, each image in a row."""
 
     def __init__(self, passes: Any, shape: tuple[int, int, int]) -> None:
         self._passes, self.shape, self.dtype = passes, shape, passes.dtype
@@ -684,14 +681,13 @@ class _FlatPasses:
 
 
 def _loss_columns(overlaps: Overlaps) -> dict[str, np.ndarray]:
-    """The columns of the table that take labels, (n,) float32 each; NaN where all is ignored."""
+    """Return (n,) float32 columns that need labels; NaN if all is ignored."""
     terms = loss_terms(overlaps)
     columns = {"loss": 1 - terms.pop("dice"), **terms}
     return {name: values.astype(np.float32) for name, values in columns.items()}
 
 
 def _describe_maps(manifest: Manifest) -> dict[str, str]:
-    """What the arrays of one byte or two a pixel are, by name."""
     votes = _has_majority(manifest)
     described = {
         "mean_class": "class of the most passes" if votes else "most probable class of the mean of the passes",
@@ -706,18 +702,17 @@ def _describe_maps(manifest: Manifest) -> dict[str, str]:
 
 
 def _has_majority(manifest: Manifest) -> bool:
-    """Whether the prediction is the class of the most passes, since nothing but their label maps is known."""
+    """Return whether majority votes predict: only label maps are known."""
     return label_maps_of(manifest).alone and manifest.mean_sha256 is None
 
 
 def _entropies(manifest: Manifest) -> tuple[str, ...]:
-    """The names of those of `ENTROPIES` that a run has: the first follows from the mean of the passes alone."""
+    """Return the entropies that a run has."""
     alone = label_maps_of(manifest).alone
     return () if _has_majority(manifest) else tuple(ENTROPIES)[: 1 if alone else 2]
 
 
 def _pack_reduced(reduced: Reduced, manifest: Manifest) -> dict[str, np.ndarray]:
-    """Rows of the arrays of a run that follow from the passes, but for these."""
     rows = {
         "mean_class": reduced.mean_class,
         "mean_confidence": _pack(reduced.mean_confidence, 1 / CONFIDENCE_STEPS, np.uint8),
@@ -731,13 +726,13 @@ def _pack_reduced(reduced: Reduced, manifest: Manifest) -> dict[str, np.ndarray]
 
 
 def _most_probable(predictions: np.ndarray, maps: LabelMaps) -> np.ndarray:
-    """(n, H, W) uint8 of (n, K) predictions."""
+    """Return (n, H, W) uint8 of (n, K) predictions."""
     pixels = predictions.reshape(len(predictions), maps.height, maps.width, -1)
     return (pixels[..., 0] if maps.alone else pixels.argmax(axis=-1)).astype(np.uint8)
 
 
 def find_only_value(values: np.ndarray) -> int | None:
-    """Find the number of 2 or more that is the only one beside 0, as 255 in a binary mask.
+    """Return the only number above 1 beside 0, such as 255.
 
     Args:
         values: (256,) integers, how often each number occurs.
@@ -747,7 +742,7 @@ def find_only_value(values: np.ndarray) -> int | None:
 
 
 def _no_class(masks: np.ndarray, value: int, classes: int, foreground: int | None) -> InvalidInputError:
-    """Name the first pixel of masks that has the number of no class."""
+    """Name the first mask pixel without a class."""
     example, row, column = np.argwhere(masks == value)[0].tolist()
     received = f"{value} in row {row}, column {column} of the mask of example {example}"
     advice = (
@@ -763,14 +758,14 @@ def _name_class(number: int, name: str) -> str:
 
 
 def _list_pixels(counts: np.ndarray, names: Sequence[str]) -> str:
-    """List the share of pixels of each class, and of those that are ignored, the last of (C + 1,) counts."""
+    """List pixel shares of classes and ignored pixels, of (C + 1,) counts."""
     named = [_name_class(number, name) for number, name in enumerate(names)]
     shares = [percent(count / counts.sum(), 2) for count in counts.tolist()]
     return f"{list_names(list(map(' '.join, zip(named, shares, strict=False))))}, ignored {shares[-1]}"
 
 
 def _doubt_pixels(counts: np.ndarray, names: Sequence[str], ignore: int | None) -> str:
-    """Say where most pixels are ignored, or a class never occurs, of (C + 1,) counts of pixels."""
+    """Warn if most pixels are ignored or a class never occurs."""
     sentences, absent = [], [name for name, count in zip(names, counts.tolist(), strict=False) if not count]
     if (share := counts[-1] / counts.sum()) > 0.5:
         sentences.append(f"{percent(share, 2)} of the pixels of the masks are ignored, since they hold {ignore}.")
@@ -792,7 +787,7 @@ def background_of(maps: LabelMaps) -> int:
 
 
 def foreground_of(manifest: Manifest) -> list[int]:
-    """Return the numbers of the classes of a run of segmentation but for the background."""
+    """Return a run's classes without the background."""
     return [number for number in range(manifest.classes) if number != label_maps_of(manifest).background]
 
 
@@ -801,11 +796,11 @@ def _nats_scale(classes: int) -> float:
 
 
 def _pack(values: np.ndarray, scale: float, dtype: type[np.unsignedinteger[Any]]) -> np.ndarray:
-    """Numbers as multiples of a scale, none of which is the value of what was never written."""
+    """Pack numbers as multiples of a scale, never the fill value."""
     steps = np.rint(np.clip(values / np.float64(scale), 0, np.iinfo(dtype).max - 1))
     return steps.astype(dtype)
 
 
 def _power_of_two(most: int) -> int:
-    """The largest power of two that is at most that, and at least 1."""
+    """Return the largest power of two up to a number, at least 1."""
     return 1 << (max(most, 1).bit_length() - 1)

@@ -270,9 +270,9 @@ def test_thresholds_of_another_task_are_refused(run: Run, tmp_path: Path) -> Non
     other = mcviz.write_run(tmp_path / "other", probs, labels=np.arange(400) % 3, class_names=NAMES)
     stored = (Path(run.path) / FILE).read_text().replace(run.manifest.examples.sha256, other.manifest.examples.sha256)
     (tmp_path / "other" / FILE).write_text(stored)
-    with pytest.raises(CorruptRunError, match="its thresholds are of several labels an example"):
+    with pytest.raises(CorruptRunError, match="its thresholds are of two classes, or of several labels"):
         mcviz.trust(other)
-    with pytest.raises(InvalidInputError, match="Thresholds are of several labels an example"):
+    with pytest.raises(InvalidInputError, match="Thresholds are of two classes, or of several labels"):
         mcviz.thresholds(other, clear=True)
     assert other.task.decides == "class", "the file is gone"
 

@@ -12,11 +12,12 @@ from scipy.stats import binomtest
 
 import mcviz
 from mcviz.analysis.base import group_sentence
+from mcviz.analysis.calibration_sentences import calibration_sentences
 from mcviz.analysis.predictors import compute_convergence, group_by_column, main_predictors, predictors
 from mcviz.analysis.quality_trust import compare_with_deterministic
 from mcviz.errors import InvalidInputError
 from mcviz.measures import margin
-from mcviz.measures.calibration import calibration, calibration_sentences
+from mcviz.measures.calibration import calibration
 from mcviz.runs import Run
 from tests.analysis.conftest import RANKING_SCORES, SHIPPED
 from tests.cases import one_in
@@ -82,7 +83,8 @@ def test_costs_that_cannot_be_are_refused_in_one_line(old: Run, options: list[st
 @pytest.mark.slow
 def test_what_the_documents_quote_is_printed(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    text = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
+    pages = [ROOT / "docs" / page for page in ("explanation/trust.md", "how-to/refer.md", "how-to/slices.md")]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     quotes = re.findall(r"^```\nmcviz (.*)\n```\n\n((?:> .*\n)+)", text, re.MULTILINE)
     assert len(quotes) == 4
     printed = {command: output_of(capsys, *command.split()).splitlines() for command, _ in quotes}

@@ -240,7 +240,7 @@ def test_figures_hold_names_without_html_latex_and_variables() -> None:
         figures.class_counts(labels, names),
         figures.confusion_matrix(labels, labels[::-1], names),
         figures.estimate_by_passes(probs, labels, names),
-        *(figures.two_classes(probs, int(c), int(c) - 1, names) for c in labels),
+        *(figures.two_classes(probs, int(c), int(c) - 1, names, probs.argmax(axis=-1)) for c in labels),
         figures.class_accuracies(rng.random(count), rng.random(count), names, "score"),
         figures.scatter(
             rng.random(count), rng.random(count), labels, names, ["red"] * count, labels, axes=("x", "y"),

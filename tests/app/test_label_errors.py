@@ -90,9 +90,18 @@ def test_the_preset_lists_what_the_command_lists_and_says_so(cache: Path, open_p
     assert "Was the model trained on these labels?" in words(app)
 
 
-@pytest.mark.parametrize("run", ["unlabelled", "values"])
-def test_where_no_label_can_be_doubted_there_is_no_preset(open_page: Open, run: str) -> None:
-    assert PRESET not in ranking(open_page("uncertain", run=run)).options
+def test_where_no_label_can_be_doubted_there_is_no_preset(open_page: Open) -> None:
+    assert PRESET not in ranking(open_page("uncertain", run="unlabelled")).options
+
+
+def test_of_numbers_the_preset_lists_what_the_command_lists(cache: Path, open_page: Open) -> None:
+    app, run = open_page("uncertain", run="values"), mcviz.open_run(cache / "values")
+    ranking(app).set_value(("crps", "uncertain_first")).run()
+    assert ranked_by(app) == PRESET
+    assert app.query_params["score"] == "crps"
+    listed = select(run, PageState(score="crps")).examples
+    assert listed.tolist() == label_issues(run, EXAMPLES)["example"].tolist()
+    assert "labels are wrong is not estimated" in words(app)
 
 
 def test_no_other_ranking_is_said_to_be_of_label_errors(open_page: Open) -> None:

@@ -178,7 +178,7 @@ def test_no_visitor_clears_the_cache(server: Runtime) -> None:
 
 def test_the_documents_name_the_limits() -> None:
     largest = tomllib.loads(STREAMLIT_OPTIONS.read_text())["server"]["maxUploadSize"]
-    text = (Path(__file__).parents[2] / "docs" / "deploying.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "how-to" / "deploy.md").read_text()
     assert f"| one upload | {largest} MB |" in text
     assert f"| uploads of a session | {A_SESSION * largest} MB;" in text
     assert f"| uploads of all sessions | {ALL_SESSIONS * largest} MB;" in text

@@ -1,5 +1,6 @@
 """Overview: its answer, in the words of the run's kind and task, and how many passes are enough."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -136,7 +137,27 @@ def test_the_largest_errors_of_a_regression_are_found_among_the_most_uncertain(
     assert found == 1
     answer = "1 of the 2 largest errors is among the 8 that it is most uncertain of."
     found = paragraphs(opened("regression-of-rows"))[0]
-    assert found == f"**regression-of-rows**: **off by 12.36 mg/dl (RMSE)** on 40 rows; {answer}"
+    guessed = np.sqrt(np.var(np.asarray(run.labels, float)))
+    ends = np.quantile(run.predictions_block(0, None).astype(float), [0.05, 0.95], axis=0, method="weibull")
+    held = np.mean((ends[0] <= run.labels) & (run.labels <= ends[1]))
+    promise = f"{guessed:.2f} mg/dl by always saying the mean; 90% intervals hold **{100 * held:.1f}%** of the labels"
+    first = "**regression-of-rows**: **off by 12.36 mg/dl (RMSE)** on 40 rows for progression"
+    assert found == f"{first}; {promise}; {answer}"
+
+
+def test_errors_beyond_the_tolerance_are_counted_once_it_is_set(
+    kinds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    run = mcviz.open_run(shutil.copytree(kinds / "regression-of-rows", tmp_path / "regression-of-rows"))
+    mcviz.thresholds(run, tolerance=10)
+    rows = run.scores()
+    wrong = set(rows.index[rows["absolute_error"] > 10])
+    found = len(wrong & set(rows["predictive_std"].nlargest(8).index))
+    assert 1 < found < len(wrong)
+    assert paragraphs(opened("regression-of-rows"))[0].endswith(
+        f"; {found} of the {len(wrong)} out-of-tolerance errors are among the 8 that it is most uncertain of."
+    )
 
 
 def enough(run: Run) -> int:

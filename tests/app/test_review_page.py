@@ -10,13 +10,15 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.analysis.labelling import label_errors_sentence
+from mcviz.analysis.layouts import load_components
 from mcviz.app.wording import as_markdown
-from mcviz.measures import most_uncertain_first
+from mcviz.measures import most_uncertain_first, significant
 from mcviz.reviews import ReviewSummary, compute_outcome, open_reviews, summarise_reviews
 from tests.app.keeping import kept_of
 from tests.app.kinds import passes
 from tests.app.opening import assert_sound
 from tests.app.probing import words
+from tests.app.test_kinds import tiles_of
 from tests.cases import one_in
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +47,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "many", passes(rng, EXAMPLES, 12, many), labels=many, class_names=[f"kind {c}" for c in range(12)]
     )
     mcviz.write_run(folder / "values", rng.normal(size=(5, EXAMPLES, 1)), task="regression")
+    measured = {"labels": rng.normal(size=EXAMPLES), "data": rows, "target_names": ["weight"], "unit": "kg"}
+    mcviz.write_run(folder / "measured", rng.normal(size=(5, EXAMPLES, 1)), task="regression", **measured)
     return folder
 
 
@@ -402,8 +406,28 @@ def test_keys_can_be_switched_off_for_the_whole_visit(run: str) -> None:
     assert "`N` No class fits" in buttons()
 
 
-def test_a_regression_says_that_this_is_for_classes(cache: Path) -> None:
-    assert "the label of a class" in words(opened("values"))
+def test_of_numbers_a_label_is_right_or_another_number_is_typed_beside_the_nearest_labels(cache: Path) -> None:
+    run = mcviz.open_run(cache / "measured")
+    order = mcviz.label_issues(run)["example"].tolist()
+    app = opened("measured", part="label_errors")
+    assert shown(app) == order[0]
+    assert f"The label is **{significant(float(run.labels[order[0], 0]))} kg**" in words(app).replace("\\", "")
+    vectors = load_components(run)
+    far = np.square(vectors - vectors[order[0]]).sum(axis=1)
+    nearest = [example for example in np.argsort(far, kind="stable").tolist() if example != order[0]][:6]
+    assert tiles_of(app) == nearest
+    press(app, "label")
+    assert shown(app) == order[1]
+    named(app.number_input, "number").set_value(12.5).run()
+    assert_sound(app)
+    assert shown(app) == order[2]
+    press(app, "skip")
+    said = known(cache, "measured").decisions_by("Ada")
+    assert said[order[0]].label_is_right
+    assert (said[order[1]].values, said[order[1]].label_is_right) == ({"weight": 12.5}, False)
+    assert said[order[2]].kind == "skip"
+    results = opened("measured", part="results")
+    assert next(each for each in results.metric if each.label == "Label errors found").value == "1"
 
 
 def test_what_came_of_it_is_computed_from_the_decisions(cache: Path) -> None:

@@ -38,7 +38,7 @@ class Started:
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr(st, "App", Started)
-    for variable in ("MCVIZ_CACHE", "MCVIZ_IMPORT", "MCVIZ_READ_ONLY"):
+    for variable in ("MCVIZ_CACHE", "MCVIZ_DEVICE", "MCVIZ_IMPORT", "MCVIZ_READ_ONLY"):
         monkeypatch.setenv(variable, "")  # so that it is put back
 
     def serve(port: int | None = None, modules: tuple[str, ...] = (), read_only: bool = False) -> Started:
@@ -103,6 +103,13 @@ def test_headers_of_a_proxy_are_read_as_streamlit_reads_them(started: Any, monke
             started()
 
 
+@pytest.mark.usefixtures("started")
+def test_the_device_is_noted_for_the_models_of_runs(tmp_path: Path) -> None:
+    for typed, device in (([], "auto"), (["--device", "cuda:1"], "cuda:1")):
+        assert main(["dashboard", "--cache", str(tmp_path), *typed]) == 0
+        assert os.environ["MCVIZ_DEVICE"] == device
+
+
 def test_a_dashboard_is_read_only_where_that_is_asked_for(started: Any) -> None:
     started(read_only=True)
     assert not may_write()
@@ -126,7 +133,7 @@ def test_a_folder_that_was_named_has_to_be_there_and_may_be_empty(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(st, "App", Started)
-    for variable in ("MCVIZ_CACHE", "MCVIZ_IMPORT", "MCVIZ_READ_ONLY"):
+    for variable in ("MCVIZ_CACHE", "MCVIZ_DEVICE", "MCVIZ_IMPORT", "MCVIZ_READ_ONLY"):
         monkeypatch.setenv(variable, "")
     monkeypatch.setattr(Started, "last", None, raising=False)
     told = f"mcviz: There is no folder {tmp_path / 'mistyped'}. Name the folder that holds the runs, or make it.\n"
@@ -196,6 +203,6 @@ def test_the_style_of_the_pages_is_in_the_html_of_each_and_in_no_other_answer(me
     if is_styled:
         assert text.startswith("<body>")
         assert text.endswith("</style></body>")
-        assert all(selector in text for selector in (".st-key-bar ", ".st-key-views", ".st-key-story-steps"))
+        assert all(selector in text for selector in (".st-key-bar ", ".st-key-views", "-of-9-rows"))
     else:
         assert text == "<body></body>"

@@ -121,7 +121,7 @@ def test_what_is_left_out_is_nowhere_in_the_page(run: Run, tmp_path: Path) -> No
         assert ("the label is" in content, "correct" in data_of(text)["classes"]) == (("labels" not in parts),) * 2
         assert ("self_confidence" in data_of(text)["scores"], "% right" in text) == (("labels" not in parts),) * 2
         assert ("item 7" in content) == ("ids" not in parts)
-        assert ('["source","a"]' in content) == ("columns" not in parts)
+        assert ('["source","a"]' in content, "source" in data_of(text)["own"]) == (("columns" not in parts),) * 2
         assert (f"Left out: {', '.join(sorted(parts))}." in text) == bool(parts)
     assert main(["share", str(run.path), "--to", str(page), "--without", "names"]) == 2
 

@@ -1,5 +1,6 @@
 """The page Trust: its words and figures are those of the run, and what it refers is a selection."""
 
+import json
 import re
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.analysis.calibration_sentences import calibration_sentences
 from mcviz.analysis.predictors import predictors
 from mcviz.analysis.referral import find_cheapest_referral, refer
 from mcviz.analysis.unlabelled import estimate_accuracy
@@ -22,12 +24,13 @@ from mcviz.app.filters import Filters
 from mcviz.app.referral import referral_csv, referral_filters
 from mcviz.app.wording import as_markdown
 from mcviz.cli import main
-from mcviz.measures.calibration import Calibration, calibration, calibration_sentences, find_verdict
+from mcviz.measures.calibration import Calibration, calibration, find_verdict
 from mcviz.runs.storage import SHIPPED_RUNS
 from tests.analysis.test_trust import in_groups
 from tests.app.keeping import kept_of
 from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import calibration_figures, paragraphs, widget, words
+from tests.app.test_regression_pages import decoded
 from tests.factories import make_doubtful_run
 
 EXAMPLES = 120
@@ -326,17 +329,31 @@ def test_the_worst_slice_is_a_link_that_selects_it(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     app = opened("sites")
     assert "The worst slice is site \\*b\\*: " in words(app)
-    (link,) = (each.proto for each in app.get("page_link") if each.proto.label == "Filter to these 400")
-    query = {name: value for name, (value,) in parse_qs(link.query_string).items()}
-    selected = Filters.from_query(query).mask(run.table())
-    np.testing.assert_array_equal(selected, run.table()["site"] == "*b*")
+    assert "The worst slice by calibration is site \\*b\\*: " in words(app)
+    links = [each.proto for each in app.get("page_link") if each.proto.label == "Filter to these 400"]
+    assert len(links) == 2
+    for link in links:
+        query = {name: value for name, (value,) in parse_qs(link.query_string).items()}
+        selected = Filters.from_query(query).mask(run.table())
+        np.testing.assert_array_equal(selected, run.table()["site"] == "*b*")
 
 
-def test_of_a_run_of_numbers_it_says_how_many_labels_its_intervals_hold_and_leads_to_them(cache: Path) -> None:
-    app, trusted = opened("values"), mcviz.trust(mcviz.open_run(cache / "values"))
+def test_of_a_run_of_numbers_it_says_how_many_labels_its_intervals_hold_and_draws_them_by_size(cache: Path) -> None:
+    run = mcviz.open_run(cache / "values")
+    app, trusted = opened("values", details="widths"), mcviz.trust(run)
     assert paragraphs(app)[0].replace("**", "") == trusted.sentences[0]
-    (link,) = (each.proto for each in app.get("page_link") if each.proto.label == "Open the view Intervals")
-    assert parse_qs(link.query_string)["view"] == ["intervals"]
+    (chart,) = (each for each in app.get("plotly_chart") if "coverage-by-size" in each.proto.id)
+    drawn = {trace["name"]: trace["y"] for trace in json.loads(chart.proto.spec)["data"]}
+    assert list(drawn) == ["all", "lowest third", "middle third", "highest third"]
+    outputs, labels = run.predictions_block(0, None)[..., 0].astype(float), run.labels[:, 0]
+    order = np.argsort(outputs.mean(axis=0), kind="stable")
+    for name, part in zip(drawn, (order, *np.array_split(order, 3)), strict=True):
+        ends = np.quantile(outputs[:, part], [0.05, 0.95], axis=0, method="weibull")
+        held = np.mean((ends[0] <= labels[part]) & (labels[part] <= ends[1]))
+        assert decoded(drawn[name])[2] == pytest.approx(held), name
+    (table,) = (each.value for each in app.table)
+    assert "split-conformal, of one width" in table.index
+    assert next(each for each in app.get("download_button") if each.proto.label == "Intervals as CSV")
 
 
 def test_a_run_with_too_few_labels_estimates_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

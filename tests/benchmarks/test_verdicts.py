@@ -1,4 +1,4 @@
-"""A short form of the simulations behind docs/trust.md: what is said is seldom wrong, and finds what is there."""
+"""Short simulations of docs/appendix/error-rates.md: verdicts are seldom wrong, and find real differences."""
 
 from collections.abc import Callable
 from typing import Any

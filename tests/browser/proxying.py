@@ -1,4 +1,4 @@
-"""The nginx of docs/deploying.md in front of a dashboard, without its encryption."""
+"""The nginx of docs/how-to/deploy.md in front of a dashboard, without its encryption."""
 
 import os
 import re
@@ -24,7 +24,7 @@ def find_nginx() -> str | None:
 
 @contextmanager
 def proxied(nginx: str, url: str, folder: Path) -> Iterator[str]:
-    """The proxy of docs/deploying.md in front of a dashboard, as the address that it listens on."""
+    """The proxy of docs/how-to/deploy.md in front of a dashboard, as the address that it listens on."""
     port = free_port()
     file = configure(folder, port, int(url.rsplit(":", 1)[1]))
     proxy = subprocess.Popen([nginx, "-p", str(folder), "-c", str(file), "-g", "daemon off;"])
@@ -37,8 +37,10 @@ def proxied(nginx: str, url: str, folder: Path) -> Iterator[str]:
 
 
 def configure(folder: Path, port: int, behind: int) -> Path:
-    """Write the configuration of docs/deploying.md for these two ports, without encryption, and return its path."""
-    block = re.search(r"```nginx\n(.*?)```", (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8"), re.DOTALL)
+    """Write the configuration of docs/how-to/deploy.md for these two ports, without encryption, and return its path."""
+    block = re.search(
+        r"```nginx\n(.*?)```", (ROOT / "docs" / "how-to" / "deploy.md").read_text(encoding="utf-8"), re.DOTALL
+    )
     assert block
     passwords = folder / "mcviz.htpasswd"
     passwords.write_text(f"{LOGIN['username']}:{{PLAIN}}{LOGIN['password']}\n")
@@ -53,7 +55,7 @@ def configure(folder: Path, port: int, behind: int) -> Path:
     server = block[1]
     for there, here in changes.items():
         server, count = re.subn(there, here, server)
-        assert count, f"docs/deploying.md has no {there}"
+        assert count, f"docs/how-to/deploy.md has no {there}"
     file = folder / "nginx.conf"
     kinds = "client_body", "proxy", "fastcgi", "uwsgi", "scgi"
     own = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in kinds)  # its usual folders are root's

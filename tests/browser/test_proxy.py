@@ -1,4 +1,4 @@
-"""The nginx of docs/deploying.md shows pages to several browsers behind one address, and bounds their sessions."""
+"""The nginx of docs/how-to/deploy.md shows pages to several browsers behind one address, and bounds their sessions."""
 
 from base64 import b64encode
 from collections.abc import Iterator

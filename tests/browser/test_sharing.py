@@ -1,5 +1,6 @@
 """A shared page that a browser opens from a disk ranks, filters and shows as the dashboard does, and asks nobody."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,23 +12,26 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import mcviz
-from mcviz.app.filters import Filters
-from mcviz.app.resources import class_sets, has, run_scores
+from mcviz.analysis.layouts import TSNE
+from mcviz.app.filters import ColumnFilter, Filters, lasso_on_map
+from mcviz.app.resources import class_sets, has, own_columns, run_scores
 from mcviz.app.selection import select
+from mcviz.app.sharing.summary import story_steps
 from mcviz.app.state import ORDERS, PageState
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
-from mcviz.app.views.rail import brush_column
+from mcviz.app.views.rail import _narrow, brush_column
 from mcviz.reviews import import_reviews, open_reviews
-from mcviz.runs import Run
+from mcviz.runs import Run, save_derived
 from tests.app.hostile import HOSTILE, HOSTILE_RUN, SHOWN_RUN
 from tests.browser.test_accessible import AXE, FOUND, LOOKS
 from tests.browsing import ROOT, drag, troubles_of
 from tests.factories import make_doubtful_run
 
 FITS = "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-ORDER = """([address]) => {
+ORDER = """async ([address]) => {
   const state = new State(address);
+  await examples.readTexts(state.columns);
   return examples.matching(state, examples.ranked(state.score, state.order)).map((place) => examples.numbers[place]);
 }"""
 
@@ -35,7 +39,7 @@ ORDER = """([address]) => {
 @contextmanager
 def opened(browser: Browser, run: Run, file: Path, address: str = "") -> Iterator[Page]:
     """The shared page of a run at an address; it has no error in its console, and asked for no other file."""
-    mcviz.share(run, file)
+    mcviz.share(run, file, present=True)
     context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     page = context.new_page()
     troubles, requests = troubles_of(page, "file:"), []
@@ -96,9 +100,17 @@ def test_a_page_from_a_disk_ranks_filters_and_explains_as_the_dashboard_does(
             (example, "Ada", "none", None),
             (example, "Ada", "note", "a =blur"),
         ]
+        page.get_by_role("link", name="Present").click()
+        steps = story_steps(run)
+        for step in (0, 1):
+            page.wait_for_function("(words) => $('step').textContent.startsWith(words)", arg=f"{step + 1} of")
+            expect(page.locator(".slide h2:visible")).to_have_text(steps[step].headline.replace("**", ""))
+            expect(page.locator(".slide .tile:visible")).to_have_attribute("data-example", str(steps[step].examples[0]))
+            expect(page.locator(".slide .strips:visible")).to_have_count(1)
+            page.keyboard.press("ArrowRight")
         page.evaluate(AXE)
         found = []
-        for place in ("overview", "explore", "trust"):
+        for place in ("overview", "explore", "trust", "present"):
             page.evaluate("(place) => go({}, place)", place)
             for theme, size in LOOKS:
                 page.emulate_media(color_scheme=theme)
@@ -127,12 +139,62 @@ def ties(folder: Path, random: np.random.Generator) -> Run:
     return mcviz.write_run(folder, probs / probs.sum(axis=-1, keepdims=True), labels=labels)
 
 
+def texts(folder: Path, random: np.random.Generator) -> Run:
+    words = np.array(["Warm", "warmth", "cold", "a_b", "Straße", "%"])
+    run = mcviz.write_run(
+        folder,
+        random.dirichlet(np.ones(3), (6, 200)),
+        labels=random.integers(3, size=200),
+        class_names=["cat", "Dog", "cold"],
+        data=[" ".join(random.choice(words, 3)) for _ in range(200)],
+        ids=[f"no-{example}" for example in range(200)],
+        columns={
+            "source": random.choice(["web", "mail, or <b>"], 200),
+            "age": np.where(random.random(200) < 0.1, np.nan, random.normal(50, 9, 200)),
+            "__proto__": [f"{word} {place}" for place, word in enumerate(random.choice(words, 200))],
+        },
+    )
+    save_derived(run.path, run.digest, TSNE, {"positions": random.normal(size=(200, 2)).astype(np.float32)})
+    return run
+
+
 def masks(folder: Path, random: np.random.Generator) -> Run:
     return mcviz.open_run(ROOT / "cache" / "digits-segmentation")
 
 
+def find_as_the_dashboard(page: Page, run: Run) -> None:
+    """Words that are typed filter as the dashboard's do; those of one example open it; a lasso on the map filters."""
+    for words in ("cat", "cat as COLD", "as Dog", "wrong", "no-17", "warmth", "a_b"):
+        page.evaluate("() => { history.pushState(null, '', '#/explore'); show(false); }")
+        page.get_by_label("Find").fill(words)
+        page.get_by_label("Find").press("Enter")
+        wanted = select(run, PageState(score=run.first_score, filters=_narrow(run, Filters(), words))).examples
+        expect(page.locator("#matching")).to_have_text(f"{len(wanted)} of the 200 examples")
+        assert page.evaluate("() => matchingNow().map((place) => examples.numbers[place])") == wanted.tolist(), words
+    for words in ("#17", "#no-17"):
+        page.get_by_label("Find").fill(words)
+        page.get_by_label("Find").press("Enter")
+        expect(page.locator("#look .which")).to_have_text("no-17")
+    page.get_by_label("Find").fill("nowhere")
+    page.get_by_label("Find").press("Enter")
+    expect(page.locator("#found")).to_have_text("Nothing here is called or contains “nowhere”.")
+    page.evaluate("() => { history.pushState(null, '', '#/explore?view=map'); show(false); }")
+    canvas = page.locator("#plane canvas")
+    web = len(select(run, PageState(filters=Filters(columns=(ColumnFilter("source", values=("web",)),)))).examples)
+    page.get_by_label("source: any").select_option(label=f"web ({web})")
+    drag(page, canvas.bounding_box(), [(0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8)])
+    chosen = page.evaluate("() => matchingNow().length")
+    assert 0 < chosen < web
+    box = canvas.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(page.locator("#look .which")).to_have_text(re.compile(r"no-\d+"))
+    assert page.evaluate("() => state.example === examples.numbers[showLook.latest]")
+    page.evaluate(AXE)
+    assert not page.evaluate(FOUND)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [several_labels, numbers, ties, masks])
+@pytest.mark.parametrize("make", [several_labels, numbers, ties, masks, texts])
 def test_order_and_filters_are_those_of_the_dashboard(browser: Browser, tmp_path: Path, make: Any) -> None:
     run = make(tmp_path / "run", np.random.default_rng(5))
     states = [PageState(score=name, order=order) for name in run_scores(run) for order in ORDERS]
@@ -148,11 +210,20 @@ def test_order_and_filters_are_those_of_the_dashboard(browser: Browser, tmp_path
             Filters(correct="correct", label=(2,)),
         ]
     filters += [Filters(**{name: (0, 2)}) for name in class_sets(run)]
+    if "source" in own_columns(run):
+        wanted = {"contains": "WARM"}, {"values": ("web",)}, {"low": 45.5, "high": 60.0}
+        names = ("text", "source", "age")
+        each = [ColumnFilter(name, **part) for name, part in zip(names, wanted, strict=True)]
+        filters += [Filters(columns=tuple(part)) for part in (each[:1], each[1:2], each[2:], each)]
+        filters += [Filters(columns=(ColumnFilter("__proto__", contains="ss"), ColumnFilter("id", contains="no-1")))]
+        filters += [Filters(area=lasso_on_map("tsne", ((-1, -1.5), (1, -1), (0.25, 0), (1, 1.5), (-1.25, 1))))]
     states += [PageState(score=run.first_score, filters=each) for each in filters]
     with opened(browser, run, tmp_path / "page.html", "#/explore") as page:
         for state in states:
             address = f"#/explore?{urlencode(state.to_query())}"
             assert page.evaluate(ORDER, [address]) == select(run, state).examples.tolist(), address
+        if "source" in own_columns(run):
+            find_as_the_dashboard(page, run)
         example = int(select(run, states[0]).examples[0])
         page.evaluate("(example) => go({example: String(example)}, 'explore')", example)
         said = task_renderer(run).explain(load_example(run, PageState(), example))["sentences"][0]

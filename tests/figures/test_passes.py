@@ -75,7 +75,7 @@ def test_long_names_stand_beside_lying_bars(generator: np.random.Generator) -> N
 
 def test_two_classes_show_every_pass_once(generator: np.random.Generator) -> None:
     probs = generator.dirichlet(np.ones(3), 80).astype(np.float32)
-    figure = figures.two_classes(probs, 2, 0, NAMES)
+    figure = figures.two_classes(probs, 2, 0, NAMES, probs.argmax(axis=-1))
     assert sorted(x for trace in figure.data for x in trace.x) == pytest.approx(sorted(probs[:, 2]))
     assert sum(int(trace.name.split()[0]) for trace in figure.data) == 80
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
+from mcviz.analysis.calibration_sentences import calibration_sentences, degradation_sentences
 from mcviz.measures import intervals
 from mcviz.measures.calibration import (
     CALIBRATION_MEASURES,
@@ -23,10 +24,8 @@ from mcviz.measures.calibration import (
     calibration,
     calibration_by_group,
     calibration_figures,
-    calibration_sentences,
     calibration_terms,
     cross_fit_temperature,
-    degradation_sentences,
     ece_by_chance,
     equal_mass_edges,
     equal_width_edges,

@@ -6,11 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mcviz.measures.calibration import (
-    calibration,
-    calibration_sentences,
-    calibration_terms,
-)
+from mcviz.analysis.calibration_sentences import calibration_sentences
+from mcviz.measures.calibration import calibration, calibration_terms
 from mcviz.measures.conformal import conformal_quantile
 from mcviz.measures.intervals import (
     Interval,

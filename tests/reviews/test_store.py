@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import mcviz
 from mcviz.errors import CorruptReviewsError, InvalidInputError, StorageError
 from mcviz.reviews import Entry, Reviews, open_reviews, store
-from mcviz.reviews.store import decode_classes, encode_classes
+from mcviz.reviews.store import decode_classes, decode_values, encode_classes, encode_values
 from tests.cases import one_in
 from tests.failing import full_disk, in_child, killed
 
@@ -300,7 +300,7 @@ def test_lines_of_the_format_before_are_kept_and_new_ones_have_checksums(tmp_pat
     assert reviews.rows()[:30] == old
     with closing(sqlite3.connect(reviews.path)) as connection:
         lines = connection.execute("SELECT * FROM decisions ORDER BY number").fetchall()
-        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (4,)
     assert [line[-1] for line in lines[:30]] == [None] * 30
     for *values, checksum in lines[30:]:
         assert checksum == hashlib.sha256(json.dumps(values).encode()).hexdigest()
@@ -316,7 +316,18 @@ def test_lines_of_one_class_are_kept_where_one_of_several_is_added(tmp_path: Pat
     assert lines == old
     assert (decode_classes(new.class_name), decode_classes(new.label)) == (said, {"dög": False})
     with closing(sqlite3.connect(reviews.path)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (4,)
+
+
+def test_lines_of_several_classes_are_kept_where_numbers_are_added(reviews: Reviews) -> None:
+    reviews.add(3, "Bob", "classes", class_name=encode_classes({"dög": True}))
+    by("PRAGMA user_version = 3")(reviews.path)
+    (old,) = reviews.rows()
+    reviews.add(4, "Bob", "values", class_name=encode_values({"dög": 1.5}))
+    assert reviews.rows()[0] == old
+    assert decode_values(reviews.rows()[1].class_name) == {"dög": 1.5}
+    with closing(sqlite3.connect(reviews.path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (4,)
 
 
 def test_what_is_said_of_classes_is_written_in_one_way_and_comes_back() -> None:
@@ -345,8 +356,8 @@ def test_a_writer_that_is_killed_as_it_brings_a_file_to_the_new_format_loses_not
 
 def test_a_file_of_another_version_says_so(reviews: Reviews) -> None:
     reviews.add(0, "Ada", "skip")
-    by("PRAGMA user_version = 4")(reviews.path)
-    with pytest.raises(InvalidInputError, match="format 4, and this mcviz reads formats 1 to 3"):
+    by("PRAGMA user_version = 5")(reviews.path)
+    with pytest.raises(InvalidInputError, match="format 5, and this mcviz reads formats 1 to 4"):
         reviews.rows()
 
 

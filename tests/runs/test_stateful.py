@@ -27,6 +27,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from mcviz.decisions import Decisions, Threshold, Tolerance
 from mcviz.errors import (
     CorruptRunError,
     InvalidInputError,
@@ -36,6 +37,7 @@ from mcviz.errors import (
     StorageError,
 )
 from mcviz.runs import Derived, Run, list_runs, load_derived, open_run, remove_run, rename_run, save_derived, verify_run
+from mcviz.runs.decisions import FILE as DECISIONS
 from mcviz.runs.storage import folder_at, write_lock
 from mcviz.runs.writer import discard_growth, rename_classes
 from tests.factories import Stop
@@ -99,6 +101,7 @@ class PlainRun:
         begun: the shards that are done of each writing that was stopped, by the passes that it is to end with.
         class_names: of a classification.
         derived: the passes of the run from which something was derived last; 0 for none.
+        decided: the thresholds of several labels by the number of the class, or the tolerances by that of the target.
     """
 
     recipe: Recipe
@@ -106,6 +109,7 @@ class PlainRun:
     begun: dict[int, set[int]] = field(default_factory=dict)
     class_names: tuple[str, ...] = ("a", "b", "c")
     derived: int = 0
+    decided: dict[int, float] = field(default_factory=dict)
 
     def examples_done(self) -> int:
         return EXAMPLES if self.passes else count(next(iter(self.begun.values())))
@@ -183,7 +187,8 @@ def by_plain_names(files: dict[str, Any]) -> dict[str, str]:
 
 
 def assert_holds(run: Run, recipe: Recipe, passes: int) -> None:
-    """Every number that a run gives is that of the model."""
+    """Every number that a run gives is that of the model, whatever was decided."""
+    run = run.undecided
     np.testing.assert_array_equal(run.predictions_block(0, None), predicted(recipe, passes))
     expected, scores = table(recipe, passes), run.table()
     for name in expected.keys() - {"quality"}:
@@ -263,7 +268,7 @@ class FolderOfRuns(RuleBasedStateMachine):
         assert not whole or progress_counts[-1] == (total, total)
         if whole:
             begun = {more: done for more, done in run.begun.items() if more > passes}
-            self.runs[name] = PlainRun(recipe, passes, begun, derived=run.derived)
+            self.runs[name] = PlainRun(recipe, passes, begun, derived=run.derived, decided=run.decided)
             return
         run.begun[passes] = done | {*written}
         if not run.begun[passes]:
@@ -395,6 +400,18 @@ class FolderOfRuns(RuleBasedStateMachine):
         plain.class_names = class_names
 
     @with_any(finished=True)
+    @rule(name=there(finished=True), number=st.integers(0, 2), value=st.sampled_from([0.3, 0.6]), clear=st.booleans())
+    def decide(self, name: str, number: int, value: float, clear: bool) -> None:
+        plain, run = self.runs[name], open_run(self.cache / name)
+        if plain.recipe.is_regression:
+            plain.decided = {} if clear else dict.fromkeys(range(len(run.targets)), value)
+        elif plain.recipe.has_several_labels:
+            plain.decided = {} if clear else {**plain.decided, number: value}
+        tolerances = {target: Tolerance(plain.decided[at]) for at, target in enumerate(run.targets) if plain.decided}
+        thresholds = {} if run.targets else {plain.class_names[at]: Threshold(of) for at, of in plain.decided.items()}
+        run.decide(Decisions(thresholds, tolerances))
+
+    @with_any(finished=True)
     @rule(name=there(finished=True), data=st.data(), bits=st.integers(1, 255))
     def flip_a_byte_and_read(self, name: str, data: st.DataObject, bits: int) -> None:
         file = self.cache / name / data.draw(st.sampled_from(sorted(self.listed(name, "manifest.json"))))
@@ -479,16 +496,31 @@ class FolderOfRuns(RuleBasedStateMachine):
         run = open_run(self.cache / name)
         assert (run.digest, by_plain_names(run.manifest.files)) == made_in_one_go(plain.recipe, plain.passes)
         assert plain.recipe.is_regression or run.class_names == plain.class_names
+        if plain.decided:
+            self.check_decisions(run, plain)
         derived = load_derived(run.path, run.digest, SPEED)
         assert (None if derived is None else derived["metres"].tolist()) == (
             [plain.passes] if plain.derived == plain.passes else None
         )
 
+    def check_decisions(self, run: Run, plain: PlainRun) -> None:
+        """What is wrong is by the thresholds or tolerances, and the labels."""
+        mean = predicted(plain.recipe, plain.passes).mean(axis=0, dtype=np.float64)
+        if plain.recipe.is_regression:
+            limits = np.array([plain.decided[target] for target in range(len(run.targets))])
+            errors = np.abs(mean[:, : len(limits)] - some_targets(targets=len(limits)))
+            np.testing.assert_array_equal(run.scores()["within_tolerance"], (errors <= limits).all(axis=1))
+            return
+        labels, limits = some_label_sets(), np.array([plain.decided.get(number, 0.5) for number in range(3)])
+        with np.errstate(invalid="ignore"):
+            loss = ((labels >= 0) & ((mean > limits) != labels)).sum(axis=1) / (labels >= 0).sum(axis=1)
+        np.testing.assert_allclose(run.scores()["loss"], loss, atol=1e-6)
+
     def check_files(self, name: str, plain: PlainRun, files: dict[str, bytes]) -> None:
         manifests = ["manifest.json", *(f"manifest-{passes}.json" for passes in plain.begun if plain.passes)]
         listed = {file: entry for manifest in manifests for file, entry in self.listed(name, manifest).items()}
         derived = {file for file in files if re.fullmatch(r"derived/(score-.*|speed)-1\.npz", file)}
-        assert files.keys() - derived == {*listed, *manifests}
+        assert files.keys() - derived == {*listed, *manifests, *([DECISIONS] if plain.decided else [])}
         assert (f"derived/{SPEED.name}-1.npz" in derived) == bool(plain.derived)
         for file, entry in listed.items():
             assert hashlib.sha256(files[file]).hexdigest() == entry["sha256"], file

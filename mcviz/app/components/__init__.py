@@ -1,9 +1,7 @@
-"""Pieces of a page that several pages and views show: charts, pictures, tables and explanations, and the keyboard.
+"""Parts of pages: charts, pictures, tables, explanations and the keyboard.
 
-Scripts and styles are files beside this one. The histograms of an example are drawn by the browser: a plotly chart of
-ten pairs of axes would be taken down and built up at each step to another example, for a quarter of a second.
-Keys press a button or go into a field, and of arrow keys no press is lost. Streamlit's own shortcuts leave out the keys
-that it keeps for itself or for other widgets.
+Scripts and styles are files beside this one. The browser draws the histograms of an example: a plotly chart of ten axes
+takes a quarter of a second to rebuild. No press of an arrow key is lost. Streamlit's shortcuts leave out such keys.
 """
 
 import math
@@ -33,7 +31,7 @@ from mcviz.measures import PassSummary, percent
 
 
 def load_assets(*names: str) -> str:
-    """Load some files as one text: what one defines, the later ones use."""
+    """Join files in order; later ones use names of earlier ones."""
     return "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
 
 
@@ -77,10 +75,7 @@ _listeners = st.components.v2.component(
 def pass_histograms(
     summary: PassSummary, class_names: Sequence[str], label: int | None = None, *, narrow: bool = False
 ) -> dict[str, Any]:
-    """Return a small histogram a class of its probability in each pass: 100 bins over 0 to 1, shared axes.
-
-    The counts are drawn on a square-root scale, so that a few passes of another prediction stay visible beside
-    hundreds.
+    """Return a histogram a class over passes: 100 bins in 0..1, shared axes, square-root counts.
 
     Args:
         summary: of the passes of one example.
@@ -105,7 +100,7 @@ def pass_histograms(
 
 
 def strips(summary: PassSummary, label: int | None) -> dict[str, Any]:
-    """Return which panels fit a narrow column, the likeliest first, and how little the other classes get.
+    """Return the panels for a narrow column, and the largest remaining probability.
 
     Args:
         summary: of the passes of one example.
@@ -124,14 +119,14 @@ def strips(summary: PassSummary, label: int | None) -> dict[str, Any]:
 
 
 def ticks(passes: int) -> list[int]:
-    """Return counts for the height of a histogram: 0, and a few up to all passes."""
+    """Return counts for the axis of a histogram, up to all passes."""
     return [0, *(count for count in TICKS if LOWEST_TICK * passes <= count <= passes)]
 
 
 def class_panels(
     summary: PassSummary, class_names: Sequence[str], label: int | None, shown: Sequence[int] | None = None
 ) -> list[dict[str, object]]:
-    """Return the data from which the browser draws each class.
+    """Return the browser's data of each class.
 
     Args:
         summary: of the passes of one example.
@@ -153,7 +148,7 @@ def class_panels(
 
 
 def class_panel(summary: PassSummary, c: int, name: str, role: str, colour: str) -> dict[str, object]:
-    """Return the data from which the browser draws one class, as `class_panels` describes it.
+    """Return the browser's data of one class; see `class_panels`.
 
     Args:
         summary: of the passes of one example.
@@ -179,7 +174,7 @@ def class_panel(summary: PassSummary, c: int, name: str, role: str, colour: str)
 
 
 class Explanation(TypedDict, total=False):
-    """The prediction for one example, as the browser takes it.
+    """The prediction for one example, for the browser.
 
     Attributes:
         sentences: in Markdown with nothing but bold words; one that begins with "- " is a point of a list.
@@ -193,7 +188,7 @@ class Explanation(TypedDict, total=False):
 
 
 def render_explanation(key: str, explanation: Explanation, example: int | None = None) -> None:
-    """Render an explanation; where another example is looked at and its own came ahead, the browser draws that.
+    """Render an explanation; the browser replaces it if another was sent ahead.
 
     Args:
         key: of the component.
@@ -204,7 +199,7 @@ def render_explanation(key: str, explanation: Explanation, example: int | None =
 
 
 def send_ahead(explanations: Mapping[int, Explanation], steps: Mapping[str, int] | None = None) -> None:
-    """Send explanations of examples that may be looked at next, to be drawn without a delay.
+    """Send explanations of the next examples ahead.
 
     Args:
         explanations: by the numbers of the examples.
@@ -218,7 +213,7 @@ def send_ahead(explanations: Mapping[int, Explanation], steps: Mapping[str, int]
 
 
 def chart(figure: go.Figure, key: str, spoken: str) -> None:
-    """Render a plotly chart without a toolbar, and a sentence, without bold words, for those who cannot see it."""
+    """Render a chart with a plain sentence for people who cannot see it."""
     height: Literal["stretch", "content"] = "content"
     if _FOR_AN_AUDIENCE.get():
         figure, height = enlarge_letters(figure), "stretch"
@@ -228,7 +223,7 @@ def chart(figure: go.Figure, key: str, spoken: str) -> None:
 
 @contextmanager
 def for_an_audience() -> Iterator[None]:
-    """Let charts that are drawn within have large letters, and be as high as the page's style makes them."""
+    """Enlarge letters and heights of the charts within."""
     before = _FOR_AN_AUDIENCE.set(True)
     try:
         yield
@@ -237,14 +232,14 @@ def for_an_audience() -> Iterator[None]:
 
 
 def heading(words: str, caption: str) -> None:
-    """Render the heading of a section, and a sentence close below it."""
+    """Render a section's heading and a sentence."""
     with st.container(gap=None):
         st.header(words, anchor=False)
         st.caption(caption)
 
 
 def table_height(rows: int) -> int | Literal["content"]:
-    """Return how high a table is with so many rows."""
+    """Return the height of a table of so many rows."""
     return "content" if rows <= MOST_TABLE_ROWS else TABLE_HEIGHT
 
 
@@ -254,7 +249,7 @@ def text_table(
     width: Literal["stretch", "content"] = "stretch",
     key: str = "",
 ) -> None:
-    """Render a small table of texts in Markdown; the first column names the rows.
+    """Render a small table in Markdown; the first column names rows.
 
     Args:
         columns: their heads.
@@ -268,7 +263,7 @@ def text_table(
 
 
 def cards(figures: Sequence[tuple[str, str, str]]) -> None:
-    """Render figures side by side, each with its label above and a sentence on it below, in a card."""
+    """Render figures in cards, each with a label and a sentence."""
     with st.container(key="cards"):
         columns = st.columns(len(figures), gap="small")
     for column, (label, value, meaning) in zip(columns, figures, strict=True):
@@ -291,12 +286,12 @@ def picture(image: np.ndarray, spoken: str, width: int = PICTURE_WIDTH) -> None:
 
 
 def render_empty_selection() -> None:
-    """Render a hint in place of a view of a selection that is empty."""
+    """Render a hint for an empty selection."""
     st.info("No example matches all of these filters. Take one off above.", icon=":material/filter_alt_off:")
 
 
 def render_histograms(summary: PassSummary, class_names: Sequence[str], label: int | None, key: str) -> None:
-    """Render one histogram a class, with its mean and standard deviation.
+    """Render a histogram a class, with mean and standard deviation.
 
     Args:
         summary: of the passes of one example.
@@ -316,7 +311,7 @@ def render_histograms(summary: PassSummary, class_names: Sequence[str], label: i
 
 
 def keys(**widgets: str) -> None:
-    """Let keys press buttons and go into fields, where no field is being typed in; Enter and Escape leave a field.
+    """Bind keys to buttons and fields unless somebody types; Enter and Escape leave fields.
 
     Args:
         widgets: the key of a Streamlit button or of a text field or selectbox, or what only its key begins with, for
@@ -327,7 +322,7 @@ def keys(**widgets: str) -> None:
 
 
 def arrow_keys(move: Callable[[int], None]) -> None:
-    """Let the arrow keys step, where no field is being typed in.
+    """Bind arrow keys to steps unless somebody types.
 
     Args:
         move: takes the steps since it was called last, to the left where negative, in a callback.
@@ -348,10 +343,7 @@ def arrow_keys(move: Callable[[int], None]) -> None:
 
 @contextmanager
 def page_listeners(*, first: bool) -> Iterator[None]:
-    """Let a finger scroll the page from every chart, whose toolbar has what selects with a finger.
-
-    And let the page be where it was, with the focus, when somebody goes back to it, which is one step from an example;
-    let it be drawn anew where the server was started anew; and let the link that skips lead behind the navigation.
+    """Let fingers scroll over charts, restore place and focus after going back, and reconnect.
 
     Args:
         first: whether they come before the page that is drawn within, which begins with tiles. The browser loads the
@@ -377,10 +369,9 @@ def _render_listeners(place: DeltaGenerator) -> None:
 
 
 def _await_code(*, wanted: bool) -> None:
-    """Leave the browser the time to load the code of components, where a visit begins and this is wanted.
+    """Wait at a visit's beginning until the browser has the components' code.
 
-    What is sent before that code is there appears later than if it had been sent after that: React holds it back
-    (`FALLBACK_THROTTLE_MS`). The first drawing of a server takes longer than that in any case.
+    React delays earlier messages (`FALLBACK_THROTTLE_MS`). A server's first page takes longer anyway.
     """
     is_first = CODE_LOADED not in session_store()
     session_store()[CODE_LOADED] = True
@@ -391,8 +382,7 @@ def _await_code(*, wanted: bool) -> None:
 
 @st.fragment(run_every=timedelta(days=1))
 def _draw_after_reconnecting() -> None:
-    """Let the browser ask for the page as soon as it is connected again.
+    """Reload the page after reconnecting, so that a new server does not ignore the first click.
 
-    A server that was started anew knows nothing of the page, and would pass over the first click on it. Streamlit's
-    browser asks by itself where a part of the page is drawn at intervals, here of nothing.
+    Streamlit's browser asks for a part that is redrawn at intervals, here empty.
     """

@@ -1,6 +1,6 @@
-"""Examples as tiles that can be clicked, the gallery of a selection, and the panel that shows one beside a view.
+"""Tiles of examples, the gallery, and the panel beside a view.
 
-Tiles are one picture for all, cut into tiles by the browser, or words on each.
+The browser cuts one picture into all tiles.
 """
 
 from collections import defaultdict
@@ -114,7 +114,7 @@ def tiles(
     size: str = "",
     facts: Sequence[Sequence[tuple[str, str]]] = (),
 ) -> None:
-    """Render examples with labels and predictions; a click opens one, or shows it in the panel beside.
+    """Render examples as tiles; a click opens one or shows it in the panel.
 
     Args:
         run: whose examples they are.
@@ -141,7 +141,7 @@ def tiles(
 def tile_data(
     run: Run, state: PageState, examples: np.ndarray, first_rank: int | None, score: str, side: int = TILE
 ) -> dict[str, Any]:
-    """Return the data from which the browser draws examples as tiles; see `tiles`, and `KindRenderer.tiles`."""
+    """Return the browser's data of tiles; see `tiles` and `KindRenderer.tiles`."""
     rows, score_shown, own = table(run).iloc[examples].to_dict("records"), run_scores(run)[score], details(run)
     draw = _keep_pictures if has(run, "images") else _draw_contents
     contents, tile_text = draw(run, examples, side), task_renderer(run).tile_text
@@ -172,7 +172,7 @@ def tile_data(
 
 
 def has_long_names(run: Run) -> bool:
-    """Return whether the label and the prediction of a tile need a line each."""
+    """Return whether label and prediction need a line each."""
     return has(run, "classes") and max(map(len, class_names(run))) > SHORT_NAME
 
 
@@ -193,7 +193,7 @@ def input_tiles(
     look: Callable[[int], None],
     key: str,
 ) -> None:
-    """Render inputs that are not in the run as tiles.
+    """Render inputs outside the run as tiles.
 
     Args:
         run: whose model predicts.
@@ -233,7 +233,7 @@ def input_tiles(
 
 
 def marks(state: PageState) -> dict[str, tuple[int, ...]]:
-    """Return the examples of each mark, by the act that puts it on and takes it off."""
+    """Return marked examples by the act that toggles the mark."""
     return {"tick": state.ticked, "pin": state.pinned, "flag": state.flagged}
 
 
@@ -248,16 +248,14 @@ def _tile(row: dict[Any, Any], text: TileText, score: Score) -> dict[str, object
 
 
 def short_value(score: Score, value: float) -> str:
-    """Format a score for a tile: a whole percentage, or three digits without a unit."""
+    """Format a score as a whole percentage or with three digits."""
     if score.unit in ("probability", "share of passes"):
         return abbreviated(percent(value, 0))
     return true_minus(f"{value:.2f}" if score.unit == "nats" else f"{value:.3g}")
 
 
 def look_head(key: str, data: dict[str, Any], act: Callable[[Any], None]) -> Any:
-    """Render the head. It draws at once what keys and views request, and receives these requests of the browser.
-
-    A request is `what` is asked, the number of an `example`, and for a range all `examples`.
+    """Render the head, which receives the browser's requests: `what`, an `example`, and for ranges all `examples`.
 
     Args:
         key: of the component.
@@ -277,7 +275,7 @@ def look_head(key: str, data: dict[str, Any], act: Callable[[Any], None]) -> Any
 
 
 def render_look_panel(run: Run, paged: bool) -> None:
-    """Render the panel, which hears the requests of views and keys.
+    """Render the panel, which handles requests of views and keys.
 
     Args:
         run: that is open.
@@ -288,7 +286,7 @@ def render_look_panel(run: Run, paged: bool) -> None:
 
 
 def look_at_example(run: Run, example: int, paged: bool) -> None:
-    """Look at an example, in a callback; only the panel is drawn anew, unless the page turns over."""
+    """Show an example in a callback; only the panel is redrawn on the same page."""
     state = latest_state()
     at = find_rank(example, select(run, state).examples)
     page = at // state.page_size + 1 if at >= 0 and paged else state.page
@@ -299,14 +297,14 @@ def look_at_example(run: Run, example: int, paged: bool) -> None:
 
 
 def tick_examples(examples: tuple[int, ...]) -> None:
-    """Tick these examples and no others, in a callback, as far as an address can carry them."""
+    """Tick exactly these examples in a callback, as many as an address holds."""
     if len(examples) > TICKS:
         queue_toast(f"Only {TICKS} examples can be ticked at a time.", ":material/select_check_box:")
     update_state(ticked=examples[:TICKS])
 
 
 def pin_examples(examples: tuple[int, ...]) -> None:
-    """Pin these examples and no others, in a callback, unless they are more than fit side by side."""
+    """Pin exactly these examples in a callback, if they fit."""
     if len(examples) > PINS:
         queue_toast(f"Only {PINS} examples fit side by side. Unpin one first.", ":material/keep:")
         rerun_fragments()
@@ -315,7 +313,7 @@ def pin_examples(examples: tuple[int, ...]) -> None:
 
 
 def render_marked_bar(selection: Selection) -> None:
-    """Render buttons for the examples that are ticked, and for those that are pinned; nothing where none are."""
+    """Render buttons for ticked and pinned examples."""
     ticked, pinned = selection.state.ticked, selection.state.pinned
     if not ticked and len(pinned) < 2:
         return
@@ -348,7 +346,6 @@ def render_marked_bar(selection: Selection) -> None:
 
 @st.fragment(key=PANEL)
 def _render_panel(run: Run, paged: bool) -> None:
-    """Render the current example, or the first of the selection; several that are ticked side by side."""
     state = latest_state()
     selection = select(run, state)
     example = state.example
@@ -388,7 +385,6 @@ def _head_data(selection: Selection, example: int | None) -> dict[str, Any]:
 
 
 def _explanation_data(context: ExampleContext | None) -> dict[str, Any]:
-    """Return what an example is and what is said of it, unless it is one of several side by side."""
     if context is None:
         return {"alone": False}
     run, example = context.run, context.example
@@ -397,7 +393,6 @@ def _explanation_data(context: ExampleContext | None) -> dict[str, Any]:
 
 
 def _render_below(context: ExampleContext) -> None:
-    """Render what has no place beside the sentences: a chart of the passes, and a row's values."""
     run, example = context.run, context.example
     task_renderer(run).render_preview(context)
     if has(run, "examples") and not has(run, "images") and not kind_renderer(run).text(run, example):
@@ -419,7 +414,6 @@ def _render_side_by_side(run: Run, state: PageState, example: int) -> None:
 
 
 def _handle_request(run: Run, paged: bool, asked: Any) -> None:
-    """Handle a request of an example, in a callback, which cannot open its page."""
     state = latest_state()
     if not isinstance(asked, dict) or not _is_example(run, asked.get("example")):
         return
@@ -443,7 +437,7 @@ def _handle_request(run: Run, paged: bool, asked: Any) -> None:
 
 
 def toggle_mark(what: str, example: int) -> None:
-    """Put a mark on an example or take it off, in a callback.
+    """Toggle a mark of an example in a callback.
 
     Args:
         what: the act, of `marks`.
@@ -464,7 +458,7 @@ def _is_example(run: Run, example: object) -> bool:
 
 
 def render_gallery(selection: Selection) -> None:
-    """Render a page of the selected examples, with a choice of page."""
+    """Render one page of the selection, and a choice of page."""
     state, size = selection.state, selection.state.page_size
     pages, page = _pages(selection)
     if len(selection.examples) == 0:
@@ -485,19 +479,19 @@ def render_gallery(selection: Selection) -> None:
 
 
 def page_examples(selection: Selection) -> np.ndarray:
-    """Return the examples of the page that is shown."""
+    """Return the examples of the current page."""
     size, (_, page) = selection.state.page_size, _pages(selection)
     return selection.examples[(page - 1) * size : page * size]
 
 
 def _pages(selection: Selection) -> tuple[int, int]:
-    """Return how many pages there are, and the one that is shown."""
+    """Return the number of pages and the current one."""
     pages = max(1, -(-len(selection.examples) // selection.state.page_size))
     return pages, selection.state.page if selection.state.page <= pages else 1
 
 
 def prefetch_explanations(run: Run, state: PageState, examples: Collection[int]) -> None:
-    """Send the explanations of examples, of their histograms those that a look shows."""
+    """Send explanations ahead, with the histograms of a look."""
     explanations = _explain_all(run, examples, partial(explain_example, run, state))
     for example, explanation in explanations.items():
         if histograms := explanation.get("histograms"):
@@ -508,7 +502,7 @@ def prefetch_explanations(run: Run, state: PageState, examples: Collection[int])
 
 
 def send_steps_ahead(run: Run, steps: Mapping[str, int], explain: Callable[[int], Explanation]) -> None:
-    """Send the pictures and explanations of the examples to which buttons lead.
+    """Send pictures and explanations of the next examples ahead.
 
     Args:
         run: whose examples they are.
@@ -528,7 +522,6 @@ def explain_example(run: Run, state: PageState, example: int) -> Explanation:
 
 
 def _explain_all(run: Run, examples: Collection[int], explain: Callable[[int], Explanation]) -> dict[int, Explanation]:
-    """Explain examples; only the first ones, where all are too much to read."""
     explanations, most = {}, MOST_AHEAD // (run.passes * run.manifest.outputs)
     for example in map(int, list(examples)[:most]):
         try:

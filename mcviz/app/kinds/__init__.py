@@ -21,11 +21,11 @@ KIND_RENDERERS: dict[type[kinds.Kind], KindRenderer] = {
 
 
 def render_example(run: Run, example: int, width: int = PICTURE_WIDTH) -> None:
-    """Render one example, a picture at most so many pixels wide, or why it cannot be shown."""
+    """Render an example at a width in pixels, or why it is not available."""
     if check_needs(run, {"examples"}):
         kind_renderer(run).render_example(run, example, width)
 
 
 def kind_renderer(run: Run) -> KindRenderer:
-    """Return what renders the examples of a run: the renderer of the kind that they are or derive from."""
+    """Return the renderer of a run's kind or of the kind it derives from."""
     return next(renderer for kind, renderer in KIND_RENDERERS.items() if isinstance(run.kind, kind))

@@ -1,6 +1,6 @@
-"""How pages show a kind of examples, and the inputs of that kind that a model is asked about.
+"""Kinds of examples on pages, and inputs of these kinds for a model.
 
-An input has predictions, parts, and where it is a distorted example a distortion; controls that kinds share choose one.
+An input has predictions, parts, and possibly a distortion.
 """
 
 import hashlib
@@ -75,7 +75,7 @@ class SweepInputs:
         name: what exactly they are, such as "uniform noise at 80% strength".
         available: how many there are.
         load: (start, stop) to stop - start contents in one array.
-        digest: of the run whose model predicts.
+        digest: the version of the numbers of the run whose model predicts.
         labels: (available,) int, or None where no prediction is correct.
         stored_as: the name under which the findings are kept beside the run; "" where they are not.
     """
@@ -175,7 +175,7 @@ def import_ahead(run: Run) -> None:
 
 
 def digest_contents(contents: np.ndarray) -> str:
-    """Return the SHA-256 of contents; the bytes of an array of texts are only where they lie in memory."""
+    """Return the SHA-256 of contents; arrays of texts hold only addresses."""
     is_text = contents.dtype == object
     return hashlib.sha256(json.dumps(contents.tolist()).encode() if is_text else contents.tobytes()).hexdigest()
 
@@ -325,7 +325,7 @@ class Distorter:
 
         are_known = has(run, "classes") and run.labels is not None and run.manifest.examples_with_labels is None
         ordered = np.asarray(run.labels)[order] if are_known else None
-        return SweepInputs("distorted examples", self.describe(settings), total, load, run.digest, ordered)
+        return SweepInputs("distorted examples", self.describe(settings), total, load, run.numbers_version, ordered)
 
     def describe(self, settings: DistortionSettings) -> str:
         """Name a distortion with its amount."""
@@ -339,7 +339,7 @@ class Distorter:
 
 
 def _change_distortion(name: str) -> None:
-    """Choose another distortion, and draw also what stands outside of the fragment: what it does to many examples."""
+    """Choose another distortion, and redraw its effects outside the fragment."""
     update_state(distortion=name, amount=None)
     rerun_fragments()
 
@@ -378,7 +378,7 @@ class Tiles:
 
 
 class KindRenderer(ABC):
-    """How pages show a kind of examples. A subclass says only where it differs from examples that cannot be shown.
+    """Shows a kind of examples; subclasses define differences from hidden examples.
 
     Attributes:
         inputs: what can be predicted besides the run's own examples.
@@ -407,11 +407,11 @@ class KindRenderer(ABC):
         """Return some examples in the form of `ProbeInput.content`, in one array."""
 
     def text(self, run: Run, example: int) -> str:
-        """Return the text that an example of a run is; "" where it is none."""
+        """Return an example's text, or ""."""
         return ""
 
     def values(self, run: Run, example: int) -> list[tuple[str, str]]:
-        """Return the numbers that an example of a run is, by the names of their columns; none where it is no row."""
+        """Return an example's numbers by column; empty for other kinds."""
         return []
 
     def render_small(self, run: Run, content: Any, spoken: str) -> None:

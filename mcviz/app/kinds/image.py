@@ -107,7 +107,7 @@ def image_noise_sweep(run: Run, state: PageState) -> SweepInputs:
 
     name = f"{NOISES[kind].label.lower()} at {percent(strength, 0)} strength"
     stored_as = f"noise-{kind.replace('_', '-')}" if strength == 1 else ""
-    return SweepInputs("noise images", name, MOST_INPUTS, load, run.digest, stored_as=stored_as)
+    return SweepInputs("noise images", name, MOST_INPUTS, load, run.numbers_version, stored_as=stored_as)
 
 
 def draw_image(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG001 (a drawing is not in the address)
@@ -159,7 +159,7 @@ def upload_image(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG0
 
 
 def centring_toggle(run: Run, key: str) -> bool:
-    """Render a choice whether to centre and scale an input, for small square grey images; on where the run's are so."""
+    """Render a choice to centre small square grey inputs; on if the run's are centred."""
     height, width, channels = run.image_shape
     if channels != 1 or height != width or height > LARGEST_CENTRED:
         return False
@@ -173,7 +173,7 @@ def centring_toggle(run: Run, key: str) -> bool:
 
 @cached_for_run(numbers_key, max_entries=8)
 def background_brightness(run: Run) -> float | None:
-    """Return the brightness of the edges of nearly all of a run's images, 0 to 1; None where they differ."""
+    """Return the edge brightness of nearly all images, 0 to 1, or None."""
     if not run.has_images:
         return None
     edges = np.array([edge_brightness(picture) for picture in _sample_pictures(run)])
@@ -187,7 +187,6 @@ def load_images(run: Run, examples: np.ndarray) -> np.ndarray:
 
 
 def _decode(file: UploadedFile, side: int) -> np.ndarray:
-    """Decode the picture in a file, once for each file."""
     key = file.file_id, side
     if session_store().get(DECODED, (None, None))[0] != key:
         session_store()[DECODED] = key, read_picture(file.getvalue(), side)
@@ -196,7 +195,6 @@ def _decode(file: UploadedFile, side: int) -> np.ndarray:
 
 
 def _offer_to_invert(run: Run, picture: np.ndarray) -> None:
-    """Offer to invert a picture with a bright background where the run's images have a dark one, or the reverse."""
     usual = background_brightness(run)
     if usual is None or abs(edge_brightness(picture) - usual) < 0.5:
         return
@@ -213,7 +211,7 @@ def _offer_to_invert(run: Run, picture: np.ndarray) -> None:
 
 @cached_for_run(numbers_key, max_entries=8)
 def _has_centred_images(run: Run) -> bool:
-    """Whether centring would hardly change a run's images."""
+    """Return whether centring hardly changes a run's images."""
     if not run.has_images:
         return False
     pictures = _sample_pictures(run)[..., 0].astype(np.float32) / 255
@@ -222,12 +220,11 @@ def _has_centred_images(run: Run) -> bool:
 
 
 def _sample_pictures(run: Run) -> np.ndarray:
-    """Load some images of a run, (n, height, width, channels) uint8."""
+    """Load some images, (n, height, width, channels) uint8."""
     return run.pictures[np.arange(0, len(run), -(-len(run) // SAMPLE))]
 
 
 def _load_companions(run: Run, settings: DistortionSettings, images: np.ndarray) -> np.ndarray:
-    """Load the image that is mixed in, or the signs of the gradient."""
     if settings.name == MIX:
         return load_images(run, np.array([settings.other_example]))
     if settings.name == FGSM:

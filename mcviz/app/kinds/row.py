@@ -96,7 +96,7 @@ def row_along(run: Run, state: PageState) -> SliderSeries:
 
 
 def explain_shuffled_rows(run: Run, state: PageState) -> None:  # noqa: ARG001 (there is nothing to choose)
-    """Say what the rows of shuffled columns are."""
+    """Explain the rows of shuffled columns."""
     st.caption("Each column has the value of another example, so the values no longer belong together.")
 
 
@@ -107,7 +107,9 @@ def shuffled_sweep(run: Run, state: PageState) -> SweepInputs:  # noqa: ARG001
         rows = row_values(run)
         return np.concatenate([shuffle_columns(rows[:1], rows, seed=seed) for seed in range(start, stop)])
 
-    return SweepInputs("shuffled rows", "shuffled columns", MOST_INPUTS, load, run.digest, stored_as="noise-shuffled")
+    return SweepInputs(
+        "shuffled rows", "shuffled columns", MOST_INPUTS, load, run.numbers_version, stored_as="noise-shuffled"
+    )
 
 
 def slider_range(values: np.ndarray, value: float) -> tuple[float, float, float]:
@@ -131,7 +133,6 @@ def slider_range(values: np.ndarray, value: float) -> tuple[float, float, float]
 
 
 def _slider(run: Run, state: PageState, column: int, start: float) -> None:
-    """Render a slider for a column, and a field for an exact value; the label says so where the value is changed."""
     changes = dict(state.values)
     value = changes.get(column, start)
     low, high, step = slider_range(row_values(run)[:, column], value)
@@ -165,18 +166,16 @@ def _slider(run: Run, state: PageState, column: int, start: float) -> None:
 
 
 def _unusual_columns(run: Run, state: PageState) -> list[int]:
-    """Return the columns of the example, the most unusual first."""
     order: list[int] = most_unusual(usual_values(run).z(row_values(run)[state.example or 0])).tolist()
     return order
 
 
 def _changes(run: Run, state: PageState) -> dict[int, float]:
-    """Return the changed values by the number of their column."""
     return {column: value for column, value in state.values if column < len(run.content.columns)}
 
 
 def _edited_row(run: Run, state: PageState) -> np.ndarray:
-    """Return the example with its changed values, (D,) float32."""
+    """Return the changed example, (D,) float32."""
     row = row_values(run)[state.example or 0].copy()
     for column, value in _changes(run, state).items():
         row[column] = value

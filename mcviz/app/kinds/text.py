@@ -93,7 +93,9 @@ def text_noise_sweep(run: Run, state: PageState) -> SweepInputs:
     def load(start: int, stop: int) -> np.ndarray:
         return np.concatenate([noise.draw(1, texts, seed) for seed in range(start, stop)])
 
-    return SweepInputs("noise texts", noise.label.lower(), MOST_INPUTS, load, run.digest, stored_as=f"noise-{kind}")
+    return SweepInputs(
+        "noise texts", noise.label.lower(), MOST_INPUTS, load, run.numbers_version, stored_as=f"noise-{kind}"
+    )
 
 
 TEXT_DISTORTER = Distorter(TEXT_DISTORTIONS, load_texts, others=lambda run, *_: sample_texts(run))

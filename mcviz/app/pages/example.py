@@ -39,7 +39,7 @@ FACTS_HEIGHT = 320  # pixels
 
 
 def render_stepper(selection: Selection, example: int) -> None:
-    """Render the controls that step through the selection, and the rank of the example."""
+    """Render controls to step through the selection, and the rank."""
     examples = selection.examples
     rank = find_rank(example, examples)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="stepper"):
@@ -72,7 +72,7 @@ def render_stepper(selection: Selection, example: int) -> None:
 
 
 def describe_rank(selection: Selection, rank: int) -> str:
-    """Describe the rank of the example in the selection; it is negative for an example that is not there."""
+    """Describe an example's rank, negative outside the selection."""
     if len(selection.examples) == 0:
         return "No example matches all of these filters, so there is none to step through. Take one off."
     score = run_scores(selection.run)[selection.score]
@@ -85,7 +85,7 @@ def describe_rank(selection: Selection, rank: int) -> str:
 
 
 def step_through(examples: np.ndarray, first: int, steps: int) -> None:
-    """Open the example so many steps on from the one that was opened last, but none beyond the first or the last.
+    """Open the example so many steps on, within the selection.
 
     Args:
         examples: (n,) numbers in their order; nothing happens where there is none.
@@ -98,7 +98,6 @@ def step_through(examples: np.ndarray, first: int, steps: int) -> None:
 
 
 def _opened(first: int) -> int:
-    """Return the example that was opened last, whatever the page was drawn with; the first where none was."""
     opened = latest_state().example
     return first if opened is None else opened
 
@@ -109,7 +108,7 @@ def go_to_random(examples: np.ndarray) -> None:
 
 
 def render_marks(state: PageState, example: int) -> None:
-    """Render buttons that flag the example for later, and pin it for comparison."""
+    """Render buttons to flag and pin an example."""
     flagged, pinned = state.flagged, state.pinned
     with st.container(horizontal=True, gap="small"):
         st.button(
@@ -135,7 +134,7 @@ def render_marks(state: PageState, example: int) -> None:
 
 
 def render_scores(run: Run, row: "pd.Series[float]", example: int) -> None:
-    """Render every score of the example, and its rank by it."""
+    """Render all scores of an example with ranks."""
     scores = run_scores(run)
     rows = [
         (score.label, as_markdown(score.format(row[name])), f"{find_rank(example, ranking(run, name)) + 1:,}")
@@ -145,7 +144,7 @@ def render_scores(run: Run, row: "pd.Series[float]", example: int) -> None:
 
 
 def render_columns(run: Run, row: "pd.Series[float]") -> None:
-    """Render the example's id and its values of the user's own columns, where there are any."""
+    """Render the id and the user's columns of an example."""
     facts = format_facts(details(run), row)
     if facts:
         with st.container(height=FACTS_HEIGHT if len(facts) > MOST_FACTS else "content", border=False):
@@ -153,7 +152,7 @@ def render_columns(run: Run, row: "pd.Series[float]") -> None:
 
 
 def render_similar(context: ExampleContext) -> None:
-    """Render the examples that are most like this one, by the run's features or else by the examples themselves."""
+    """Render the most similar examples, by features or the examples themselves."""
     nearest = most_similar(components(context.run), context.example, SIMILAR)
     if len(nearest) == 0:
         st.caption("This run has no other example.")
@@ -163,7 +162,7 @@ def render_similar(context: ExampleContext) -> None:
 
 
 def render_closer_look(context: ExampleContext) -> None:
-    """Render a choice of closer looks that the run has everything for, and the chosen one."""
+    """Render a choice of available closer looks, and the chosen one."""
     similar = CloserLook("Similar examples", render_similar, needs={"examples or features"})
     looks = {"similar": similar, **explanations_for(context.run), **task_renderer(context.run).closer_looks()}
     names = available(looks, context.run)
@@ -175,18 +174,18 @@ def render_closer_look(context: ExampleContext) -> None:
 
 
 def steps_from(example: int, examples: np.ndarray) -> dict[str, int]:
-    """Return the examples before and after one, by the keys of the buttons that lead there."""
+    """Return neighbouring examples by the keys of their buttons."""
     rank = find_rank(example, examples)
     return {key: int(examples[rank + step]) for step, key in STEPS.items() if 0 <= rank + step < len(examples)}
 
 
 def open_example(run: Run, state: PageState) -> int:
-    """Return the example that the address names, or else the most uncertain one."""
+    """Return the example of the address, or the most uncertain one."""
     return int(ranking(run, run.first_score)[0]) if state.example is None else state.example
 
 
 def describe_example(run: Run, state: PageState) -> str:
-    """Say what is predicted for the example, and how uncertain that is."""
+    """Describe prediction and uncertainty of an example."""
     example, score = open_example(run, state), run_scores(run)[state.score]
     row = table(run).iloc[example]
     described = task_renderer(run).describe_example(run, row.to_dict())

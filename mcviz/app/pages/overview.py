@@ -1,4 +1,4 @@
-"""How good the model is, one pass and the ensemble, what it is least sure of, and how many passes that takes."""
+"""Quality of the model, least confident examples, and the number of passes."""
 
 import streamlit as st
 
@@ -33,12 +33,12 @@ IMPORTED = (
 
 
 def describe_run(run: Run, _state: PageState) -> str:
-    """Say how good the ensemble is and where its mistakes are; without labels, how far the passes disagree."""
+    """Describe quality and mistakes; without labels, disagreement."""
     return task_renderer(run).describe_run(run)
 
 
 def render_most_uncertain(run: Run, state: PageState) -> None:
-    """Render the examples that the ensemble is most uncertain about."""
+    """Render the most uncertain examples."""
     score = run_scores(run)[run.first_score]
     legend = task_renderer(run).phrases.tile_legend
     marked = f" {legend}" if has(run, "labels") and legend else ""
@@ -58,7 +58,7 @@ def render_most_uncertain(run: Run, state: PageState) -> None:
 
 
 def render_distribution(run: Run) -> None:
-    """Render how uncertain the examples are, where it is not known how good the predictions are."""
+    """Render the distribution of uncertainty if quality is unknown."""
     score = run_scores(run)[run.first_score]
     st.header("How uncertain it is", anchor=False)
     check_needs(run, {"labels"})

@@ -1,4 +1,4 @@
-"""Predictions of inputs that are not in the run: noise, drawn, typed, uploaded and distorted ones; and who notices."""
+"""Predictions of new inputs: noise, drawings, texts, uploads and distortions; and detectors."""
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -55,13 +55,13 @@ CHOSEN = "part-chosen"  # of the session
 
 @st.fragment
 def render_probe(run: Run, kind: InputKind) -> None:
-    """Render one input and its predictions, which change without the rest of the page."""
+    """Render an input and its predictions, as a fragment."""
     with show_failures(PROBE.title):
         render_input(run, load_state(run), kind)
 
 
 def render_input(run: Run, state: PageState, kind: InputKind) -> None:
-    """Render the input on the left, in sight however far one scrolls, and its predictions on the right."""
+    """Render an input that stays in sight, with its predictions."""
     left, right = st.columns([3, 7], gap="large")
     try:
         with left, st.container(key="probe-input"):
@@ -81,10 +81,7 @@ def render_input(run: Run, state: PageState, kind: InputKind) -> None:
 
 
 def render_noise(run: Run, state: PageState, kind: InputKind) -> None:
-    """Render many inputs of noise, and beside them what they are taken for, or one of them that is looked at.
-
-    What predicts many is not in a fragment: a click in one ends only what gives way to clicks.
-    """
+    """Render inputs of noise with predictions, or one; no fragment, since clicks cannot end one."""
     inputs = noise_inputs(run, state)
     sweep = find_sweep(run, inputs)
     left, right = st.columns(2, gap="large")
@@ -120,7 +117,7 @@ def render_noise_tiles(run: Run) -> None:
 
 @st.fragment(key=NOISE_LOOK)
 def render_noise_look(run: Run, kind: InputKind) -> None:
-    """Render one input of noise with its predictions, and what leads to another or back to all."""
+    """Render one input of noise, and links to others."""
     with show_failures(PROBE.title):
         state = load_state(run)
         inputs, seed = noise_inputs(run, state), state.seed or 0
@@ -145,7 +142,7 @@ def render_noise_look(run: Run, kind: InputKind) -> None:
 
 
 def render_answer(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput) -> None:
-    """Render the predictions of an input, or that they are stopped."""
+    """Render predictions of an input, or that they are stopped."""
     if is_stopped(WORK):
         offer_to_go_on(
             WORK,
@@ -159,10 +156,7 @@ def render_answer(run: Run, state: PageState, kind: InputKind, chosen: ProbeInpu
 
 
 def render_predictions(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput) -> None:
-    """Render the verdict, then the prediction and its passes, then the reasons of both.
-
-    While the verdict's detector is being fitted, all else does not wait.
-    """
+    """Render verdict, prediction, passes and reasons; fitting the detector blocks nothing else."""
     words = st.container()
     if kind.is_noise:
         words = render_beside(run, chosen)
@@ -188,7 +182,7 @@ def render_predictions(run: Run, state: PageState, kind: InputKind, chosen: Prob
 
 
 def render_beside(run: Run, chosen: ProbeInput) -> DeltaGenerator:
-    """Render an input as small as its kind can be, and return the place for words beside it, or above it."""
+    """Render a small input and return a place for words."""
     renderer = kind_renderer(run)
     if not renderer.fits_column:
         words = st.container()
@@ -202,7 +196,7 @@ def render_beside(run: Run, chosen: ProbeInput) -> DeltaGenerator:
 
 
 def render_explanations(context: InputContext) -> None:
-    """Render a choice of explanations of the prediction; only the chosen one is computed."""
+    """Render a choice of explanations; compute the chosen one."""
     offered = explanations(context.run)
     if not offered:
         st.caption("No explanations: they are of one predicted number, and this is a class for each pixel.")
@@ -221,14 +215,14 @@ def render_explanations(context: InputContext) -> None:
 
 
 def page_parts(run: Run) -> dict[str, str]:
-    """Return the labels of what a run offers here, by name: inputs for its model, and its detectors."""
+    """Return labels of available inputs and detectors, by name."""
     inputs = kind_renderer(run).inputs if has(run, "model") else {}
     parts = {name: kind.label for name, kind in inputs.items()}
     return parts | ({DETECTORS: "Detectors"} if has(run, "classes") else {})
 
 
 def choose_part(run: Run, state: PageState) -> str:
-    """Return which of the parts is chosen; values that were changed, or the path of the detectors, choose theirs."""
+    """Return the chosen part; changed values or a path choose theirs."""
     parts = page_parts(run)
     if DETECTORS in parts and is_open(OUT_OF_DISTRIBUTION.title):
         return DETECTORS
@@ -236,7 +230,7 @@ def choose_part(run: Run, state: PageState) -> str:
 
 
 def is_predicting(run: Run, state: PageState, part: str) -> bool:
-    """Return whether an input of the part is predicted by itself."""
+    """Return whether the part predicts one input."""
     if part == DETECTORS or part not in available(kind_renderer(run).inputs, run):
         return False
     if not kind_renderer(run).inputs[part].is_noise:
@@ -245,7 +239,7 @@ def is_predicting(run: Run, state: PageState, part: str) -> bool:
 
 
 def describe_probe(run: Run, state: PageState) -> str:
-    """Say what noise is taken for and how much is stopped, or by how much a verdict stops, or how one is predicted."""
+    """Describe predictions of noise, the verdict, or a prediction."""
     part = choose_part(run, state)
     if part == DETECTORS:
         return describe_detectors(run)

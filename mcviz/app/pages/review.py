@@ -29,6 +29,7 @@ from mcviz.app.work import refusal
 from mcviz.errors import McvizError
 from mcviz.figures import png_url
 from mcviz.measures import fixed, percent
+from mcviz.measures.registry import format_with_unit
 from mcviz.permission import may_write
 from mcviz.permission import refusal as refusal_to_write
 from mcviz.reviews import (
@@ -60,6 +61,7 @@ SETTLED = {"class": "of those that were given a class", "classes": "of the label
 TO_NAME = {
     "class": "name the class of each, the least confident first",
     "classes": "say which classes each has, the most uncertain first",
+    "values": "type the number of each, the most uncertain first",
 }
 EXPORTS: dict[str, tuple[str, str, Callable[[Run, ReviewSummary], bytes]]] = {
     "csv": ("Decisions as CSV", "text/csv", encode_csv),
@@ -68,7 +70,7 @@ EXPORTS: dict[str, tuple[str, str, Callable[[Run, ReviewSummary], bytes]]] = {
     "npz": ("Corrected labels as npz", "application/octet-stream", encode_npz),
     "json": ("Label Studio's JSON", "application/json", partial(encode_label_studio, picture=png_url)),
 }
-OF_DECISIONS = "csv", "parquet"  # those that say nothing of classes
+WITHOUT = {"verdict": ("labels.csv", "npz", "json"), "values": ("json",)}  # exports that take classes, or labels
 
 
 def render_results(run: Run, reviews: Reviews) -> None:
@@ -82,8 +84,8 @@ def render_results(run: Run, reviews: Reviews) -> None:
         _render_exports(run, known)
     else:
         outcome = compute_outcome(run, known)
-        _render_cards(run, outcome)
-        if outcome.settled.sum() >= FEWEST_DECISIONS:
+        (_render_number_cards if run.task.decides == "values" else _render_cards)(run, outcome)
+        if outcome.settled.sum() >= FEWEST_DECISIONS and run.class_names:
             left, right = st.columns(2, gap="large")
             with left:
                 _render_classes(run, outcome)
@@ -103,7 +105,6 @@ def render_results(run: Run, reviews: Reviews) -> None:
 
 
 def _render_verdicts(run: Run, known: ReviewSummary) -> None:
-    """Render how many predictions are right, of those that reviewers agree about."""
     settled, by_example = np.flatnonzero(settled_examples(run, known)).tolist(), known.by_example()
     answers = answers_of(run).options
     given = Counter(by_example[example][0].in_words(answers) for example in settled)
@@ -137,6 +138,25 @@ def _render_cards(run: Run, outcome: Outcome) -> None:
                 from_when if few else SETTLED[run.task.decides],
             ),
             (capitalised(run.task.quality_name), share(outcome.accuracy_after), from_when if few else before),
+        )
+    )
+
+
+def _render_number_cards(run: Run, outcome: Outcome) -> None:
+    """Render how many labels are decided and wrong, and the error by the labels before and after."""
+    unit, settled = run.manifest.unit, int(outcome.settled.sum())
+    before, after = (
+        "–" if error is None else as_markdown(format_with_unit(error, unit))
+        for error in (outcome.accuracy_before, outcome.accuracy_after)
+    )
+    confirmed = outcome.agreement_with_labels
+    share = "–" if confirmed is None or settled < FEWEST_DECISIONS else percent(confirmed, 2)
+    cards(
+        (
+            ("Decided", f"{settled:,}", f"of {counted(len(run), 'example')}; {outcome.disagreements:,} disputed"),
+            ("Label errors found", f"{outcome.label_errors.sum():,}", "as all their reviewers say"),
+            ("Labels confirmed", share, f"from {FEWEST_DECISIONS} decisions on"),
+            ("Mean absolute error", after, f"{before} before"),
         )
     )
 
@@ -188,7 +208,7 @@ def _render_reviewers(run: Run, known: ReviewSummary) -> None:
 def _render_exports(run: Run, known: ReviewSummary) -> None:
     with st.container(horizontal=True, gap="small"):
         for ending, (label, mime, make) in EXPORTS.items():
-            if ending not in OF_DECISIONS and run.task.decides == "verdict":
+            if ending in WITHOUT.get(run.task.decides, ()):
                 continue
             st.download_button(
                 label, partial(make, run, known), file_name=f"{one_line(run.name)}-reviews.{ending}", mime=mime,
@@ -210,7 +230,7 @@ def _render_import(run: Run, reviews: Reviews) -> None:
             else:
                 st.toast(as_markdown(imported.in_words))
                 st.rerun()
-    if run.task.decides == "verdict":
+    if "json" in WITHOUT.get(run.task.decides, ()):
         return
     st.markdown(
         "To see the exported JSON in a project of Label Studio, paste this labelling interface there, under Settings → "
@@ -223,12 +243,17 @@ def describe_queue(run: Run, _state: PageState) -> str:
     """Say how many labels are to be checked and about how many are wrong; or how many there are to give."""
     decides = run.task.decides
     if not decides:
-        return f"This run predicts no classes for its {counted(len(run), 'example')}."
+        return f"Nothing is to be decided about {counted(len(run), 'example')}."
     if decides == "verdict":
         return f"{counted(len(run), 'prediction')} to be judged, right or wrong, those first that are least certain."
     if not has(run, "labels"):
         return f"{counted(len(run), 'example')} without labels: {TO_NAME[decides]}."
     doubted = int(doubted_labels(run).sum())
+    if decides == "values":
+        farthest = (
+            f"**{counted(doubted, 'label')} to check** of {run.manifest.labelled:,}: those that fit the predictions"
+        )
+        return f"{farthest} the least. {as_markdown(probable_label_errors(run))}".rstrip()
     why = "the model finds another class more probable than the label"
     if decides == "classes":
         why = "a class is given that the model finds improbable, or one is missing that it finds probable"
@@ -273,13 +298,8 @@ def render_reviewer(login: str | None) -> str:
 
 run, state = begin(LABELLING, describe_queue)
 if not run.task.decides:
-    st.info(
-        "Here examples are given the label of a class, or of several. Explore ranks this run.", icon=":material/info:"
-    )
-    loss = run.task.loss.name
-    by_error = {"score": loss} if loss in run_scores(run) and has(run, "labels") else {}
-    label = "The largest errors" if by_error else "The most uncertain examples"
-    st.page_link(EXPLORE.script, label=label, icon=EXPLORE.icon, query_params=state.link(**by_error))
+    st.info("Nothing is decided about the examples of this run. Explore ranks them.", icon=":material/info:")
+    link_to(EXPLORE)
     st.stop()
 reviews, part, reviewer = open_reviews(run), "results", ""
 if may_write():

@@ -1,4 +1,4 @@
-"""List all runs; manage one that is ticked, compare two; show jobs, and sample new runs."""
+"""List, manage and compare runs; show jobs, and sample new runs."""
 
 import hashlib
 import html
@@ -133,7 +133,7 @@ def describe_runs(runs: Sequence[ListedRun], folder: str) -> str:
 
 
 def find_ticked(names: Sequence[str], opened: str, state: PageState) -> list[str]:
-    """Return the runs that are ticked, of these names: the open one, another, none, or the two that are compared."""
+    """Return ticked runs: none, the open one, another, or both compared."""
     if state.other in names and state.other != opened and opened in names:
         return [opened, state.other]
     if state.ticked_run == NONE_TICKED:
@@ -142,7 +142,7 @@ def find_ticked(names: Sequence[str], opened: str, state: PageState) -> list[str
 
 
 def tick(ticked: Sequence[str], opened: str) -> None:
-    """Tick runs, in a callback; of two, one is the open run, from which the other's differences are counted.
+    """Tick runs in a callback; differences count from the open run.
 
     Args:
         ticked: their names, two at most.
@@ -159,7 +159,7 @@ def tick(ticked: Sequence[str], opened: str) -> None:
 
 
 def render_runs(runs: Sequence[ListedRun], ticked: Sequence[str], opened: str) -> None:
-    """Render a row for each run, with a box to tick; a click on a cell ticks its run alone.
+    """Render a row a run with a box; a click ticks that run alone.
 
     Args:
         runs: all of them.
@@ -220,14 +220,14 @@ def _table(runs: Sequence[ListedRun], opened: str) -> pd.DataFrame:
 
 
 def describe_state(run: ListedRun) -> str:
-    """The state of a run, with the share of its examples that a partial one has."""
+    """Return the state of a run, with the finished share."""
     if run.state != "partial" or run.manifest is None:
         return STATES[run.state]
     return f"partial, {run.examples_done / run.manifest.examples.count:.0%}"
 
 
 def describe_quality(run: ListedRun) -> str:
-    """The quality of the ensemble, such as "accuracy 99.41%"; empty where it is not known."""
+    """Return the quality, such as "accuracy 99.41%", or ""."""
     manifest = run.manifest
     if manifest is None or manifest.quality is None:
         return ""
@@ -236,7 +236,7 @@ def describe_quality(run: ListedRun) -> str:
 
 
 def render_run(run: ListedRun, path: Path, names: Sequence[str], opened: str) -> None:
-    """Render the run that is ticked alone: what it is, and what can be done with it.
+    """Render the single ticked run and its actions.
 
     Args:
         run: as the list has it.
@@ -291,7 +291,6 @@ def render_outcome() -> None:
 
 
 def _render_growth(run: Run) -> None:
-    """Offer more passes, unless the run cannot grow: shipped, or without its model."""
     if (seed := run.manifest.seed) is None or run.passes >= MOST_PASSES or not can_be_sampled(run):
         return
     if is_shipped(run.path):
@@ -315,7 +314,6 @@ def _render_growth(run: Run) -> None:
 
 
 def _describe_growth(run: Run) -> str:
-    """Say which passes are sampled for more of them, and how long that takes, as far as it is known."""
     if run.task.keeps_passes:
         return "These stay as they are, and others are added."
     started, finished = run.manifest.time("started"), run.manifest.time("finished")
@@ -356,7 +354,6 @@ def _ask_removal(name: str | None) -> None:
 
 
 def _render_removal(run: ListedRun, path: Path, another: str, opened: str) -> None:
-    """Ask whether to remove the run, and list its files; in place of the open run another is opened."""
     goes = preview_removal(path)
     with st.container(border=True, key="removing"):
         st.markdown(f"**Remove {as_markdown(run.name)}?** This cannot be undone.")
@@ -418,7 +415,7 @@ def _verify(path: Path, key: tuple[str, str]) -> None:
 
 
 def open_run_and_state(paths: dict[str, Path]) -> tuple[Run | None, PageState]:
-    """Open the run that the address names, where that can be opened, and read the address for it."""
+    """Open the run of the address, if possible, and read the address."""
     try:
         run = open_named_run(paths)
     except (McvizError, KeyError):  # the list says why
@@ -427,7 +424,7 @@ def open_run_and_state(paths: dict[str, Path]) -> tuple[Run | None, PageState]:
 
 
 def render_comparison(run: Run | None, state: PageState, paths: dict[str, Path]) -> None:
-    """Render the comparison of the open run with the other one of the address, which is ticked beside it.
+    """Render the comparison with the other ticked run.
 
     Args:
         run: the open run, joined with the other where they share examples; None where it cannot be opened.
@@ -459,7 +456,6 @@ def render_comparison(run: Run | None, state: PageState, paths: dict[str, Path])
 
 
 def _load_other(run: Run | None, state: PageState, paths: dict[str, Path]) -> Run | None:
-    """Load the run that another is compared with; say why, where nothing can be compared."""
     try:
         if run is None:
             open_cached_run(paths[state.run])
@@ -477,7 +473,7 @@ def _load_other(run: Run | None, state: PageState, paths: dict[str, Path]) -> Ru
 
 
 def render_figures(comparison: Comparison) -> None:
-    """Render the measures of both runs; of runs that share examples with their differences, drawn on one axis."""
+    """Render measures of both runs, and paired differences on one axis."""
     names = [html.escape(name) for name in name_apart(comparison.one, comparison.other)]
     spans = [_scale_difference(measured) for measured in comparison.measures]
     most = max((max(abs(low), abs(high)) for low, _, high in filter(None, spans)), default=1.0)
@@ -511,10 +507,7 @@ def render_figures(comparison: Comparison) -> None:
 
 
 def _scale_difference(measured: MeasureComparison) -> tuple[float, float, float] | None:
-    """Return a difference and the ends of its interval, better to the right, in halves of the interval's width.
-
-    None where it has no interval, or no better direction.
-    """
+    """Return a difference and its interval, better to the right, in half widths; None without interval or direction."""
     low, value, high = measured.difference.low, measured.difference.value, measured.difference.high
     if not measured.measure.better or not high > low:
         return None
@@ -524,7 +517,6 @@ def _scale_difference(measured: MeasureComparison) -> tuple[float, float, float]
 
 
 def _draw_interval(span: tuple[float, float, float] | None, most: float, verdict: str) -> str:
-    """Draw an interval as boxes in a cell, around the line of 0; "" without one."""
     if span is None:
         return ""
     low, value, high = (50 + 48 * end / most for end in span)
@@ -534,7 +526,7 @@ def _draw_interval(span: tuple[float, float, float] | None, most: float, verdict
 
 
 def render_changes(run: ComparedRun, state: PageState, comparison: Comparison) -> None:
-    """Render how many examples changed, the first of those that got worse or better, and links to all."""
+    """Render numbers of changed examples, the first ones, and links."""
     changes = comparison.changes
     assert changes is not None  # they share examples
     counts = ", ".join(f"**{count:,}** {kind}" for kind, count in changes.counts.items())
@@ -564,7 +556,6 @@ def render_changes(run: ComparedRun, state: PageState, comparison: Comparison) -
 
 
 def _facts_in_both(run: Run, comparison: Comparison, example: int, score: str) -> list[tuple[str, str]]:
-    """Return the label of an example, and what each run predicts for it, with the score."""
     other, place = comparison.other, comparison.pairs.find(example)
     own, facts = task_renderer(run).tile_text(run, table(run).iloc[example].to_dict()), []
     if own.label:
@@ -578,7 +569,7 @@ def _facts_in_both(run: Run, comparison: Comparison, example: int, score: str) -
 
 
 def render_example_in_both(run: ComparedRun, state: PageState, comparison: Comparison) -> None:
-    """Render one example, and the passes of each run over it, on the same axes."""
+    """Render an example with passes of both runs on equal axes."""
     changes = comparison.changes
     assert changes is not None
     example = int(comparison.pairs.one[np.abs(changes.worse).argmax()]) if state.example is None else state.example
@@ -600,7 +591,7 @@ def render_example_in_both(run: ComparedRun, state: PageState, comparison: Compa
 
 
 def render_doubt(run: ComparedRun, state: PageState, comparison: Comparison) -> None:
-    """Render a score in one run against the same in the other, with a lasso that filters."""
+    """Render a score of both runs, with a lasso that filters."""
     score, numbers = comparison.score, run_numbers(run)
     axis_score = choose_name(state.score, [name for name in run_scores(run) if OTHER_PREFIX + name in numbers], score)
     if comparison.shared_top is not None:
@@ -627,7 +618,6 @@ def render_doubt(run: ComparedRun, state: PageState, comparison: Comparison) -> 
 
 
 def _render_label_choice(comparison: Comparison, state: PageState) -> None:
-    """Render the choice of the run whose labels both are measured by."""
     newer_is_other = (comparison.pairs.labels_of is comparison.other) == (state.labels_of == "new")
     runs = (comparison.other, comparison.one) if newer_is_other else (comparison.one, comparison.other)
     names = {choice: run.name for choice, run in zip(get_args(LabelChoice), runs, strict=True)}

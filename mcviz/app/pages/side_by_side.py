@@ -1,4 +1,4 @@
-"""The pinned examples, side by side; the most uncertain ones where none is pinned."""
+"""The pinned examples side by side, or the most uncertain ones."""
 
 from collections.abc import Iterable
 
@@ -19,7 +19,7 @@ FIRST = 2  # of the ranking, where none is pinned
 
 
 def render_pinned(run: Run, state: PageState, example: int) -> None:
-    """Render an example, with buttons to open it and, if it is pinned, to unpin it."""
+    """Render an example with buttons to open and unpin it."""
     if not task_renderer(run).draws_examples(run):
         render_example(run, example, PINNED_WIDTH)
     with st.container(horizontal=True, gap="xsmall"):
@@ -31,12 +31,12 @@ def render_pinned(run: Run, state: PageState, example: int) -> None:
 
 
 def unpin(example: int) -> None:
-    """Take an example off, in a callback; one that is off already stays so."""
+    """Unpin an example in a callback."""
     update_state(pinned=tuple(other for other in latest_state().pinned if other != example))
 
 
 def render_differences(run: Run, pinned: tuple[int, ...]) -> None:
-    """Render every score and column of the user's own, an example a column, with differences in bold."""
+    """Render scores and columns, one example a column, differences in bold."""
     rows, examples, own = {}, table(run).iloc[list(pinned)], details(run)
     for name, score in run_scores(run).items():
         values = examples[name].to_numpy()
@@ -63,7 +63,7 @@ def embolden(marked: Iterable[bool], texts: Iterable[str]) -> list[str]:
 
 
 def count_pinned(run: Run, state: PageState) -> str:
-    """Say how many examples are pinned, or which stand there where none is."""
+    """Describe the number of pinned or shown examples."""
     if not state.pinned:
         return "No example is pinned: these are the most uncertain ones."
     return f"{len(state.pinned)} of {counted(len(run), 'example')} {'is' if len(state.pinned) == 1 else 'are'} pinned."

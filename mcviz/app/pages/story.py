@@ -50,13 +50,13 @@ def noise_verdict(run: Run) -> Step:
 
 
 def name_run(run: Run, _state: PageState) -> str:
-    """Say what the demo is made from."""
+    """Name the run of the demo."""
     made_from = f"{counted(len(run), 'example')} in {counted(run.passes, 'pass')}"
     return f"A demo made from **{as_markdown(run.name)}**, {made_from}."
 
 
 def find_step(state: PageState, steps: int) -> int:
-    """Return which of the steps is shown: the first where there is none of that number."""
+    """Return the shown step, the first by default."""
     return state.step if state.step <= steps else 1
 
 
@@ -71,7 +71,7 @@ def step_through(steps: int, more: int) -> None:
 
 
 def render_buttons(state: PageState, step: int, steps: int) -> None:
-    """Render what steps, and what begins and ends the presentation, which leads back to where it was started."""
+    """Render buttons to step, start and end the presentation."""
     with st.container(horizontal=True, key="story-steps"):
         st.button(
             "Back",

@@ -1,6 +1,7 @@
 """How far a run's probabilities can be trusted, and which examples a person should look at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
@@ -18,29 +19,52 @@ from mcviz.app.calibration import (
     render_unlabelled,
     render_worst_slice,
 )
-from mcviz.app.navigation import EXPLORE, TRUST, begin
-from mcviz.app.referral import render_first_referred, render_prediction_sets, render_referral, render_scores
-from mcviz.app.resources import check_needs, has
+from mcviz.app.intervals import render_widths
+from mcviz.app.navigation import TRUST, begin
+from mcviz.app.referral import (
+    render_first_referred,
+    render_least_certain,
+    render_prediction_sets,
+    render_referral,
+    render_scores,
+)
+from mcviz.app.resources import Need, check_needs, has
 from mcviz.app.state import PageState, latest_state, state_widget_args, update_state
 from mcviz.app.tasks import task_renderer
-from mcviz.app.tasks.regression import regression_trust
-from mcviz.app.thresholds import render_tolerance
+from mcviz.app.tasks.regression import regression_trust, render_errors
+from mcviz.app.thresholds import render_threshold_of_two, render_tolerance
 from mcviz.app.wording import counted
 from mcviz.runs import Run
 
-# By their names in `PageState.details`, with a place for what losses are called.
-QUESTIONS: dict[str, tuple[str, Callable[[Run, PageState], None]]] = {
-    "figures": ("How accurate is each way to predict?", render_figures),
-    "groups": ("Does a group fare worse?", render_groups),
-    "scores": ("Which score finds the {noun}?", render_scores),
-    "sets": ("How many classes are possible?", render_prediction_sets),
-    "unlabelled": ("How good is it on those without a label?", render_unlabelled),
+
+@dataclass(frozen=True)
+class Question:
+    """A question that opens on a click.
+
+    Attributes:
+        words: of the question, with a place for the name of losses.
+        render: renders the answer.
+        needs: the parts that a run must have for it to be asked.
+    """
+
+    words: str
+    render: Callable[[Run, PageState], None]
+    needs: Collection[Need]
+
+
+QUESTIONS = {  # by their names in `PageState.details`
+    "figures": Question("How accurate is each way to predict?", render_figures, {"classes"}),
+    "errors": Question("How accurate is each way to predict?", render_errors, {"targets"}),
+    "groups": Question("Does a group fare worse?", render_groups, {"groups or classes"}),
+    "scores": Question("Which score finds the {noun}?", render_scores, {"bounded loss"}),
+    "sets": Question("How many classes are possible?", render_prediction_sets, {"classes"}),
+    "widths": Question("How wide are intervals that hold by construction?", render_widths, {"targets"}),
+    "unlabelled": Question("How good is it on those without a label?", render_unlabelled, {"unlabelled examples"}),
 }
-OF_LOSSES = "scores", "unlabelled"  # which take no class an example
 
 
 def describe_trust(run: Run, state: PageState) -> str:
-    """Say whether the probabilities can be trusted, or of numbers their intervals, where labels tell it."""
+    """Describe trust in probabilities, or in intervals of numbers."""
     if has(run, "labels") and run.manifest.labelled < LEAST_LABELLED:
         return "**Too few examples to tell**: there is one."
     if has(run, "classes"):
@@ -53,32 +77,8 @@ def describe_trust(run: Run, state: PageState) -> str:
     return f"**Without labels nobody can tell** how good the predictions for {counted(len(run), 'example')} are."
 
 
-def render_regression(run: Run, state: PageState) -> None:
-    """Render where intervals are compared with labels."""
-    if check_needs(run, {"labels"}):
-        st.markdown(
-            "This run predicts numbers, not probabilities of classes. Explore compares its intervals with the labels."
-        )
-        st.page_link(
-            EXPLORE.script,
-            label="Open the view Intervals",
-            icon=EXPLORE.icon,
-            query_params=state.link(view="intervals"),
-        )
-        render_tolerance(run)
-        if has(run, "bounded loss"):
-            render_group_choice(run, state)
-            st.header("Who looks at what?", anchor=False)
-            render_referral(run, state)
-            render_first_referred(run, state)
-            render_questions(run, state)
-        if run.manifest.examples_with_labels is not None:
-            st.header(QUESTIONS["unlabelled"][0], anchor=False)
-            render_unlabelled(run, state)
-
-
 def render_classification(run: Run, state: PageState) -> None:
-    """Render the verdict's diagram, the referral, the worst slice, and four more questions."""
+    """Render the verdict's diagram, the referral, the threshold of two classes, the worst slice, and more questions."""
     render_group_choice(run, state)
     left, right = st.columns(2, gap="medium")
     with left:
@@ -89,42 +89,48 @@ def render_classification(run: Run, state: PageState) -> None:
         render_referral(run, state)
         worst = st.container()
     render_first_referred(run, state)
+    if run.task.classes_with_thresholds(run.manifest):
+        render_threshold_of_two(run, state.trust_class, chosen_group(run, state))
     render_questions(run, state)
     with worst:
         render_worst_slice(run, state)
 
 
 def render_loss(run: Run, state: PageState) -> None:
-    """Render of a loss that is no mistake how far probabilities hold, the referral, and all figures."""
+    """Render of a loss that is no class's how far predictions hold, the referral, and all figures."""
     render_group_choice(run, state)
     renderer, group = task_renderer(run), chosen_group(run, state)
     left, right = st.columns(2, gap="medium")
     with left:
         renderer.render_calibration(run, state, group)
-    if has(run, "bounded loss"):
-        with right:
-            st.header("Who looks at what?", anchor=False)
+    with right:
+        st.header("Who looks at what?" if has(run, "bounded loss") else "Which error is too large?", anchor=False)
+        if has(run, "targets"):
+            render_tolerance(run)
+        if has(run, "bounded loss"):
             render_referral(run, state)
-        render_first_referred(run, state)
-        render_questions(run, state)
+        worst = st.container()
+    (render_first_referred if has(run, "bounded loss") else render_least_certain)(run, state)
+    render_questions(run, state)
     renderer.render_trust(run, group)
+    if has(run, "targets"):
+        with worst:
+            render_worst_slice(run, state)
 
 
 def render_questions(run: Run, state: PageState) -> None:
     """Render a question each, with its answer, which is computed where it is open."""
     with st.container(gap="xsmall"):
-        for name, (question, render) in QUESTIONS.items():
-            if name not in OF_LOSSES and not has(run, "classes"):
-                continue
-            if name == "unlabelled" and run.manifest.examples_with_labels is None:
+        for name, question in QUESTIONS.items():
+            if not all(has(run, need) for need in question.needs):
                 continue
             expander = st.expander(
-                question.format(noun=run.task.loss.noun),
+                question.words.format(noun=run.task.loss.noun),
                 **state_widget_args(f"details-{name}", name in state.details, partial(show_answer, name)),
             )
             if expander.open:
                 with expander:
-                    render(run, state)
+                    question.render(run, state)
 
 
 def show_answer(name: str, is_shown: bool) -> None:
@@ -136,8 +142,6 @@ def show_answer(name: str, is_shown: bool) -> None:
 run, state = begin(TRUST, describe_trust)
 if has(run, "labels") and run.manifest.labelled < LEAST_LABELLED:
     st.info("One example tells nothing. Sample the model on more of them, with labels.", icon=":material/inbox:")
-elif has(run, "targets"):
-    render_regression(run, state)
 elif not has(run, "classes"):
     if check_needs(run, {"labels"}):
         render_loss(run, state)

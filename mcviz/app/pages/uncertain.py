@@ -34,7 +34,7 @@ from mcviz.runs import Run, labelled_numbers
 
 
 def describe_selection(run: Run, state: PageState) -> str:
-    """Say how many examples match, how they are ranked, and how many are wrong."""
+    """Describe matching, ranked and wrong examples."""
     selection = select(run, state)
     score, wrong = run_scores(run)[state.score], mistakes(run)
     matching, first = len(selection.examples), direction(score, state.order)
@@ -55,7 +55,7 @@ def describe_selection(run: Run, state: PageState) -> str:
 
 
 def render_notes(selection: Selection) -> None:
-    """Render the filters that are on, what a ranking by label errors means, and a sampling that was started here."""
+    """Render active filters, notes on label errors, and a started sampling."""
     if selection.filters != Filters() or selection.state.flagged:
         chips(selection, with_count=False)
     if all(getattr(selection.state, name) == value for name, value in label_error_ranking(selection.run).items()):
@@ -64,7 +64,7 @@ def render_notes(selection: Selection) -> None:
 
 
 def render_view(selection: Selection, view: View) -> None:
-    """Render a view, and the gallery below it where the view selects."""
+    """Render a view, and its gallery if it selects."""
     if not view.own_filters:
         view.show(selection)
     elif not filter_mask(selection.run, selection.filters.without(*view.own_filters)).any():
@@ -75,7 +75,7 @@ def render_view(selection: Selection, view: View) -> None:
 
 
 def render_page() -> None:
-    """Render the rail, and all of the page below the bar."""
+    """Render the rail and the page below the bar."""
     run, state = begin(EXPLORE, describe_selection)
     selection, names = select(run, state), available(VIEWS, run)
     name = choose_name(state.view, names)
@@ -100,7 +100,7 @@ def render_page() -> None:
 
 
 def render_alone() -> None:
-    """Render the page after a click on it, which changes nothing of the bar."""
+    """Render the page after a click that keeps the bar."""
     with show_failures(EXPLORE.title):
         render_page()
     finish_page()

@@ -7,7 +7,7 @@ filters and shows.
 import os
 import re
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -19,14 +19,15 @@ import orjson
 
 from mcviz import validate
 from mcviz.app.components import load_assets
-from mcviz.app.resources import class_names, has, run_scores
+from mcviz.app.resources import class_names, has, own_columns, run_scores
 from mcviz.app.selection import mistakes, ranked_examples
 from mcviz.app.server import STREAMLIT_OPTIONS, outside_of_pages
-from mcviz.app.sharing.contents import Choice, describe_examples, kept_scores
-from mcviz.app.sharing.summary import overview, trust
+from mcviz.app.sharing.contents import MOST_COLUMNS, Choice, describe_examples, describe_map, kept_scores
+from mcviz.app.sharing.summary import overview, present, story_steps, trust
 from mcviz.app.sharing.withheld import PARTS, Part, WithheldRun
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
+from mcviz.app.tasks.base import Step
 from mcviz.app.views.rail import ranking_labels
 from mcviz.app.wording import counted
 from mcviz.errors import InvalidInputError
@@ -55,6 +56,7 @@ COMPONENTS = {
         "listening element tile act_buttons text sentences histograms strips latest_data look",
     ),
     "brush": ("brush.css", "element latest_data brush"),
+    "passes": ("strips.css", "element histograms strips ../sharing/passes"),
     "maps": ("label_maps.css", "element latest_data label_maps"),
 }
 
@@ -68,6 +70,7 @@ def share(
     without: Collection[Part] = (),
     link: str = "",
     max_size: float = MEGABYTES,
+    present: bool = False,
     progress: Progress | None = None,
 ) -> None:
     """Write a run as one web page, which opens without Python and asks nothing of any network.
@@ -82,6 +85,7 @@ def share(
         link: the address of a dashboard that shows the run; none without it.
         max_size: in megabytes. A page that would be larger has fewer scores, then smaller pictures, then fewer
             examples: all mistakes, and the most uncertain ones.
+        present: whether the page also has the steps of Present, as slides.
         progress: called with (done, total) examples; an exception from it stops the work, and no file is left.
 
     Raises:
@@ -94,7 +98,8 @@ def share(
     score = validate.choice("score", score or run.first_score, list(run_scores(run)))
     chosen = np.arange(len(run)) if examples is None else _check_examples(run, examples)
     with outside_of_pages():
-        page = fit_page(run, PageState(score=score), chosen, link=link, max_size=max_size, progress=progress)
+        state = PageState(score=score)
+        page = fit_page(run, state, chosen, link=link, max_size=max_size, present=present, progress=progress)
     with replaced_file(Path(to)) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
@@ -115,6 +120,7 @@ def fit_page(
     *,
     link: str = "",
     max_size: float = MEGABYTES,
+    present: bool = False,
     progress: Progress | None = None,
 ) -> str:
     """Write the page of a run, no larger than a limit.
@@ -125,13 +131,14 @@ def fit_page(
         examples: (n,) int64 numbers of those that the page has, ascending, as far as they fit.
         link: the address of a dashboard that shows the run; none without it.
         max_size: in megabytes.
+        present: whether the page also has the steps of Present, as slides.
         progress: called with (done, total) examples.
 
     Raises:
         InvalidInputError: not even a page of one example fits.
     """
     most, report = max_size * 1e6, progress or (lambda *_: None)
-    summary = Summary(run, state, link)
+    summary = Summary(run, state, link, story_steps(run) if present else [])
     names, fewer = kept_scores(run, state)
     whole = Choice(run, state, examples, tuple(names))
     for choice in (whole, replace(whole, scores=tuple(fewer)), replace(whole, scores=tuple(fewer), side=SMALL_SIDE)):
@@ -139,7 +146,7 @@ def fit_page(
         if count == len(examples):
             break
     while count:
-        page = summary.write(_keep_first(choice, count), report)
+        page = summary.write(_keep_first(choice, count, summary.told), report)
         size = len(page.encode())
         if size <= most:
             return page
@@ -147,22 +154,26 @@ def fit_page(
     raise InvalidInputError(f"Not even a page of one example has {max_size:g} megabytes. Allow more.")
 
 
-def _keep_first(choice: Choice, count: int) -> Choice:
-    """Keep so many examples: the mistakes first, then the most uncertain."""
+def _keep_first(choice: Choice, count: int, told: Sequence[int]) -> Choice:
+    """Keep some examples: slides, mistakes, then the most uncertain."""
     run, wrong = choice.run, mistakes(choice.run)
     ranked = ranked_examples(run, choice.state.score, "uncertain_first")
     ranked = ranked[np.isin(ranked, choice.examples)]
-    if wrong is not None:
-        ranked = np.concatenate([ranked[wrong[ranked]], ranked[~wrong[ranked]]])
+    behind = np.full(len(ranked), 2) - (0 if wrong is None else wrong[ranked])
+    behind[np.isin(ranked, told)] = 0
+    ranked = ranked[np.argsort(behind, kind="stable")]
     return replace(choice, examples=np.sort(ranked[:count]))
 
 
 class Summary:
-    """The parts of a page that are the same however many examples it has."""
+    """The parts of a page that are the same however many examples it has; `told` are the examples of its slides."""
 
-    def __init__(self, run: Run, state: PageState, link: str) -> None:
+    def __init__(self, run: Run, state: PageState, link: str, steps: Sequence[Step]) -> None:
         self._run, self._state, self._link = run, state, link
         self._sections = {"overview": overview(run), "explore": _explore(run), "trust": trust(run, state)}
+        self.told = [step.examples[0] for step in steps if len(step.examples) == 1]
+        if steps:
+            self._sections["present"] = present(run, steps)
 
     def count_fitting(self, choice: Choice, most: float) -> int:
         """Estimate how many of the examples fit, by pages of a few of them."""
@@ -199,7 +210,7 @@ class Summary:
                 '<meta name="viewport" content="width=device-width, initial-scale=1">',
                 f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
                 f"<title>{escape(title)}</title><style>{_style()}</style></head><body>",
-                _bar(run, self._link),
+                _bar(run, list(self._sections), self._link),
                 "<main>",
                 *(f'<section id="{name}">{content}</section>' for name, content in self._sections.items()),
                 f"</main><footer>{_footer(choice)}</footer>",
@@ -211,7 +222,7 @@ class Summary:
 
 def _start(state: PageState) -> str:
     """The query with which the page opens: what it understands of a state."""
-    filters = state.filters.without("area", "lasso", "columns", "selected")
+    filters = state.filters.without("lasso", "selected")
     return urlencode(PageState(score=state.score, order=state.order, filters=filters).to_query())
 
 
@@ -220,12 +231,11 @@ def _load(name: str) -> str:
 
 
 def _as_script(data: Any) -> str:
-    """Write JSON that ends no element of a page."""
+    """Write JSON that closes no script element."""
     return orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY).decode().replace("<", "\\u003c")
 
 
 def _components() -> str:
-    """The dashboard's components, each in a scope of its own, with what they find on Streamlit's pages."""
     made = []
     for name, (styles, scripts) in COMPONENTS.items():
         parts = [
@@ -240,7 +250,6 @@ def _components() -> str:
 
 
 def _style() -> str:
-    """The page's style, in the dashboard's colours."""
     theme = tomllib.loads(STREAMLIT_OPTIONS.read_text(encoding="utf-8"))["theme"]
     names = {"primaryColor", "backgroundColor", "secondaryBackgroundColor", "textColor", "borderColor"}
     colours = "".join(
@@ -251,9 +260,8 @@ def _style() -> str:
     return f":root {{ {colours} --st-base-radius: {theme['baseRadius']}; }}\n{_load('page.css')}"
 
 
-def _bar(run: Run, link: str) -> str:
-    pages = {"overview": "Overview", "explore": "Explore", "trust": "Trust"}
-    links = "".join(f'<a href="#/{page}">{title}</a>' for page, title in pages.items())
+def _bar(run: Run, pages: Sequence[str], link: str) -> str:
+    links = "".join(f'<a href="#/{page}">{page.capitalize()}</a>' for page in pages)
     to_dashboard = f'<a class="dashboard" href="{escape(link)}">Open in the dashboard</a>' if link else ""
     return (
         f'<header><span class="mark">mcviz</span><nav aria-label="Pages">{links}</nav>'
@@ -263,7 +271,6 @@ def _bar(run: Run, link: str) -> str:
 
 
 def _footer(choice: Choice) -> str:
-    """Say what made the page, of which run, and what of it is left out."""
     run, left_out = choice.run, []
     whole = run.whole if isinstance(run, WithheldRun) else run
     if isinstance(run, WithheldRun):
@@ -281,7 +288,6 @@ def _footer(choice: Choice) -> str:
 
 
 def _explore(run: Run) -> str:
-    """The place of the gallery, the filters and the look, which the script fills."""
     offered = [("Label", "label"), ("Prediction", "prediction"), ("Wrong or missed", "wrong")]
     of_classes = has(run, "class filters")
     shown = [
@@ -303,13 +309,29 @@ def _explore(run: Run) -> str:
         if has(run, "classes")
         else ""
     )
+    columns = min(len(own_columns(run)), MOST_COLUMNS)
+    own = (
+        f"<details{'' if columns else ' hidden'}><summary>Filter by {counted(columns, 'column')}</summary>"
+        '<div id="columns"></div></details>'
+    )
+    mapped = describe_map(run)
+    views = (
+        '<button type="button" value="">Gallery</button><button type="button" value="map">Map</button>'
+        if mapped
+        else ""
+    )
     legend = task_renderer(run).phrases.tile_legend if has(run, "labels") else ""
     return (
         '<h1>Explore</h1><div class="explore"><details class="rail"><summary>Filters</summary>'
         '<label>Rank by<select id="rank"></select></label><p class="quiet" id="meaning"></p><div id="brush"></div>'
-        f'{correct}{choices}{disagree}<button type="button" id="reset">Reset filters</button></details>'
-        f'<div class="list"><p><b id="matching" role="status"></b> <span class="quiet">{escape(legend)}</span></p>'
+        f"{correct}{choices}{disagree}"
+        '<label>Find<input id="find" type="search"></label><p class="quiet" id="found" role="status"></p>'
+        f'{own}<button type="button" id="reset">Reset filters</button></details>'
+        f'<div class="list"><div id="views" role="group" aria-label="View">{views}</div>'
+        f'<p><b id="matching" role="status"></b> <span class="quiet">{escape(legend)}</span></p>'
         '<p id="none" hidden>No example matches all of these filters. Take one off.</p><div id="gallery"></div>'
+        '<div id="plane"><canvas role="img" aria-label="Map of the examples"></canvas>'
+        f'<p class="quiet">{mapped}</p></div>'
         '<div id="pages"><button type="button" id="before">Previous</button><span id="page"></span>'
         '<button type="button" id="after">Next</button></div></div>'
         '<aside class="st-key-look" aria-label="Example"><div id="look"></div><div id="maps"></div>'

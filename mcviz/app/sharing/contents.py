@@ -14,16 +14,28 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pandas as pd
 from PIL import Image
 
+from mcviz.analysis.layouts import load_tsne, similarity_basis
 from mcviz.app.components.gallery import short_value
 from mcviz.app.filters import OF_CLASSES
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.kinds.base import TILE
-from mcviz.app.resources import class_sets, details, format_facts, format_value, has, run_scores
+from mcviz.app.resources import (
+    class_sets,
+    details,
+    format_facts,
+    format_value,
+    has,
+    own_columns,
+    run_scores,
+    searched_columns,
+)
 from mcviz.app.resources import table as run_table
 from mcviz.app.reviewing import ANSWERS, ANSWERS_OF_SEVERAL
 from mcviz.app.selection import mistakes
+from mcviz.app.sharing.withheld import WithheldRun
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import ExampleContext
@@ -32,7 +44,9 @@ from mcviz.figures import CRISP_BELOW, contact_sheet, thumbnails
 from mcviz.measures import Score
 from mcviz.reviews import answers_of
 from mcviz.runs import Run
+from mcviz.runs.columns import as_texts
 from mcviz.runs.tables import Progress
+from mcviz.text import one_line
 
 SHEET_SIDE = 1024  # pixels, which a browser decodes in milliseconds
 QUALITY = 80  # of photographs, as WebP
@@ -40,11 +54,12 @@ TOGETHER = 256  # explanations that the script unpacks at once
 BLOCK_VALUES = 20_000_000  # predicted numbers that are read at once
 SPARSE = 8  # times as many examples in between: then each is read alone
 BINS = 20  # of a histogram of passes
+MOST_COLUMNS = 40  # by which examples are filtered; a table of pixels has hundreds
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What of a run goes into a page.
+    """The parts of a run for a page.
 
     Attributes:
         run: the run.
@@ -67,7 +82,7 @@ def pack(array: np.ndarray) -> str:
 
 
 def pack_json(content: Any) -> str:
-    """Compress content as JSON, and encode it in base64; what is not finite is null."""
+    """Compress content to JSON in base64; nonfinite is null."""
     return base64.b64encode(
         gzip.compress(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), 9, mtime=0)
     ).decode()
@@ -80,12 +95,15 @@ def describe_examples(choice: Choice, progress: Progress) -> dict[str, Any]:
         choice: what goes into the page.
         progress: called with (done, total) examples; what it raises stops the work.
     """
-    run, examples = choice.run, choice.examples
+    run, examples, layout = choice.run, choice.examples, load_layout(choice.run)
     names = run_table(run)["id"].iloc[examples].map(format_value).tolist() if has_ids(run) else None
     return {
         "examples": pack(examples.astype(np.int32)),
         "scores": {name: _describe_score(choice, name) for name in choice.scores},
         "classes": _describe_classes(choice),
+        "own": _describe_columns(choice),
+        "find": {"classes": bool(task_renderer(run).filter_words(run)), "columns": list(searched_columns(run))},
+        "map": None if layout is None else {"layout": "tsne", "positions": pack(layout[examples])},
         "words": pack_json(_tile_words(choice)),
         "names": pack_json(names),
         "details": pack_json(_tile_details(choice)),
@@ -123,7 +141,6 @@ def _describe_score(choice: Choice, name: str) -> dict[str, Any]:
 
 
 def _score_texts(score: Score, values: np.ndarray) -> list[tuple[float, str, str]]:
-    """The values from which on the words for a score are others: each with the words on a tile, and in whole."""
     texts: list[tuple[float, str, str]] = []
     for value in np.unique(values).tolist():
         words = short_value(score, value), score.format(value)
@@ -133,7 +150,6 @@ def _score_texts(score: Score, values: np.ndarray) -> list[tuple[float, str, str
 
 
 def _describe_classes(choice: Choice) -> dict[str, Any]:
-    """What filters by classes go by: a class of each example, or which of all it has; and what is right."""
     run, examples, table = choice.run, choice.examples, run_table(choice.run)
     found: dict[str, Any] = {}
     for name in OF_CLASSES:
@@ -146,6 +162,31 @@ def _describe_classes(choice: Choice) -> dict[str, Any]:
         if has(run, "labels"):
             found["correct"] = pack(table["correct"].astype("Int8").fillna(-1).to_numpy(np.int8)[examples])
     return found
+
+
+def _describe_columns(choice: Choice) -> dict[str, Any]:
+    run, found = choice.run, {}
+    for name, kind in list(own_columns(run).items())[:MOST_COLUMNS]:
+        values = run_table(run)[name].iloc[choice.examples]
+        found[name] = {"label": one_line(name), "kind": kind}
+        if kind == "number":
+            found[name]["numbers"] = pack(values.to_numpy(np.float64, na_value=np.nan))
+        elif not (run.kind.content.searched and name in run.manifest.examples.content):
+            members, texts = pd.factorize(as_texts(values))
+            found[name] |= {"texts": pack_json(list(texts)), "members": pack(members.astype(np.int32))}
+    return found
+
+
+def describe_map(run: Run) -> str:
+    """Describe a page's map, or ""."""
+    basis = similarity_basis(run)
+    return f"By t-SNE: examples with similar {basis} are near each other." if load_layout(run) is not None else ""
+
+
+def load_layout(run: Run) -> np.ndarray | None:
+    """Return (N, 2) float32 of a computed layout, or None."""
+    shows_examples = not isinstance(run, WithheldRun) or "images" not in run.without
+    return load_tsne(run.whole if isinstance(run, WithheldRun) else run) if shows_examples else None
 
 
 def _tile_words(choice: Choice) -> dict[str, Any]:
@@ -161,7 +202,6 @@ def _tile_words(choice: Choice) -> dict[str, Any]:
 
 
 def _tile_details(choice: Choice) -> dict[str, Any]:
-    """The text of each example or the numbers that stand out in it, and the user's own columns."""
     run, examples = choice.run, choice.examples
     own = [name for name in details(run) if name != "id"]
     rows = run_table(run)[own].iloc[examples].to_dict("records") if own else []
@@ -170,7 +210,6 @@ def _tile_details(choice: Choice) -> dict[str, Any]:
 
 
 def _describe_answers(choice: Choice) -> dict[str, Any] | None:
-    """What a reader can decide about each example: answers with their words, and the label that they are about."""
     run = choice.run
     if not run.task.decides:
         return None
@@ -190,7 +229,6 @@ def _describe_answers(choice: Choice) -> dict[str, Any] | None:
 
 
 def _draw_sheets(choice: Choice) -> dict[str, Any]:
-    """The pictures of all examples, in sheets of as many as fit."""
     run, examples = choice.run, choice.examples
     if not has(run, "images") or not len(examples):
         return {"sheets": []}
@@ -226,7 +264,6 @@ def _explain_in_parts(choice: Choice, progress: Progress) -> Iterator[list[dict[
 
 
 def _read_contexts(choice: Choice) -> Iterator[ExampleContext]:
-    """Read the passes of all examples, those together that lie together."""
     run, state, table = choice.run, choice.state, run_table(choice.run)
     step = max(1, BLOCK_VALUES // (run.passes * run.manifest.width))
     blocks = np.split(choice.examples, np.flatnonzero(np.diff(choice.examples // step)) + 1)
@@ -242,7 +279,6 @@ def _read_contexts(choice: Choice) -> Iterator[ExampleContext]:
 
 
 def _explain(context: ExampleContext) -> dict[str, Any]:
-    """What is said of an example, the histograms of its passes, and all of the example where it is no picture."""
     run, example, renderer = context.run, context.example, task_renderer(context.run)
     found: dict[str, Any] = {**renderer.explain_alone(context)}
     if "histograms" in found:
@@ -255,7 +291,6 @@ def _explain(context: ExampleContext) -> dict[str, Any]:
 
 
 def _narrow(histograms: dict[str, Any]) -> dict[str, Any]:
-    """The histograms that a narrow column shows, of fewer bins."""
     size = histograms.get("size", 100)
     panels = [_coarsen(histograms["panels"][place], size) for place in histograms["strips"]]
     return {**histograms, "ticks": [], "size": BINS, "panels": panels, "strips": list(range(len(panels)))}

@@ -1,4 +1,4 @@
-"""Share in the bar: the open run as a page in one file, made on request and taken away."""
+"""Share in the bar: the open run as a page in one file."""
 
 from hashlib import sha256
 
@@ -19,7 +19,7 @@ MADE = "shared-page"  # in the session: the subject, and the page that was made 
 
 
 def render_offer(run: Run, state: PageState, page: str) -> None:
-    """Render a choice of examples, and a button that makes the page, or the page to take away.
+    """Render a choice of examples and a button to make or download the page.
 
     Args:
         run: that is open.

@@ -2,11 +2,20 @@
    components ask for is done here, with the numbers that the page brings. */
 
 const PAGE_SIZE = 48; // examples, of the gallery
+const [CORNERS, EDGE] = [40, 6]; // of a lasso; pixels around the map
+const [UNCERTAIN, CONFIDENT, SHADES] = [[177, 63, 219], [134, 143, 154], 40]; // violet and grey, as in the dashboard
 const AROUND = 100; // examples before and after the one that is looked at, through which keys go
 const DATA = JSON.parse(document.getElementById("data").textContent);
 
 const $ = (id) => document.getElementById(id);
 const counted = (count) => count.toLocaleString("en");
+const FILTERS = ["label", "prediction", "wrong", "correct", "disagree", "range", "columns", "area"];
+
+function make(tag, values = {}, ...parts) {
+  const made = Object.assign(document.createElement(tag), values);
+  made.append(...parts);
+  return made;
+}
 
 async function inflate(packed) {
   const letters = atob(packed);
@@ -47,6 +56,13 @@ class Examples {
         typeof found === "string" ? [found, Int8Array] : found.sets ? [found.sets, Uint8Array] : [found.numbers, Int32Array];
       reads.push(load((examples.filters[name] = { sets: Boolean(found.sets) }), packed, Kind));
     }
+    examples.columns = Object.create(null); // with a column of any name
+    for (const [name, { numbers, texts, members }] of Object.entries(DATA.own)) {
+      const column = (examples.columns[name] = { of: {}, texts: {} });
+      if (numbers ?? members) reads.push(load(column.of, numbers ?? members, numbers ? Float64Array : Int32Array));
+      if (texts) reads.push(load(column.texts, texts));
+    }
+    if (DATA.map) reads.push(load((examples.map = {}), DATA.map.positions, Float32Array));
     await Promise.all(reads);
     examples.places = new Map(Array.from(examples.numbers, (number, place) => [number, place]));
     examples.parts = {};
@@ -77,6 +93,11 @@ class Examples {
       const values = state.classes(name);
       if (name !== without && values.length) tests.push((place) => this.has(name, place, values));
     }
+    for (const [name, on] of Object.entries(state.columns)) {
+      if (without !== `column ${name}`) tests.push(this.ofColumn(name, on));
+    }
+    const { corners } = state;
+    if (corners && without !== "area") tests.push((place) => surrounded(corners, this.map.data[2 * place], this.map.data[2 * place + 1]));
     const { correct, disagree } = this.filters;
     if (correct && without !== "correct" && state.get("correct")) {
       const wanted = Number(state.get("correct") === "correct");
@@ -88,6 +109,27 @@ class Examples {
       if (name !== without) tests.push((place) => low <= values[place] && values[place] <= high);
     }
     return tests.length ? places.filter((place) => tests.every((test) => test(place))) : places;
+  }
+
+  /* What passes a filter on a column: a range of numbers, some texts, or those that contain one. */
+  ofColumn(name, on) {
+    const { of, texts } = this.columns[name];
+    const [isPart, isOneOf] = [typeof on === "string", Array.isArray(on)];
+    if (DATA.own[name].numbers) {
+      return (place) => isPart || isOneOf || ((on.low ?? -Infinity) <= of.data[place] && of.data[place] <= (on.high ?? Infinity));
+    }
+    const part = isPart && on.toLowerCase();
+    const passes = (text) => (isPart ? text.toLowerCase().includes(part) : !isOneOf || on.includes(text));
+    if (!texts.data) return (place) => passes(this.texts[place]);
+    const left = texts.data.map(passes);
+    return (place) => left[of.data[place]];
+  }
+
+  /* Unpack the texts that examples are, if a filter looks into them. */
+  async readTexts(columns) {
+    if (this.texts || !Object.keys(columns).some((name) => DATA.own[name].kind === "text" && !DATA.own[name].texts)) return;
+    const parts = await Promise.all(DATA.explanations.map((_, part) => this.part(part)));
+    this.texts = parts.flat().map(({ text }) => text);
   }
 
   /* The words for the value of a score: those from the last value on that is no larger. */
@@ -134,11 +176,23 @@ class Examples {
     return { tiles, ...sheetForm() };
   }
 
-  async explanation(place) {
-    const part = Math.floor(place / DATA.together);
-    this.parts[part] ??= contentOf(DATA.explanations[part]);
-    return (await this.parts[part])[place % DATA.together];
+  part(part) {
+    return (this.parts[part] ??= contentOf(DATA.explanations[part]));
   }
+
+  async explanation(place) {
+    return (await this.part(Math.floor(place / DATA.together)))[place % DATA.together];
+  }
+}
+
+/* Whether a point is inside a closed polygon, by the even-odd rule. */
+function surrounded(corners, x, y) {
+  let inside = false;
+  corners.forEach(([x1, y1], at) => {
+    const [x0, y0] = corners.at(at - 1);
+    if (y0 > y !== y1 > y) inside = inside !== ((x1 - x0) * (y - y0) - (x - x0) * (y1 - y0) > 0 === y1 > y0);
+  });
+  return inside;
 }
 
 const sheetForm = () => ({ columns: DATA.columns, rows: DATA.rows, aspect: DATA.aspect, crisp: DATA.crisp });
@@ -183,6 +237,29 @@ class State {
       if (Object.hasOwn(DATA.scores, name)) found[name] = [low ? Number(low) : -Infinity, high ? Number(high) : Infinity];
     }
     return found;
+  }
+
+  /* Filters on the user's own columns, as the dashboard writes them. */
+  get columns() {
+    try {
+      const found = Object.entries(JSON.parse(this.get("columns")));
+      return Object.fromEntries(found.filter(([name, on]) => name in examples.columns && on && typeof on !== "number"));
+    } catch {
+      return {};
+    }
+  }
+
+  withColumn(name, on) {
+    const { [name]: before, ...others } = this.columns;
+    return Object.keys(others).length || on ? JSON.stringify(on ? { ...others, [name]: on } : others) : "";
+  }
+
+  /* Those of a lasso on the map. */
+  get corners() {
+    const [layout, written] = this.get("area").split(":");
+    const values = (written ?? "").split(",").map(Number);
+    if (layout !== DATA.map?.layout || values.length < 6 || values.length % 2 || !values.every(Number.isFinite)) return undefined;
+    return values.flatMap((x, at) => (at % 2 ? [] : [[x, values[at + 1]]]));
   }
 
   /* The address with other values; other examples are listed from their first page on. */
@@ -262,8 +339,12 @@ function write(name, range) {
   return Object.entries(ranges).map(([of, ends]) => `${of}:${ends.map(end).join(":")}`).join("~");
 }
 
-function show(isLook) {
-  state = new State(location.hash);
+const matchingNow = () => examples.matching(state, examples.ranked(state.score, state.order));
+
+async function show(isLook) {
+  const shown = (state = new State(location.hash));
+  await examples.readTexts(state.columns);
+  if (shown !== state) return; // something else was asked meanwhile
   for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== state.page;
   for (const link of document.querySelectorAll("header nav a")) {
     const page = link.hash.slice(2).split("?")[0];
@@ -271,13 +352,14 @@ function show(isLook) {
     if (page === state.page) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  const all = examples.ranked(state.score, state.order);
-  const matching = examples.matching(state, all);
+  const matching = matchingNow();
   if (!isLook) {
     showRail();
     showGallery(matching);
+    if (state.page === "present") showSlide();
   }
   showLook(matching);
+  render.plane?.draw();
 }
 
 /* The filters, each choice with how many examples it leaves. */
@@ -309,6 +391,8 @@ function showRail() {
     }
   }
   if (examples.filters.disagree) $("disagree").checked = state.get("disagree") === "1";
+  for (const showColumn of columnControls) showColumn(all);
+  $("columns").parentElement.open ||= Object.keys(state.columns).length > 0;
 }
 
 function countClasses(name, places) {
@@ -359,8 +443,11 @@ function showGallery(matching) {
   $("matching").textContent =
     matching.length === all ? `${counted(all)} examples${within}` : `${counted(matching.length)} of the ${counted(all)} examples${within || ""}`;
   $("none").hidden = matching.length > 0;
-  $("reset").disabled = !["label", "prediction", "wrong", "correct", "disagree", "range"].some((name) => state.get(name));
-  $("pages").hidden = pages === 1;
+  $("reset").disabled = !FILTERS.some((name) => state.get(name));
+  const isMap = Boolean(DATA.map) && state.get("view") === "map";
+  for (const button of $("views").children) button.setAttribute("aria-pressed", (button.value === "map") === isMap);
+  [$("gallery").hidden, $("plane").hidden] = [isMap, !isMap];
+  $("pages").hidden = pages === 1 || isMap;
   $("page").textContent = `Page ${counted(page)} of ${counted(pages)}`;
   $("before").disabled = page === 1;
   $("after").disabled = page === pages;
@@ -370,9 +457,105 @@ function showGallery(matching) {
   render.gallery({ ...tiles, looks: true, size: DATA.size }, () => undefined);
 }
 
+/* The map: what the other filters leave, the more violet the more uncertain; a lasso chooses, a press looks at the nearest. */
+class Plane {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.axes = [0, 1].map((axis) => {
+      const values = examples.map.data.filter((value, at) => at % 2 === axis && Number.isFinite(value)).sort();
+      const [start, end] = axis ? [values.at(-1), values[0]] : [values[0], values.at(-1)]; // up is more
+      return [start, end - start || 1];
+    });
+    canvas.onpointerdown = (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      this.drawn = [[event.offsetX, event.offsetY]];
+    };
+    canvas.onpointermove = (event) => this.drawn?.push([event.offsetX, event.offsetY]) && this.draw();
+    canvas.onpointerup = () => this.finish();
+    canvas.onpointercancel = () => (this.drawn = undefined);
+    new ResizeObserver(() => this.draw()).observe(canvas);
+  }
+
+  pixel(point) {
+    return this.axes.map(([start, span], axis) => EDGE + ((this.sides[axis] - 2 * EDGE) * (point[axis] - start)) / span);
+  }
+
+  point(pixel) {
+    return this.axes.map(([start, span], axis) => start + (span * (pixel[axis] - EDGE)) / (this.sides[axis] - 2 * EDGE));
+  }
+
+  draw() {
+    const { canvas } = this;
+    this.sides = [canvas.clientWidth, canvas.clientHeight];
+    if (!canvas.clientWidth) return;
+    const others = examples.matching(state, examples.ranked(state.score, "uncertain_first"), "area");
+    this.shown = others.filter((place) => Number.isFinite(examples.map.data[2 * place]));
+    this.pixels = this.shown.map((place) => this.pixel(examples.map.data.subarray(2 * place)));
+    [canvas.width, canvas.height] = this.sides.map((side) => side * devicePixelRatio);
+    const pen = canvas.getContext("2d");
+    pen.scale(devicePixelRatio, devicePixelRatio);
+    const size = this.shown.length > 2000 ? 3 : 6;
+    const values = this.shown.map((place) => DATA.scores[state.score].of.data[place]);
+    const last = values.findLast((value) => !Number.isNaN(value));
+    let before;
+    for (let at = values.length - 1; at >= 0; at--) { // the most uncertain are drawn last
+      const share = Math.round((SHADES * (values[at] - last)) / (values[0] - last) || 0) / SHADES;
+      const colour = CONFIDENT.map((grey, part) => grey + share * (UNCERTAIN[part] - grey));
+      if (share !== before) pen.fillStyle = `rgb(${colour.join(" ")} / ${0.4 + 0.6 * share})`; // which takes long
+      before = share;
+      pen.fillRect(this.pixels[at][0] - size / 2, this.pixels[at][1] - size / 2, size, size);
+    }
+    pen.strokeStyle = getComputedStyle(canvas).color;
+    const outline = this.drawn ?? state.corners?.map((corner) => this.pixel(corner));
+    if (outline) pen.stroke(new Path2D(`M${outline.join("L")}Z`));
+    const [x, y] = this.pixels[this.shown.indexOf(showLook.latest)] ?? [];
+    if (x) pen.strokeRect(x - EDGE, y - EDGE, 2 * EDGE, 2 * EDGE);
+  }
+
+  finish() {
+    const [drawn, [left, top]] = [this.drawn, this.drawn[0]];
+    const distances = ([x, y]) => Math.hypot(x - left, y - top);
+    this.drawn = undefined;
+    if (drawn.some((pixel) => distances(pixel) > EDGE)) {
+      const corners = drawn.filter((_, at) => at % Math.ceil(drawn.length / CORNERS) === 0).flatMap((pixel) => this.point(pixel));
+      go({ area: corners.length < 6 ? "" : `${DATA.map.layout}:${corners.map((value) => Number(value.toPrecision(8)))}` });
+    } else {
+      const nearest = this.shown.reduce((best, _, at) => (distances(this.pixels[at]) < distances(this.pixels[best]) ? at : best), 0);
+      if (this.shown.length) look(examples.numbers[this.shown[nearest]], matchingNow());
+    }
+  }
+}
+
 function turn(page) {
   go({ page: page === 1 ? "" : String(page) });
   $("explore").scrollIntoView();
+}
+
+/* The story, a slide at a time, as on the dashboard's page Present. */
+async function showSlide() {
+  const slides = [...document.querySelectorAll(".slide")];
+  const at = Math.min(slides.length, Math.max(1, Number(state.get("step")) || 1));
+  slides.forEach((slide, place) => (slide.hidden = place !== at - 1));
+  $("step").textContent = `${at} of ${slides.length}`;
+  for (const [id, to] of [["back", at - 1], ["next", at + 1]]) {
+    $(id).disabled = to < 1 || to > slides.length;
+    $(id).onclick = () => go({ step: to === 1 ? "" : String(to) });
+  }
+  const place = slides[at - 1].querySelector("[data-passes]");
+  const example = examples.places.get(Number(place?.dataset.passes));
+  if (example === undefined || place.shadowRoot) return;
+  const { maps, histograms } = await examples.explanation(example);
+  if (!place.shadowRoot) mount(maps ? "maps" : "passes", place, new CSSStyleSheet())(maps ?? histograms, () => undefined);
+}
+
+/* Keys are of the look, or turn slides. */
+function pressed(event) {
+  if (state.page === "explore" || event.target.closest("[data-passes]")) return;
+  event.stopPropagation();
+  const id = { ArrowRight: "next", PageDown: "next", " ": "next", ArrowLeft: "back", PageUp: "back" }[event.key];
+  if (state.page !== "present" || !id || (event.key === " " && event.target.closest("button, a"))) return;
+  event.preventDefault();
+  $(id).click();
 }
 
 async function showLook(matching) {
@@ -417,13 +600,8 @@ function look(example, matching) {
 }
 
 function showRow(row) {
-  $("row").replaceChildren(
-    ...(row ?? []).map((cells) => {
-      const line = document.createElement("tr");
-      line.append(...cells.map((text, at) => Object.assign(document.createElement(at ? "td" : "th"), { textContent: text })));
-      return line;
-    }),
-  );
+  const cell = (text, at) => make(at ? "td" : "th", {}, text);
+  $("row").replaceChildren(...(row ?? []).map((cells) => make("tr", {}, ...cells.map(cell))));
 }
 
 function flag(example) {
@@ -440,9 +618,8 @@ function showDecision(place) {
   };
   $("answers").replaceChildren(
     ...decisions.at(place).offered.map(([words, kind, name]) => {
-      const button = Object.assign(document.createElement("button"), { type: "button", textContent: words });
+      const button = make("button", { type: "button", onclick: () => answer(kind, name) }, words);
       button.setAttribute("aria-pressed", isMade(kind, name));
-      button.onclick = () => answer(kind, name);
       return button;
     }),
   );
@@ -470,12 +647,81 @@ function makeDecide() {
   $("reviewer").required = true;
   $("decide").onsubmit = (event) => {
     event.preventDefault();
-    const link = Object.assign(document.createElement("a"), { download: "decisions.json", href: URL.createObjectURL(decisions.file()) });
+    const link = make("a", { download: "decisions.json", href: URL.createObjectURL(decisions.file()) });
     link.click();
     URL.revokeObjectURL(link.href);
     decisions.saved = true;
   };
   addEventListener("beforeunload", (event) => decisions.saved || event.preventDefault());
+}
+
+const columnControls = []; // each shows what is on
+
+/* A filter on each of the user's own columns: one of few values, a range, or a part of a text. */
+function makeColumns() {
+  const words = { number: ["from", "to"], category: ["any"], text: ["contains"] };
+  for (const [name, { label, kind }] of Object.entries(DATA.own)) {
+    const { texts, of } = examples.columns[name];
+    const values = kind === "category" ? [...texts.data].sort() : [];
+    const read = {
+      number: ([low, high]) => ({ ...(low && { low: Number(low) }), ...(high && { high: Number(high) }) }),
+      category: ([at]) => at && [values[at]],
+      text: ([part]) => part.trim(),
+    }[kind];
+    const fields = words[kind].map((word) => {
+      const field = make(kind === "category" ? "select" : "input", { ariaLabel: `${label}: ${word}` });
+      if (kind !== "category") Object.assign(field, { type: kind === "number" ? "number" : "search", step: "any", placeholder: word });
+      field.append(...(kind === "category" ? [new Option("any", ""), ...values.map((value, at) => new Option(value, at))] : []));
+      field.onchange = () => {
+        const on = read(fields.map(({ value }) => value));
+        go({ columns: state.withColumn(name, Object.keys(on).length ? on : undefined) });
+      };
+      return field;
+    });
+    $("columns").append(make("div", { className: "column" }, make("span", {}, label), ...fields));
+    columnControls.push((all) => {
+      const on = state.columns[name];
+      if (kind === "number") return fields.forEach((field, end) => (field.value = on?.[end ? "high" : "low"] ?? ""));
+      if (kind === "text") return (fields[0].value = typeof on === "string" ? on : "");
+      const counts = Array(values.length).fill(0);
+      for (const place of examples.matching(state, all, `column ${name}`)) counts[of.data[place]]++;
+      const count = new Map(texts.data.map((text, at) => [text, counts[at]]));
+      values.forEach((value, at) => (fields[0].options[at + 1].textContent = `${value} (${counted(count.get(value))})`));
+      fields[0].value = on?.length === 1 ? values.indexOf(on[0]) : "";
+      fields[0].options[0].textContent = on?.length > 1 ? `any of ${on.length}` : "any";
+    });
+  }
+}
+
+/* The filters that words mean to the dashboard: a class, two as in "cat as dog", right or wrong, or a part of ids or texts. */
+async function filtersOf(words) {
+  const lower = words.toLowerCase();
+  if (DATA.find.classes && ["correct", "wrong"].includes(lower)) return { correct: lower };
+  const named = ` ${words} `.split(/\sas\s(.*)/is).slice(0, 2).map((name) => name.trim());
+  const places = named.map((name) => {
+    const at = DATA.class_names.lastIndexOf(name);
+    return at < 0 ? DATA.class_names.findIndex((other) => other.toLowerCase() === name.toLowerCase()) : at;
+  });
+  if (DATA.find.classes && named.every((name, at) => !name || places[at] >= 0)) {
+    return Object.fromEntries(["label", "prediction"].flatMap((name, at) => (named[at] ? [[name, String(places[at])]] : [])));
+  }
+  for (const name of DATA.find.columns) {
+    await examples.readTexts({ [name]: words });
+    const test = examples.ofColumn(name, words);
+    if (examples.numbers.some((_, place) => test(place))) return { columns: state.withColumn(name, words) };
+  }
+}
+
+/* Narrow by words, or look at the example of a number or an id. */
+async function find(words) {
+  const wanted = words.replace(/^#/, "");
+  const changes = wanted === words && (await filtersOf(words));
+  const place = (/^\d+$/.test(wanted) ? examples.places.get(Number(wanted)) : undefined) ?? examples.names?.indexOf(wanted) ?? -1;
+  const isFound = changes || place >= 0;
+  if (isFound) $("find").value = "";
+  $("found").textContent = isFound ? "" : `Nothing here is called or contains “${words}”.`;
+  if (changes) go(changes);
+  else if (place >= 0) look(examples.numbers[place], matchingNow());
 }
 
 /* Controls of which only the names of choices are not known before. */
@@ -492,7 +738,11 @@ function makeControls() {
   }
   for (const button of $("correct")?.children ?? []) button.onclick = () => go({ correct: button.dataset.value });
   if ($("disagree")) $("disagree").onchange = () => go({ disagree: $("disagree").checked ? "1" : "" });
-  $("reset").onclick = () => go({ label: "", prediction: "", wrong: "", correct: "", disagree: "", range: "" });
+  $("reset").onclick = () => go(Object.fromEntries(FILTERS.map((name) => [name, ""])));
+  $("find").onchange = () => $("find").value.trim() && find($("find").value.trim());
+  makeColumns();
+  for (const button of $("views").children) button.onclick = () => go({ view: button.value });
+  if (DATA.map) render.plane = new Plane($("plane").querySelector("canvas"));
   for (const link of document.querySelectorAll("a[data-query]")) link.href = `#/explore?${link.dataset.query}`;
 }
 
@@ -523,6 +773,7 @@ async function open() {
   narrow.onchange();
   show(false);
   addEventListener("popstate", () => show(false));
+  addEventListener("keydown", pressed, true);
   document.documentElement.dataset.opened = Math.round(performance.now()); // milliseconds
 }
 

@@ -19,7 +19,7 @@ from mcviz.app.sharing.withheld import WithheldRun
 from mcviz.app.state import UNCERTAIN_FIRST, PageState
 from mcviz.app.sweep import find_sweep, noise_inputs, noise_kind, summarize
 from mcviz.app.tasks import task_renderer
-from mcviz.app.tasks.base import cached_gain
+from mcviz.app.tasks.base import PassQuality, Step, cached_gain
 from mcviz.app.wording import WORD_JOINER, as_markdown, capitalised, counted, direction
 from mcviz.figures import thumbnails
 from mcviz.figures.style import DETERMINISTIC, ENSEMBLE
@@ -28,7 +28,7 @@ from mcviz.measures.calibration import calibration_table, reliability_near_one
 from mcviz.runs import Run, labelled_examples
 from mcviz.text import as_html
 
-MOST_UNCERTAIN, FIRST_REFERRED = 16, 14  # tiles
+MOST_UNCERTAIN, FIRST_REFERRED, TOLD = 16, 12, 48  # tiles
 NOISE_SIDE = 96  # pixels
 TOKENS = re.compile(r"\\(.)|(\*\*)|(`)|[^\\*`]+|.", re.DOTALL)
 
@@ -50,7 +50,7 @@ def paragraphs(sentences: Iterable[str]) -> str:
 
 
 def overview(run: Run) -> str:
-    """Write Overview: how good the model is, what it is most uncertain about, and what it makes of noise."""
+    """Write Overview: quality, uncertain examples, and noise."""
     score, renderer = run_scores(run)[run.first_score], task_renderer(run)
     legend = f" {renderer.phrases.tile_legend}" if has(run, "labels") else ""
     first = ranking(run, score.name)[:MOST_UNCERTAIN].tolist()
@@ -67,22 +67,25 @@ def _quality(run: Run) -> str:
     renderer = task_renderer(run)
     quality = renderer.pass_quality(run)
     assert quality is not None
+    gain, name = cached_gain(run)[1], escape(capitalised(run.task.sealed_quality_name))
+    return (
+        f"<h2>Each pass, and all of them together</h2><p class=quiet>{name}. "
+        f"{sentence(renderer.describe_beaten(quality))}</p>{cards(renderer.quality_cards(run, quality))}"
+        f"{paragraphs([as_markdown(gain)] if gain else [])}{_draw_passes(run, quality)}"
+    )
+
+
+def _draw_passes(run: Run, quality: PassQuality) -> str:
     lines = {"ensemble": (float(quality.ensembles[-1]), ENSEMBLE)}
     if quality.deterministic is not None:
         lines["deterministic"] = float(quality.deterministic), DETERMINISTIC
     name, unit = run.task.sealed_quality_name, run.manifest.unit
-    drawn = value_histogram(
+    return value_histogram(
         quality.passes,
         lines,
         f"{name}, {unit}" if unit else name,
         "single passes",
         lambda value: run.task.format_quality(value, ""),
-    )
-    gain = cached_gain(run)[1]
-    return (
-        f"<h2>Each pass, and all of them together</h2><p class=quiet>{escape(capitalised(name))}. "
-        f"{sentence(renderer.describe_beaten(quality))}</p>{cards(renderer.quality_cards(run, quality))}"
-        f"{paragraphs([as_markdown(gain)] if gain else [])}{drawn}"
     )
 
 
@@ -94,7 +97,6 @@ def _distribution(run: Run) -> str:
 
 
 def _noise(run: Run) -> str:
-    """What the model makes of noise, where that was computed before."""
     run = run.whole if isinstance(run, WithheldRun) else run
     if noise_kind(run) is None:
         return ""
@@ -121,7 +123,6 @@ def trust(run: Run, state: PageState) -> str:
 
 
 def _verdict(run: Run, state: PageState) -> tuple[str, str, str]:
-    """Say whether predictions can be trusted, with the diagram or more sentences, and a table of the figures."""
     if not has(run, "labels"):
         return f"{UNKNOWN}.", "", ""
     if run.manifest.labelled < LEAST_LABELLED:
@@ -147,7 +148,6 @@ def _verdict(run: Run, state: PageState) -> tuple[str, str, str]:
 
 
 def _referral(run: Run, state: PageState) -> str:
-    """The examples that go to a person by the target that the state names, and what that leaves."""
     if not (has(run, "labels") and has(run, "bounded loss") and run.manifest.labelled >= LEAST_LABELLED):
         return ""
     referral = find_referral(run, state)
@@ -160,6 +160,29 @@ def _referral(run: Run, state: PageState) -> str:
         f"{paragraphs([describe_guarantee(referral)])}<p><b>{many} to look at</b>, "
         f"by {escape(referral.score.inline_label)}. {link}</p>{_tiles(first, score, 'dense')}"
     )
+
+
+def story_steps(run: Run) -> list[Step]:
+    """Return the steps of Present, but for those that a model predicts live; none of a task without a story."""
+    story = task_renderer(run).story
+    return [step(run) for step in story.steps(run, live=False)] if story else []
+
+
+def present(run: Run, steps: Sequence[Step]) -> str:
+    """Write steps as slides, noise last."""
+    slides = [f"<h2>{sentence(step.headline)}</h2>{paragraphs([step.more])}{_seen(run, step)}" for step in steps]
+    written = "".join(f'<div class="slide">{slide}</div>' for slide in [*slides, _noise(run)] if slide)
+    buttons = '<button type="button" id="back">Back</button><button type="button" id="next">Next</button>'
+    return f'<h1>Present</h1>{written}<p id="steps"><span id="step" role="status"></span>{buttons}</p>'
+
+
+def _seen(run: Run, step: Step) -> str:
+    if step.of_passes and (quality := task_renderer(run).pass_quality(run)):
+        return _draw_passes(run, quality)
+    if len(step.examples) != 1:
+        return _tiles(step.examples[:TOLD], run.first_score, "dense" if has(run, "images") else "large")
+    tile = "" if run.task.of_pixels else _tiles(step.examples, run.first_score, "large")
+    return f'<div class="told">{tile}<div data-passes="{step.examples[0]}"></div></div>'
 
 
 def cards(figures: Iterable[Sequence[str]]) -> str:
@@ -183,5 +206,4 @@ def rows(lines: Sequence[Sequence[str]]) -> str:
 
 
 def _tiles(examples: Sequence[int], score: str, size: str) -> str:
-    """The place of some tiles, which the page's script fills."""
     return f'<div data-tiles="{json.dumps(list(examples))}" data-score="{escape(score)}" data-size="{size}"></div>'

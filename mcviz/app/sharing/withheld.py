@@ -1,4 +1,4 @@
-"""A run without some of its parts, for people who may not see these: every reader finds it as if it never had them."""
+"""A run without withheld parts: readers find it as if it never had them."""
 
 from collections.abc import Collection
 from functools import cached_property
@@ -17,7 +17,7 @@ PARTS: tuple[Part, ...] = get_args(Part)
 
 
 class WithheldRun(Run):
-    """A run without some of its parts; nothing that follows from it is kept on disk.
+    """A run without some parts; nothing derived is stored.
 
     Attributes:
         whole: the run.
@@ -41,12 +41,12 @@ class WithheldRun(Run):
 
     @property
     def scores_version(self) -> str:
-        """As for `Run`; another where other parts are withheld."""
+        """The version of scores, by withheld parts."""
         return f"{super().scores_version} {self.digest}"
 
     @cached_property
     def columns(self) -> pd.DataFrame | None:
-        """As for `Run`, without what is withheld."""
+        """The columns without withheld ones."""
         columns, content = self.whole.columns, self.whole.manifest.examples.content
         if columns is None:
             return None
@@ -65,7 +65,6 @@ class WithheldRun(Run):
         return table.assign(**{name: table[name].where(np.zeros(len(table), bool)) for name in unknown})
 
     def _number(self, table: pd.DataFrame) -> pd.DataFrame:
-        """A table whose ids are numbers, where they are withheld."""
         if "ids" not in self.without:
             return table
         return table.assign(id=pd.Series(map(str, range(len(table))), table.index, table["id"].dtype))

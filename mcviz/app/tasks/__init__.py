@@ -18,7 +18,7 @@ TASK_RENDERERS: dict[type[tasks.Task], TaskRenderer] = {
 
 
 def task_renderer(run: Run) -> TaskRenderer:
-    """Return what renders the results of a run: the renderer of the task that it has or derives from.
+    """Return the renderer of a run's task or of its base.
 
     Raises:
         NoRendererError: there is none.
@@ -33,4 +33,4 @@ def task_renderer(run: Run) -> TaskRenderer:
 
 
 class NoRendererError(McvizError):
-    """A run of a task that pages cannot show. The message says what there is instead."""
+    """A run whose task pages cannot show; the message names alternatives."""

@@ -33,7 +33,7 @@ from mcviz.app.wording import (
 )
 from mcviz.measures import percent
 from mcviz.measures.intervals import finds_more_than_chance
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_numbers
 from mcviz.tasks.multilabel import SEPARATOR
 from mcviz.text import list_names, one_line
 
@@ -51,19 +51,23 @@ class Step:
         headline: its sentence in Markdown, of at most twelve words.
         render: renders what is seen.
         more: what else is said, in Markdown.
+        examples: numbers of those that it is about.
+        of_passes: whether it is about how good each pass is.
     """
 
     headline: str
     render: Callable[[], None]
     more: str = ""
+    examples: tuple[int, ...] = ()
+    of_passes: bool = False
 
 
 class Story(ABC):
     """The story of a task."""
 
     @abstractmethod
-    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
-        """Return the steps for a run, each to be called with it."""
+    def steps(self, run: Run, *, live: bool = True) -> list[Callable[[Run], Step]]:
+        """Return the steps for a run, each to be called with it; if not `live`, none that the model predicts then."""
 
 
 def noise_steps(run: Run, no_answer: str, describe: Callable[[Run, np.ndarray], Step]) -> list[Callable[[Run], Step]]:
@@ -91,7 +95,7 @@ def noise_steps(run: Run, no_answer: str, describe: Callable[[Run, np.ndarray], 
 
 
 def side_by_side(example: Callable[[], None], passes: Callable[[], None]) -> Callable[[], None]:
-    """Return what renders an example, and right of it what the passes predict."""
+    """Return a renderer of an example and its predictions."""
 
     def draw() -> None:
         left, right = st.columns([1, 2], gap="large")
@@ -104,7 +108,7 @@ def side_by_side(example: Callable[[], None], passes: Callable[[], None]) -> Cal
 
 
 def render_large(words: str) -> None:
-    """Render a few words, in Markdown, as large as what stands beside them."""
+    """Render large words in Markdown."""
     with st.container(key="story-large"):
         st.markdown(words)
 
@@ -142,8 +146,9 @@ def review_step(run: Run, score: str, noun: str, by: str = "") -> Step:
     kinds = plural(kind)
     if not mistakes.any():
         more = f"This is the most uncertain one of {examples}."
-        return Step(f"The model makes no {kind} here: there is none to find.", first, more)
+        return Step(f"The model makes no {kind} here: there is none to find.", first, more, (int(order[0]),))
     inspected = max(1, int(REVIEWED_SHARE * len(mistakes)))
+    reviewed_first = tuple(order[:inspected].tolist())
     share, found = percent(inspected / len(mistakes), 0), f"{mistakes[:inspected].sum():,}"
     of_all = counted(int(mistakes.sum()), noun)
     reviewed = f"The {share} most uncertain are **{inspected:,}** of {examples}{by}"
@@ -154,8 +159,8 @@ def review_step(run: Run, score: str, noun: str, by: str = "") -> Step:
         headline = f"The most uncertain are not shown to hold more {kinds}."
         more = f"{reviewed}, and hold **{found}** of {of_all}, which may be chance."
     if len(mistakes) * REVIEWED_SHARE < 1:  # too few examples for a curve
-        return Step(headline, first, more)
-    return Step(headline, lambda: chart(plot.ranking(run, score), "found", headline), more)
+        return Step(headline, first, more, reviewed_first)
+    return Step(headline, lambda: chart(plot.ranking(run, score), "found", headline), more, reviewed_first)
 
 
 cached_gain = cached_for_run(numbers_key, max_entries=8)(compare_with_deterministic)
@@ -185,7 +190,7 @@ class ExampleContext:
 
 
 def load_example(run: Run, state: PageState, example: int) -> ExampleContext:
-    """Load what a run has of an example."""
+    """Load a run's data of an example."""
     return ExampleContext(run, state, example, table(run).iloc[example])
 
 
@@ -315,7 +320,7 @@ class Phrases:
 
 
 class TaskRenderer(ABC):
-    """How pages show a task. T passes predict K numbers each for an example; a subclass says only where it differs.
+    """Shows a task; T passes predict K numbers; subclasses define differences.
 
     Attributes:
         ood_score: the score by which a new input is compared with the run's examples where nothing better is known.
@@ -362,7 +367,15 @@ class TaskRenderer(ABC):
         quality = as_inline_markdown(run.task.format_quality(found, run.manifest.unit))
         labelled = "" if run.manifest.examples_with_labels is None else f", {run.manifest.labelled:,} with a label"
         right = f"**{as_markdown(run.name)}**: **{self.phrases.quality.format(quality)}** on {examples}{labelled}"
-        return f"{right}{self._describe_gain(run)}{self._describe_found(run)}."
+        return f"{right}{self._describe_promise(run)}{self._describe_gain(run)}{self._describe_found(run)}."
+
+    def phrases_for(self, run: Run) -> Phrases:
+        """Return the words of sentences about a run, whose decisions may say what a mistake is."""
+        return self.phrases
+
+    def _describe_promise(self, run: Run) -> str:
+        """Say what the quality is of and held against, and whether intervals hold, as a part of a sentence."""
+        return ""
 
     def _describe_gain(self, run: Run) -> str:
         """Say whether the ensemble differs from the deterministic model, as a part of a sentence."""
@@ -372,7 +385,7 @@ class TaskRenderer(ABC):
 
     def _describe_found(self, run: Run) -> str:
         """Say how many mistakes are among the first of the ranking, as the end of a sentence."""
-        labelled = run.manifest.labelled
+        labelled, phrases = len(labelled_numbers(run)), self.phrases_for(run)
         first = min(MOST_FIRST, labelled // 5)
         count, early = _count_mistakes(run, first)
         if not self.marks_mistakes and not first:
@@ -380,12 +393,12 @@ class TaskRenderer(ABC):
         if count in (0, labelled):
             return "; every prediction is wrong" if count else "; no prediction is wrong"
         if not first:
-            return f"; {counted(count, self.phrases.mistake)}"
-        where = f"among the {first:,} {self.phrases.least_sure}"
+            return f"; {counted(count, phrases.mistake)}"
+        where = f"among the {first:,} {phrases.least_sure}"
         if count == 1:
-            return f"; {self.phrases.only_mistake} is {'' if early else 'not '}{where}"
+            return f"; {phrases.only_mistake} is {'' if early else 'not '}{where}"
         some = f"{early:,}" if early else "none"
-        return f"; {some} of the {counted(count, self.phrases.mistake)} {'are' if early > 1 else 'is'} {where}"
+        return f"; {some} of the {counted(count, phrases.mistake)} {'are' if early > 1 else 'is'} {where}"
 
     @abstractmethod
     def describe_disagreement(self, run: Run) -> str:
@@ -425,7 +438,7 @@ class TaskRenderer(ABC):
         """Render all figures that labels tell, with the arguments of `render_calibration`."""
 
     def quality_cards(self, run: Run, quality: PassQuality) -> list[tuple[str, str, str]]:
-        """Return how good the model is with dropout off, in one pass and in all: what, how much, and a sentence."""
+        """Return quality with dropout off, in one pass and in all: label, value, sentence."""
         deterministic, one_pass, ensemble = WAYS_TO_PREDICT
         passes = quality.passes
         off = "" if run.manifest.origin.kind == "imported" else "Dropout off: "
@@ -465,7 +478,7 @@ class TaskRenderer(ABC):
         """Return the columns of the table between ids and scores, of at most so many examples."""
 
     def filter_words(self, run: Run) -> list[str]:
-        """Return examples of what a person may type to narrow the filters, besides ids; none if nothing."""
+        """Return sample words for the filter, besides ids."""
         return []
 
     def narrow_filters(self, run: Run, filters: Filters, words: str) -> Filters:
@@ -484,7 +497,7 @@ class TaskRenderer(ABC):
 
     @abstractmethod
     def render_summary(self, context: ExampleContext) -> None:
-        """Render what is predicted and why that is uncertain, in words and numbers."""
+        """Render prediction and reasons of uncertainty."""
 
     @abstractmethod
     def render_charts(self, context: ExampleContext) -> None:
@@ -492,10 +505,10 @@ class TaskRenderer(ABC):
 
     @abstractmethod
     def explain(self, context: ExampleContext) -> Explanation:
-        """Return what is predicted and why that is uncertain, for a narrow column."""
+        """Return prediction and reasons for a narrow column."""
 
     def explain_alone(self, context: ExampleContext) -> Explanation:
-        """Return the same where no preview stands below it."""
+        """Return these without a preview below."""
         return self.explain(context)
 
     def maps(self, context: ExampleContext) -> dict[str, Any]:
@@ -503,16 +516,16 @@ class TaskRenderer(ABC):
         return {}
 
     def render_preview(self, context: ExampleContext) -> None:  # noqa: B027
-        """Render what belongs below the explanation in a narrow column."""
+        """Render the preview below an explanation."""
 
     def describe_example(self, run: Run, row: Mapping[Any, Any]) -> str:
-        """Say what is predicted for an example by its row of the run's table, as words that follow it, in Markdown."""
+        """Describe an example's prediction by its row, in Markdown."""
         text = self.tile_text(run, row)
         label = f"; its label is **{as_markdown(text.label)}**" if text.label else ""
         return f"is predicted as **{as_markdown(text.prediction)}**{label}"
 
     def describe_label(self, run: Run, example: int) -> str:
-        """Say which labels an example was given, in a sentence in Markdown; "" where nobody knows."""
+        """Describe an example's labels in Markdown, or ""."""
         return ""
 
     @abstractmethod
@@ -543,7 +556,7 @@ class TaskRenderer(ABC):
 
     @abstractmethod
     def compute_scores(self, run: Run, predictions: np.ndarray) -> dict[str, np.ndarray]:
-        """Compute what is predicted and every score that needs no label, of (T, n, K) predictions, by name."""
+        """Compute predictions and label-free scores of (T, n, K), by name."""
 
     @abstractmethod
     def prominence(self, scores: Mapping[str, np.ndarray], correct: np.ndarray) -> np.ndarray:
@@ -555,7 +568,7 @@ class TaskRenderer(ABC):
         """
 
     def render_sweep(self, run: Run, state: PageState, sweep: SweepFindings) -> None:
-        """Render the most prominent input of a sweep, and what the ensemble predicts for all."""
+        """Render a sweep's prominent input and all predictions."""
         left, right = st.columns([2, 3], gap="large")
         with left:
             st.markdown(f"**{self.phrases.worst_heading}**")
@@ -572,27 +585,27 @@ class TaskRenderer(ABC):
 
     @abstractmethod
     def describe_worst(self, run: Run, sweep: SweepFindings) -> str:
-        """Say what is predicted for the most prominent input of a sweep, in a sentence in Markdown."""
+        """Describe the prediction of the prominent input, in Markdown."""
 
     @abstractmethod
     def sweep_figure(self, run: Run, state: PageState, sweep: SweepFindings) -> go.Figure:
-        """Return a figure of what the ensemble predicts for the inputs of a sweep."""
+        """Return a figure of a sweep's predictions."""
 
     @abstractmethod
     def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
-        """Describe what a sweep found in sentences."""
+        """Describe a sweep's findings."""
 
     # Two runs, and files to take away
 
     def render_comparison(self, comparison: Comparison) -> None:  # noqa: B027
-        """Render charts of how good two runs are, where labels are known."""
+        """Render charts of two runs' quality, with labels."""
 
     @abstractmethod
     def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:
         """Render an example that two runs share as both predict it."""
 
     def export_table(self, selection: Selection) -> pd.DataFrame:
-        """Return all columns of the selected examples, with names where the run has numbers."""
+        """Return all columns of selected examples, with names."""
         return selection.table.rename_axis("example").reset_index()
 
 
@@ -628,7 +641,6 @@ def describe_classes(row: Mapping[Any, Any]) -> str:
 
 
 def _classes_of_row(row: Mapping[Any, Any]) -> tuple[list[str], list[str], list[str]]:
-    """The names of the classes that are predicted, predicted wrongly, and missed, of a row of the run's table."""
     predicted, wrong = (
         [one_line(name) for name in row[column].split(SEPARATOR) if name] if isinstance(row[column], str) else []
         for column in ("prediction", "wrong")
@@ -652,7 +664,7 @@ def enough_passes_sentence(enough: int, passes: int, figures_move: str, steps: s
 
 
 def render_by_passes(state: PageState, names: str, draw: Callable[[], go.Figure], spoken: str, more: str = "") -> None:
-    """Render a chart by number of passes while it is open, as it is at first where the address asks for it.
+    """Render a chart by number of passes, open if the address asks.
 
     Args:
         state: of the page.
@@ -697,7 +709,6 @@ def _size_figure(run: Run) -> go.Figure:
 
 @cached_for_run(table_key, max_entries=8)
 def _count_mistakes(run: Run, first: int) -> tuple[int, int]:
-    """Count the mistakes of a run, and those among so many of its most uncertain examples."""
     wrong = mistakes_in_order(run, ranking(run, run.first_score))
     return int(wrong.sum()), int(wrong[:first].sum())
 

@@ -48,6 +48,7 @@ from mcviz.app.tasks.base import (
     review_step,
     side_by_side,
 )
+from mcviz.app.thresholds import at_half, describe_threshold
 from mcviz.app.wording import (
     all_as_markdown,
     as_markdown,
@@ -84,10 +85,10 @@ CONFIDENT = 0.7  # a probability from which on a prediction sounds confident
 class ClassificationStory(Story):
     """The steps of a classification: a number, the votes, the mistakes, the mean of the passes, and noise."""
 
-    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
+    def steps(self, run: Run, *, live: bool = True) -> list[Callable[[Run], Step]]:
         """Return the steps for a run: without labels none about mistakes, and noise only where there is some."""
         labelled = [self.review, self.ensemble] if has(run, "labels") else []
-        noise = noise_steps(run, "no prediction is correct.", self.noise_prediction)
+        noise = noise_steps(run, "no prediction is correct.", self.noise_prediction) if live else []
         return [self.one_prediction, self.all_passes, *labelled, *noise]
 
     def one_prediction(self, run: Run) -> Step:
@@ -96,7 +97,7 @@ class ClassificationStory(Story):
         correct = table(run)["correct"].iloc[order]
         example = int(order[int(np.argmax(correct.fillna(bool(correct.isna().all())).to_numpy(bool)))])
         probs = classifier_probs(run)[example]
-        prediction = int(probs.argmax())
+        prediction = int(run.task.decide(probs))
         probability = float(probs[prediction])
         number = "a confident number" if probability >= CONFIDENT else "a number"
         bars = plot.passes(run, probs[None]).update_traces(error_x_visible=False, error_y_visible=False)
@@ -109,6 +110,7 @@ class ClassificationStory(Story):
                 lambda: chart(bars.update_traces(hovertemplate=None), "classifier", spoken),
             ),
             "How far it can be trusted, it does not say.",
+            (example,),
         )
 
     def all_passes(self, run: Run) -> Step:
@@ -124,9 +126,12 @@ class ClassificationStory(Story):
         more = f"{predicted_again(run)}, **{votes(summary, all_as_markdown(names))}**. The bars are their mean, {mean}."
         if summary.votes.max() == summary.passes:
             return Step(
-                "Predict it again, and the answer stays the same.", draw, f"{more} They agree on every example."
+                "Predict it again, and the answer stays the same.",
+                draw,
+                f"{more} They agree on every example.",
+                (example,),
             )
-        return Step("Predict it again, and the answer changes.", draw, more)
+        return Step("Predict it again, and the answer changes.", draw, more, (example,))
 
     def review(self, run: Run) -> Step:
         """Return the step on how many mistakes are among the least confident predictions."""
@@ -139,19 +144,19 @@ class ClassificationStory(Story):
             raise McvizError(missing(run, "labels"))
         together, alone = float(by_size[-1]), float(single.mean())
         headline = f"{_compare_with_alone(run, together - alone)}: **{together:.2%}** against **{alone:.2%}**."
-        more = f"So many examples are right by the mean of all {len(single)}, and by one pass on average."
+        more = f"So many examples are right{at_half(run)} by the mean of all {len(single)}, and by one pass on average."
         if deterministic is not None:
             gained = round((float(by_size[-1]) - deterministic) * run.manifest.labelled)
             imported = run.manifest.origin.kind == "imported"
             model = "The deterministic model" if imported else "With dropout off, the model"
             as_many = f"{abs(gained):,} {'fewer' if gained > 0 else 'more'}" if gained else "as many"
             more += f" {model} is correct for {as_many}."
-        return Step(headline, lambda: chart(plot.accuracy(run), "together", headline), more)
+        return Step(headline, lambda: chart(plot.accuracy(run), "together", headline), more, of_passes=True)
 
     def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
         """Return the step on noise, of its (T, K) predictions."""
-        summary, names = summarise(predictions), class_names(run)
-        probability, voted = float(summary.mean.max()), votes(summary, all_as_markdown(names))
+        summary, names = _summarise(run, predictions), class_names(run)
+        probability, voted = float(summary.mean[summary.prediction]), votes(summary, all_as_markdown(names))
         model = "Uncertainty has limits: the model" if probability >= CONFIDENT else "The model"
         return Step(
             f"This is noise, taken for **{headline_name(names[summary.prediction])}** with **{percent(probability)}**.",
@@ -161,12 +166,11 @@ class ClassificationStory(Story):
 
 
 def _compare_with_alone(run: Run, gain: float) -> str:
-    """Say what Trust's test says of the ensemble's gain in accuracy over a single pass."""
     if gain == 0:
         return "But together the passes are no better than alone"
     interval = Interval(gain)
     if run.manifest.labelled >= LEAST_LABELLED:
-        interval = find_calibration(run).differences["single_pass"]["accuracy"]
+        interval = find_calibration(run.undecided).differences["single_pass"]["accuracy"]
     if interval.low > 0:
         return "And together the passes are better than alone"
     if interval.high < 0:
@@ -175,7 +179,7 @@ def _compare_with_alone(run: Run, gain: float) -> str:
 
 
 def classifier_probs(run: Run) -> np.ndarray:
-    """Return (N, C) the deterministic probabilities; the predictive mean where the run has none."""
+    """Return (N, C) deterministic probabilities, or else predictive means."""
     return run.mean_probs if run.deterministic_probs is None else run.deterministic_probs
 
 
@@ -205,7 +209,7 @@ class ClassificationRenderer(TaskRenderer):
 
     def describe_disagreement(self, run: Run) -> str:
         disagree = int((table(run)["variation_ratio"] > 0).sum())
-        return f"the passes disagree on **{disagree:,}** of them"
+        return f"the passes disagree on **{disagree:,}** of them{at_half(run)}"
 
     def render_passes(self, run: Run, state: PageState) -> None:
         """Render how the figures and the ranking change as passes are added, once that is computed."""
@@ -232,10 +236,9 @@ class ClassificationRenderer(TaskRenderer):
     # Lists and filters
 
     def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
-        names, known = class_names(run), not pd.isna(row["label"])
-        return TileText(
-            names[row["prediction"]], names[row["label"]] if known else "", bool(known and not row["correct"])
-        )
+        names, label = class_names(run), row["label"]
+        is_wrong = bool(not pd.isna(row["correct"]) and not row["correct"])
+        return TileText(names[row["prediction"]], "" if pd.isna(label) else names[label], is_wrong)
 
     def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:
         """Return the names of label and prediction, and whether they are the same."""
@@ -247,7 +250,7 @@ class ClassificationRenderer(TaskRenderer):
         columns["prediction"] = names[rows["prediction"].to_numpy()]
         if labelled:
             judged = np.where(rows["correct"].fillna(False).to_numpy(bool), "correct", "✗ wrong")
-            columns["correct"] = np.where(known, judged, UNKNOWN)
+            columns["correct"] = np.where(rows["correct"].notna().to_numpy(), judged, UNKNOWN)
         return columns
 
     def filter_words(self, run: Run) -> list[str]:
@@ -261,16 +264,17 @@ class ClassificationRenderer(TaskRenderer):
 
     def render_summary(self, context: ExampleContext) -> None:
         """Render prediction and label in a sentence, and the reasons for doubt."""
-        sentences = _sentences(context, summarise(context.predictions))
+        sentences = _sentences(context, _summarise(context.run, context.predictions))
         render_explanation("explanation-sentences", {"sentences": sentences})
 
     def render_charts(self, context: ExampleContext) -> None:
         """Render one histogram a class, with its mean."""
-        render_histograms(summarise(context.predictions), class_names(context.run), _label(context), "example")
+        summary = _summarise(context.run, context.predictions)
+        render_histograms(summary, class_names(context.run), _label(context), "example")
 
     def explain(self, context: ExampleContext, *, narrow: bool = False) -> Explanation:
         """Return the sentences, and one histogram a class with its mean."""
-        summary, names, label = summarise(context.predictions), class_names(context.run), _label(context)
+        summary, names, label = _summarise(context.run, context.predictions), class_names(context.run), _label(context)
         histograms = pass_histograms(summary, names, label, narrow=narrow)
         return {"sentences": _sentences(context, summary), "histograms": histograms}
 
@@ -279,7 +283,7 @@ class ClassificationRenderer(TaskRenderer):
 
     def render_pinned(self, context: ExampleContext) -> None:
         """Render label, prediction, the mean of each class, and the votes."""
-        summary, label, names = summarise(context.predictions), _label(context), class_names(context.run)
+        summary, label, names = _summarise(context.run, context.predictions), _label(context), class_names(context.run)
         # One line, short enough that what follows is level in all columns.
         shown_names, mark = all_as_markdown(names), "" if label in (None, summary.prediction) else "✗ "
         prediction = (
@@ -306,10 +310,10 @@ class ClassificationRenderer(TaskRenderer):
         return "" if pd.isna(label) else f"The given label is **{as_markdown(class_names(run)[label])}**."
 
     def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
-        return prediction_sentence(summarise(predictions), class_names(run))
+        return _prediction_sentence(run, _summarise(run, predictions))
 
     def render_probe(self, run: Run, chosen: ProbeInput, predictions: np.ndarray, key: str) -> None:
-        render_histograms(summarise(predictions), class_names(run), chosen.label, key)
+        render_histograms(_summarise(run, predictions), class_names(run), chosen.label, key)
 
     def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
         """Render the probabilities of the classes and the entropies along the slider."""
@@ -318,7 +322,7 @@ class ClassificationRenderer(TaskRenderer):
             "uncertain."
         )
         names = class_names(run)
-        first = names[int(predictions[:, 0].mean(axis=0).argmax())]
+        first = names[int(run.task.decide(predictions[:, 0].mean(axis=0)))]
         spoken = f"Predictions along the slider {one_line(along.title)}: at its left end {first}."
         slider: dict[str, Any] = {
             "title": along.title,
@@ -340,7 +344,7 @@ class ClassificationRenderer(TaskRenderer):
     def choose_evidence(self, run: Run, state: PageState, predictions: np.ndarray) -> Evidence:
         """Render a choice of the class, at first the likeliest one."""
         names = class_names(run)
-        chosen = summarise(predictions).prediction if state.first_class is None else state.first_class
+        chosen = _summarise(run, predictions).prediction if state.first_class is None else state.first_class
         st.selectbox(
             "Explain the class",
             range(len(names)),
@@ -354,7 +358,7 @@ class ClassificationRenderer(TaskRenderer):
 
     def compute_scores(self, run: Run, predictions: np.ndarray) -> dict[str, np.ndarray]:
         means = predictions.mean(axis=0, dtype=np.float64)
-        return {"prediction": means.argmax(axis=-1), **run.task.scores.compute(run.task.predictions(predictions))}
+        return {"prediction": run.task.decide(means), **run.task.scores.compute(run.task.predictions(predictions))}
 
     def prominence(self, scores: Mapping[str, np.ndarray], correct: np.ndarray) -> np.ndarray:
         """Return how confident each wrong prediction is; 0 for a correct one."""
@@ -370,7 +374,7 @@ class ClassificationRenderer(TaskRenderer):
         return class_counts(sweep.scores["prediction"], class_names(run))
 
     def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
-        """Name the class that is predicted most often, and count the correct predictions where that is known."""
+        """Name the most frequent prediction and count correct ones."""
         predictions, confidences = sweep.scores["prediction"], sweep.scores["max_probability"]
         counts = np.bincount(predictions, minlength=len(run.class_names))
         favourite = int(counts.argmax())
@@ -387,7 +391,7 @@ class ClassificationRenderer(TaskRenderer):
     # Two runs, and files to take away
 
     def render_comparison(self, comparison: Comparison) -> None:
-        """Render the reliability diagram of both runs, and what referring uncertain examples gains in each."""
+        """Render reliability and referral gains of both runs."""
         if comparison.terms is None:
             return
         left, right = st.columns(2, gap="large")
@@ -435,8 +439,9 @@ class ClassificationRenderer(TaskRenderer):
 
 def load_convergence(run: Run, score: str) -> Convergence | None:
     """Load what more passes change; None where it was not computed yet."""
-    found, key, derived = _convergences(), (run.digest, score), _derived_convergence(score)
-    if key not in found and (stored := load_derived(run.path, run.digest, derived)) is not None:
+    found, key, derived = _convergences(), (run.numbers_version, score), _derived_convergence(score)
+    is_kept = not run.decisions.thresholds
+    if key not in found and is_kept and (stored := load_derived(run.path, run.digest, derived)) is not None:
         lengths = {len(stored[name]) for name in derived.dtypes}
         if len(lengths) == 1 and stored["sizes"][-1:] == run.passes:
             found[key] = Convergence(**{**stored, "sizes": stored["sizes"].astype(np.int64)})
@@ -450,13 +455,14 @@ def _convergence_figure(run: Run, score: str) -> go.Figure:
 
 def _offer_convergence(run: Run, score: str, *, now: bool) -> None:
     """Render a button that computes what more passes change, for which all of them are read, and keeps it."""
-    subject = run.digest, score
+    subject = run.numbers_version, score
 
     def compute() -> None:
         with progress_bar("groups of examples read") as progress:
             convergence = _convergences()[subject] = compute_convergence(run, score, progress)
         derived = _derived_convergence(score)
-        save_derived(run.path, run.digest, derived, {name: getattr(convergence, name) for name in derived.dtypes})
+        if not run.decisions.thresholds:
+            save_derived(run.path, run.digest, derived, {name: getattr(convergence, name) for name in derived.dtypes})
 
     if now:  # unless it was stopped
         session_store().setdefault(CONVERGENCE, subject)
@@ -478,8 +484,19 @@ def _derived_convergence(score: str) -> Derived:
 
 @st.cache_resource(show_spinner=False)
 def _convergences() -> dict[tuple[str, str], Convergence]:
-    """Return what more passes change, by the run's digest and the score, shared by all sessions."""
+    """Return what more passes change, by the version of the run and the score, shared by all sessions."""
     return {}
+
+
+def _summarise(run: Run, predictions: np.ndarray) -> PassSummary:
+    return summarise(predictions, run.task.decide)
+
+
+def _prediction_sentence(run: Run, summary: PassSummary) -> str:
+    """Say what is predicted; and above which probability, if that is not the likeliest class."""
+    sentence = prediction_sentence(summary, class_names(run))
+    above = "" if summary.prediction == summary.mean.argmax() else describe_threshold(run)
+    return f"{sentence} {above}".rstrip()
 
 
 def _label(context: ExampleContext) -> int | None:
@@ -492,13 +509,13 @@ def _sentences(context: ExampleContext, summary: PassSummary) -> list[str]:
     names, label = class_names(context.run), _label(context)
     judgement = correctness_sentence(summary.prediction, label, names)
     doubts = doubt_sentences(summary, context.row, names, label)
-    return [f"{prediction_sentence(summary, names)} {judgement}", *(f"- {doubt}" for doubt in doubts)]
+    return [f"{_prediction_sentence(context.run, summary)} {judgement}", *(f"- {doubt}" for doubt in doubts)]
 
 
 def _render_two_classes(context: ExampleContext) -> None:
     """Render the probability of one class against that of another, one point a pass."""
     probs, names = context.predictions, class_names(context.run)
-    summary = summarise(probs)
+    summary = _summarise(context.run, probs)
     likeliest = [int(c) for c in np.argsort(-summary.mean)]
     chosen = []
     with st.container(horizontal=True):
@@ -513,14 +530,13 @@ def _render_two_classes(context: ExampleContext) -> None:
             )
     st.caption("One point a pass. Points in two corners: two groups of passes that disagree. One cloud: a wide spread.")
     chart(
-        two_classes_figure(probs, chosen[0], chosen[1], names),
+        two_classes_figure(probs, chosen[0], chosen[1], names, context.run.task.decide(probs)),
         "two-classes",
         f"One point a pass: {votes(summary, names)}.",
     )
 
 
 def _render_convergence(context: ExampleContext) -> None:
-    """Render how the mean changes as passes are added."""
     st.caption("The mean of the first 1, 2, … passes, with two standard errors. Flat lines: there are enough passes.")
     probs = context.predictions
     likeliest = [int(c) for c in np.argsort(-summarise(probs).mean)[:3]]

@@ -1,6 +1,6 @@
 """Show several labels an example on pages: which classes are predicted, wrong and missed, and each class by itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ from mcviz import plot
 from mcviz.analysis.base import group_sentence
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.pairing import class_order, paired_class_names
-from mcviz.analysis.quality_trust import QualityTrust, add_slices, load_terms, measure_quality
+from mcviz.analysis.quality_trust import QualityTrust, add_slices, measure_quality
+from mcviz.analysis.terms import load_terms
 from mcviz.app.components import (
     MOST_STRIPS,
     Explanation,
@@ -22,20 +23,29 @@ from mcviz.app.components import (
     text_table,
     ticks,
 )
+from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.kinds.base import ProbeInput, SliderSeries
-from mcviz.app.resources import cached_for_run, class_names, has, numbers_key, table
+from mcviz.app.resources import cached_for_run, class_names, has, numbers_key, ranking, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState, state_widget_args
 from mcviz.app.tasks.base import (
     Evidence,
     ExampleContext,
     Phrases,
+    Step,
+    Story,
     SweepFindings,
     TaskRenderer,
     TileText,
     describe_classes,
+    headline_name,
     mark_classes,
+    noise_steps,
+    predicted_again,
     render_ensemble_sizes,
+    render_large,
+    review_step,
+    side_by_side,
 )
 from mcviz.app.thresholds import choose_class, render_threshold
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
@@ -56,7 +66,7 @@ MOST_PINNED = 5  # classes of an example among others
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Measuring each class …")
 def label_trust(run: Run, group: str | None) -> QualityTrust:
-    """Measure what `mcviz trust` prints of a run with labels."""
+    """Measure trust of a run with labels, as `mcviz trust`."""
     with progress_bar("permutations done") as progress:
         return add_slices(measure_quality(run, group=group), progress)
 
@@ -68,13 +78,19 @@ def _terms(run: Run) -> Terms:
 
 @cached_for_run(numbers_key, max_entries=8)
 def _class_eces(run: Run) -> list[float]:
-    """The ECE of each class, NaN where none of its labels is known."""
     return [class_ece(_terms(run), number) for number in range(len(run.class_names))]
 
 
 @cached_for_run(numbers_key, max_entries=32)
 def _class_reliability(run: Run, number: int, group: str | None) -> go.Figure:
     return plot.class_reliability(run, number, group=group)
+
+
+def _mean_and_share(run: Run, number: int) -> tuple[float, float]:
+    """The mean probability of a class, and the share of examples that have it, of those of which that is known."""
+    probs, labels = (_terms(run)[name][:, number] for name in ("probs", "labels"))
+    is_known = labels != UNKNOWN
+    return float(probs[is_known].mean(dtype=float)), float((labels[is_known] == 1).mean())
 
 
 def _doubtful_first(summary: PassSummary) -> np.ndarray:
@@ -87,13 +103,11 @@ def _predicted(is_predicted: np.ndarray, names: Sequence[str]) -> list[str]:
 
 
 def _list_predicted(is_predicted: np.ndarray, names: Sequence[str]) -> str:
-    """List the predicted classes, in Markdown."""
     predicted = _predicted(is_predicted, all_as_markdown(names))
     return list_names([f"**{name}**" for name in predicted]) if predicted else "**none of the classes**"
 
 
 def _role(is_predicted: bool, label: int | None) -> tuple[str, str]:
-    """What a class is to an example, and the colour of that."""
     if not is_predicted:
         return ("missed label", WRONG) if label == 1 else ("not known" if label == UNKNOWN else "", NEUTRAL)
     if label == 0:
@@ -110,7 +124,6 @@ def _describe_thresholds(run: Run) -> str:
 def _histograms(
     summary: PassSummary, is_predicted: np.ndarray, names: Sequence[str], labels: np.ndarray | None
 ) -> dict[str, Any]:
-    """A histogram a class, the most doubtful first; of many classes those, and all that are predicted or labels."""
     known = [None] * len(names) if labels is None else labels.tolist()
     order = _doubtful_first(summary).tolist()
     shown = [c for rank, c in enumerate(order) if rank < MOST_SHOWN or is_predicted[c] or known[c] == 1]
@@ -124,6 +137,71 @@ def _histograms(
         "strips": list(range(min(MOST_STRIPS, len(panels)))),
         "rest": f"{counted(left, 'class')} more, less doubtful." if left else "",
     }
+
+
+class MultilabelStory(Story):
+    """The steps of several labels: sure classes, a doubtful one, how often a class is there, the review, and noise."""
+
+    def steps(self, run: Run, *, live: bool = True) -> list[Callable[[Run], Step]]:
+        """Return the steps for a run: without labels none that needs them, and noise only where there is some."""
+        labelled = [self.holds, self.review] if has(run, "labels") else []
+        noise = noise_steps(run, "none of the classes is there.", self.noise_prediction) if live else []
+        return [self.sure, self.unsure, *labelled, *noise]
+
+    def sure(self, run: Run) -> Step:
+        """Return the step on the example whose classes are the least doubtful."""
+        example, names = int(ranking(run, run.first_score)[-1]), class_names(run)
+        mean = run.mean_predictions[example]
+        first = np.argsort(-mean, kind="stable")[:MOST_PINNED]
+        shares = list_names([f"{as_markdown(names[c])} {percent(float(mean[c]))}" for c in first])
+        predicted = _list_predicted(run.task.decide(mean), names)
+        draw = side_by_side(lambda: render_example(run, example, EXAMPLE_WIDTH), lambda: render_large(predicted))
+        more = f"The model predicts {predicted}: {shares}. How far that can be trusted, it does not say."
+        return Step("A model gives a number for each class.", draw, more, (example,))
+
+    def unsure(self, run: Run) -> Step:
+        """Return the step on the example, and its class, about which the passes are most divided."""
+        example, names = int(ranking(run, run.first_score)[0]), class_names(run)
+        passes = run.predictions(example)
+        summary, votes = summarise(passes), run.task.decide(passes).sum(axis=0)
+        number = int(np.minimum(votes, len(passes) - votes).argmax())
+        histograms = _histograms(summary, run.task.decide(summary.mean), names, None)
+
+        def draw_passes() -> None:
+            render_explanation("explanation-story", {"histograms": histograms})
+
+        draw = side_by_side(lambda: render_example(run, example, EXAMPLE_WIDTH), draw_passes)
+        changes = "changes" if 0 < votes[number] < len(passes) else "stays the same"
+        more = (
+            f"{predicted_again(run)}, **{votes[number]:,} of {counted(len(passes), 'pass')}** predict "
+            f"**{as_markdown(names[number])}**, with {percent(float(summary.mean[number]))} on average."
+        )
+        return Step(f"Predict it again, and the answer {changes}.", draw, more, (example,))
+
+    def holds(self, run: Run) -> Step:
+        """Return the step on how often the class with the largest ECE is there, by its probability."""
+        number = int(np.nanargmax(_class_eces(run)))
+        probability, share = _mean_and_share(run, number)
+        name = headline_name(class_names(run)[number])
+        headline = f"**{name}** gets **{percent(probability)}** on average, and **{percent(share)}** have it."
+        more = f"Of all classes its probability is the farthest off: its ECE is {percent(_class_eces(run)[number], 2)}."
+        return Step(headline, lambda: chart(_class_reliability(run, number, None), "holds", headline), more)
+
+    def review(self, run: Run) -> Step:
+        """Return the step on how many of the worst predictions are among the most uncertain examples."""
+        return review_step(run, run.first_score, "worst prediction")
+
+    def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
+        """Return the step on noise, of its (T, C) predictions."""
+        summary, names = summarise(predictions), class_names(run)
+        likeliest, is_predicted = int(summary.mean.argmax()), run.task.decide(summary.mean)
+        histograms = _histograms(summary, is_predicted, names, None)
+        said = f"**{headline_name(names[likeliest])}** gets **{percent(float(summary.mean[likeliest]))}**"
+        return Step(
+            f"This is noise, and {said}.",
+            lambda: render_explanation("explanation-noise", {"histograms": histograms}),
+            f"The ensemble predicts {_list_predicted(is_predicted, names)}.",
+        )
 
 
 class MultilabelRenderer(TaskRenderer):
@@ -144,11 +222,11 @@ class MultilabelRenderer(TaskRenderer):
         worst_clause="the most confident prediction",
         tile_legend="Orange marks wrong classes, with a ✗, and those that are missed.",
     )
+    story = MultilabelStory()
 
     # The whole run
 
     def _describe_found(self, run: Run) -> str:
-        """Say how many examples have no wrong label, as the end of a sentence."""
         exact = table(run)["exact_match"].dropna()
         return f"; of **{percent(float(exact.mean()))}** of the examples every label" if len(exact) else ""
 
@@ -172,9 +250,8 @@ class MultilabelRenderer(TaskRenderer):
         st.header("Is a class there as often as it says?", anchor=False)
         widget = state_widget_args("trust_class", chosen, choose_class)
         st.selectbox("Class", known, format_func=names.__getitem__, width=260, **widget)
-        probs, labels = (_terms(run)[name][:, chosen] for name in ("probs", "labels"))
-        is_known = labels != UNKNOWN
-        probability, share = probs[is_known].mean(dtype=float), (labels[is_known] == 1).mean()
+        probability, share = _mean_and_share(run, chosen)
+        is_known = _terms(run)["labels"][:, chosen] != UNKNOWN
         st.markdown(
             f"The probability of **{as_markdown(names[chosen])}** is {percent(probability)} on average, and "
             f"{percent(share)} of {counted(int(is_known.sum()), 'example')} have it. "
@@ -296,7 +373,7 @@ class MultilabelRenderer(TaskRenderer):
         }
 
     def render_summary(self, context: ExampleContext) -> None:
-        """Render what is predicted, wrong and missed, and the most doubtful class."""
+        """Render predicted, wrong and missed classes, and the most doubtful one."""
         render_explanation("explanation-sentences", {"sentences": self._sentences(context)})
 
     def render_charts(self, context: ExampleContext) -> None:
@@ -314,7 +391,7 @@ class MultilabelRenderer(TaskRenderer):
         render_explanation(f"explanation-{key}", {"histograms": histograms})
 
     def render_pinned(self, context: ExampleContext) -> None:
-        """Render what is predicted, and the most doubtful classes."""
+        """Render predictions and the most doubtful classes."""
         summary, names = summarise(context.predictions), all_as_markdown(class_names(context.run))
         st.markdown(f"It {self.describe_example(context.run, context.row.to_dict())}.")
         rows = [

@@ -1,6 +1,7 @@
 """Show regression on pages: numbers, intervals and standard deviations of targets."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from mcviz import plot
 from mcviz.analysis.base import LEAST_LABELLED, as_predictions, calibrate_intervals, column, group_sentence
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.quality_trust import QualityTrust, measure_quality
+from mcviz.analysis.terms import load_terms
 from mcviz.app.components import MOST_STRIPS, Explanation, chart, render_explanation, text_table
+from mcviz.app.intervals import render_coverage
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.kinds.base import ProbeInput, SliderSeries
 from mcviz.app.navigation import load_state, target_chooser
@@ -55,17 +58,19 @@ from mcviz.figures.style import ENSEMBLE
 from mcviz.figures.sweeps import score_comparison
 from mcviz.measures import percent, regression_scores, significant
 from mcviz.measures.conformal import pass_intervals
+from mcviz.measures.quality import INTERVAL
 from mcviz.measures.registry import format_with_unit
 from mcviz.measures.regression import (
     FEWEST_UNBOUNDED,
     predictive_variance,
 )
 from mcviz.measures.scores import HISTOGRAM_BINS
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_examples
 from mcviz.text import make_target_names, one_line
 
 NAMED_TARGETS = 3  # of an example, where there is room for a line
 
+OUT_OF_TOLERANCE = "out-of-tolerance error"
 DOUBT = "predictive_std"  # which every run has: what the passes add, whether variances are predicted or not
 
 ENOUGH = 0.01  # of the RMSE: what more passes change of it does not matter
@@ -77,6 +82,27 @@ def regression_trust(run: Run) -> QualityTrust:
     """Measure what `mcviz trust` prints of a run with labels, but for its slices."""
     with progress_bar("groups of examples measured") as progress:
         return measure_quality(run, progress=progress)
+
+
+@cached_for_run(numbers_key, max_entries=8, show_spinner="Computing the intervals …")
+def _held_share(run: Run) -> float:
+    return float(load_terms(run)["ensemble"]["held"].mean())
+
+
+def render_errors(run: Run, _state: PageState) -> None:
+    """Render whether intervals hold, what the ensemble gains, and every measure of each way to predict."""
+    trust = regression_trust(run)
+    intervals, *gains = map(as_markdown, trust.sentences)
+    st.markdown(f"**{intervals}** {' '.join(gains)}")
+    (_, *predictors), *rows = zip(*trust.text_rows, strict=True)
+    text_table(("measure", *predictors), map(all_as_markdown, rows))
+    few = f"Fewer than {FEWEST_UNBOUNDED} are too few for it. " if run.manifest.labelled < FEWEST_UNBOUNDED else ""
+    st.caption(
+        f"Lower errors are better; in brackets the 95% interval over other examples of the same kind. {few}RMSE "
+        "weighs large errors most, MAE all alike. NLL (negative log likelihood) and CRPS compare the whole "
+        "predicted distribution with the label. They are low where a model is both right and honest. "
+        f"{as_markdown(group_sentence(run, None))}"
+    )
 
 
 class Prediction:
@@ -115,7 +141,7 @@ class Prediction:
         self.low, self.high = interval.low[0], interval.high[0]
 
     def describe(self) -> str:
-        """Say what the ensemble predicts, in a sentence in Markdown."""
+        """Describe the prediction in Markdown."""
         unit = self.run.manifest.unit
         values = [
             f"**{as_markdown(with_std(*mean_and_std, unit))}**"
@@ -128,7 +154,7 @@ class Prediction:
         return f"The ensemble predicts {', '.join(values[:NAMED_TARGETS])}{more}."
 
     def describe_interval(self, target: int) -> str:
-        """Give the interval of a target, and say whether it holds the label where that is known, in Markdown."""
+        """Describe a target's interval, and whether it holds a known label."""
         run, unit, low, high = self.run, self.run.manifest.unit, self.low[target], self.high[target]
         ends = as_markdown(f"{significant(low)} to {format_with_unit(high, unit)}")
         interval = f"{self.coverage}% interval of the predictive distribution"
@@ -162,7 +188,7 @@ class Prediction:
         )
 
     def sentences(self, target: int) -> list[str]:
-        """Say what is predicted, and of a target the interval and the parts of the uncertainty, in Markdown."""
+        """Describe prediction, interval and parts of uncertainty, in Markdown."""
         uncertainty = self.describe_uncertainty(target).splitlines()
         return [self.describe(), self.describe_interval(target), *uncertainty]
 
@@ -198,7 +224,7 @@ class Prediction:
         }
 
     def render_table(self) -> None:
-        """Render a row a target: mean, standard deviation, interval, and the label where it is known."""
+        """Render a row a target: mean, std, interval, known label."""
         columns = {
             "target": all_as_markdown(target_names(self.run)),
             "prediction": list(map(significant, self.mean)),
@@ -228,7 +254,7 @@ class Prediction:
         chart(figure, key, f"Histogram of {counted(len(self.outputs), 'pass')}. {self.describe()}")
 
     def render_caption(self) -> None:
-        """Render what the histogram shows."""
+        """Render the histogram's caption."""
         curve = " The line is the predictive distribution: the passes with their spread."
         st.caption(
             f"One histogram of {counted(len(self.outputs), 'pass')}. The band is the {self.coverage}% interval of the "
@@ -251,10 +277,10 @@ def with_std(mean: float, std: float, unit: str) -> str:
 class RegressionStory(Story):
     """The steps of a regression: a number, its passes, whether intervals hold, a wide one, noise, the review."""
 
-    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
+    def steps(self, run: Run, *, live: bool = True) -> list[Callable[[Run], Step]]:
         """Return the steps for a run: without labels none that needs them, and noise only where there is some."""
         holds, review = ([self.holds], [self.review]) if has(run, "labels") else ([], [])
-        noise = noise_steps(run, "there is nothing to be predicted.", self.noise_prediction)
+        noise = noise_steps(run, "there is nothing to be predicted.", self.noise_prediction) if live else []
         return [self.sure, self.unsure, *holds, self.cause, *noise, *review]
 
     def sure(self, run: Run) -> Step:
@@ -266,6 +292,7 @@ class RegressionStory(Story):
             "A regression gives a number, and no more.",
             side_by_side(lambda: render_example(run, example, EXAMPLE_WIDTH), lambda: render_large(number)),
             f"The model predicts {number}. How far that can be trusted, it does not say.",
+            (example,),
         )
 
     def unsure(self, run: Run) -> Step:
@@ -277,13 +304,13 @@ class RegressionStory(Story):
         )
         if outputs.min() == outputs.max():
             more = f"Each pass predicts {mean} here, and the passes agree on every example of this run."
-            return Step("Predict it again, and the number stays the same.", draw, more)
+            return Step("Predict it again, and the number stays the same.", draw, more, (example,))
         ends = as_markdown(f"{significant(outputs.min())} to {format_with_unit(outputs.max(), run.manifest.unit)}")
         more = (
             f"{predicted_again(run)}, it is **{ends}**. The mean of the passes is {mean}. "
             f"{prediction.describe_interval(target)}"
         )
-        return Step("Predict it again, and the number changes.", draw, more)
+        return Step("Predict it again, and the number changes.", draw, more, (example,))
 
     def holds(self, run: Run) -> Step:
         """Return the step on whether the intervals of the first target hold as many labels as they promise."""
@@ -315,12 +342,13 @@ class RegressionStory(Story):
             st.markdown(prediction.describe_uncertainty(target))
 
         draw = side_by_side(lambda: render_example(run, example, EXAMPLE_WIDTH), render_parts)
-        return Step(headline, draw, prediction.describe_interval(target))
+        return Step(headline, draw, prediction.describe_interval(target), (example,))
 
     def review(self, run: Run) -> Step:
         """Return the step on how many of the largest errors are among the examples of the most uncertainty."""
         score = run_scores(run)[run.first_score]
-        return review_step(run, score.name, "largest error", f" by {score.inline_label}")
+        mistake = OUT_OF_TOLERANCE if run.task.loss.is_mistake else RegressionRenderer.phrases.mistake
+        return review_step(run, score.name, mistake, f" by {score.inline_label}")
 
     def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
         """Return the step on noise, of its (T, K) predictions."""
@@ -335,7 +363,6 @@ class RegressionStory(Story):
         )
 
     def _least_sure(self, run: Run, score: str) -> tuple[int, Prediction, int]:
-        """Return the least certain example by a score, its prediction, and the target of the widest std."""
         example = int(ranking(run, score)[0])
         prediction = Prediction(run, run.predictions(example), COVERAGES[0], example)
         return example, prediction, int(prediction.std.argmax())
@@ -350,18 +377,16 @@ def _render_passes(prediction: Prediction, target: int, key: str) -> None:
 
 
 def _number(run: Run, values: np.ndarray, target: int = 0) -> str:
-    """Write the value of a target, of (D,) values."""
     return f"**{as_markdown(format_with_unit(float(values[target]), run.manifest.unit))}**{_of_target(run, target)}"
 
 
 def _of_target(run: Run, target: int) -> str:
-    """Name a target behind a number; "" where nobody named the only one."""
     name = target_names(run)[target]
     return f" for {as_markdown(name)}" if name not in make_target_names(1) else ""
 
 
 class RegressionRenderer(TaskRenderer):
-    """How pages show a regression; K is what a pass predicts of D targets."""
+    """Shows a regression; K numbers of D targets a pass."""
 
     ood_score = DOUBT
     group_column = "absolute_error"
@@ -381,6 +406,22 @@ class RegressionRenderer(TaskRenderer):
 
     # The whole run
 
+    def phrases_for(self, run: Run) -> Phrases:
+        if not run.task.loss.is_mistake:
+            return self.phrases
+        return replace(self.phrases, mistake=OUT_OF_TOLERANCE, only_mistake=f"the only {OUT_OF_TOLERANCE}")
+
+    def _describe_promise(self, run: Run) -> str:
+        """Name the target, the RMSE of always saying the mean, and the share of labels that intervals hold."""
+        if run.manifest.labelled < LEAST_LABELLED:
+            return ""
+        labels = labelled_examples(run).labels
+        assert labels is not None
+        guessed = format_with_unit(float(np.sqrt(labels.astype(np.float64).var(axis=0).mean())), run.manifest.unit)
+        of = _of_target(run, 0) if len(run.targets) == 1 else f", over {counted(len(run.targets), 'target')}"
+        mean = f"{of}; {as_inline_markdown(guessed)} by always saying the mean"
+        return f"{mean}; {INTERVAL:.0%} intervals hold **{percent(_held_share(run))}** of the labels"
+
     def describe_disagreement(self, run: Run) -> str:
         stds, unit = table(run)[DOUBT], run.manifest.unit
         middle, most = (
@@ -395,28 +436,21 @@ class RegressionRenderer(TaskRenderer):
         step = ENOUGH * float(quality.ensembles[-1])
         render_ensemble_sizes(run, state, quality.ensembles, step, "RMSE", f"{ENOUGH:.0%}")
 
+    def render_calibration(self, run: Run, state: PageState, group: str | None) -> None:
+        """Render how many labels intervals hold, also by size of the prediction."""
+        render_coverage(run, state, group)
+
     def render_measures(self, run: Run) -> None:
         st.header("How wrong it is, by other measures", anchor=False)
         if run.manifest.labelled < LEAST_LABELLED:
             st.caption("One example is too few to tell how wrong the model is.")
-            return
-        trust = regression_trust(run)
-        intervals, *gains = map(as_markdown, trust.sentences)
-        st.markdown(f"**{intervals}** {' '.join(gains)}")
-        (_, *predictors), *rows = zip(*trust.text_rows, strict=True)
-        text_table(("measure", *predictors), map(all_as_markdown, rows))
-        few = f"Fewer than {FEWEST_UNBOUNDED} are too few for it. " if run.manifest.labelled < FEWEST_UNBOUNDED else ""
-        st.caption(
-            f"Lower errors are better; in brackets the 95% interval over other examples of the same kind. {few}RMSE "
-            "weighs large errors most, MAE all alike. NLL (negative log likelihood) and CRPS compare the whole "
-            "predicted distribution with the label. They are low where a model is both right and honest. "
-            f"{as_markdown(group_sentence(run, None))}"
-        )
+        else:
+            render_errors(run, load_state(run))
 
     # Lists
 
     def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
-        """Return the predicted numbers, and the true ones where they are known; of many targets the first."""
+        """Return predicted and known true numbers; of many targets the first."""
         predictions, labels = (
             [row[column(run, name, target)] for target in range(len(run.targets))] for name in ("prediction", "label")
         )
@@ -570,7 +604,6 @@ def _prediction(context: ExampleContext) -> Prediction:
 
 
 def _render_convergence(context: ExampleContext) -> None:
-    """Render how the mean changes as passes are added."""
     st.caption("The mean of the first 1, 2, … passes, with two standard errors. A flat line: there are enough passes.")
     prediction, target = _prediction(context), context.state.target
     outputs, label = prediction.outputs[:, target], None if prediction.labels is None else prediction.labels[target]

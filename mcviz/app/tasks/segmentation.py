@@ -84,13 +84,13 @@ _mounted = st.components.v2.component(
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Measuring each class …")
 def segmentation_trust(run: Run, group: str | None) -> SegmentationTrust:
-    """Measure what `mcviz trust` prints of a run with labels, but for its slices."""
+    """Measure trust of a run with labels without slices, as `mcviz trust`."""
     return measure_segmentation(run, group=group)
 
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Looking for slices …")
 def _slices(run: Run, group: str | None) -> list[str]:
-    """Say which slices are worse than chance explains."""
+    """List slices worse than chance."""
     with progress_bar("permutations done") as progress:
         return slices(run, group=group, progress=progress).sentences
 
@@ -102,7 +102,6 @@ def class_figures(run: Run) -> dict[str, np.ndarray]:
 
 
 def _colours(run: Run) -> list[str]:
-    """Return the colour of each class; beyond ten they repeat. None is that of what is missed, or of the label."""
     foreground = foreground_of(run.manifest)
     chosen = cycle(CLASSES)
     of_foreground = dict(zip(foreground, chosen, strict=False))
@@ -110,21 +109,21 @@ def _colours(run: Run) -> list[str]:
 
 
 def _read(run: Run, example: int) -> SegmentationPredictions:
-    """Read what is kept of the passes of one example, and its label."""
+    """Read an example's reduced passes and label."""
     passes: SegmentationPredictions = run.predictions_block(example, example + 1)
     labels = run.array("label", example, example + 1) if has(run, "labels") else None
     return replace(passes, classes=np.ascontiguousarray(passes.classes), labels=labels)
 
 
 def _reduce(run: Run, predictions: np.ndarray) -> SegmentationPredictions:
-    """Reduce (T, n, K) predictions of new inputs as those of the run's examples were."""
+    """Reduce (T, n, K) predictions like those of a run."""
     rows = run.task.encode(run.manifest, predictions, None)
     reduced: SegmentationPredictions = run.task.decode(run.manifest, rows)
     return reduced
 
 
 def draw_outlines(pictures: np.ndarray, maps: np.ndarray, colours: list[str], background: int) -> np.ndarray:
-    """Draw the outlines of label maps into pictures, where they leave most of what they surround to be seen.
+    """Draw outlines of label maps that leave the inside visible.
 
     Args:
         pictures: (n, height, width, 1 or 3) uint8.
@@ -154,7 +153,6 @@ def draw_outlines(pictures: np.ndarray, maps: np.ndarray, colours: list[str], ba
 
 
 def _pack(planes: list[np.ndarray]) -> str:
-    """Pack (H, W) uint8 maps for the browser."""
     return base64.b64encode(zlib.compress(np.stack(planes).tobytes(), 1)).decode()
 
 
@@ -216,7 +214,6 @@ def describe_maps(
 
 
 def _picture_in_words(context: ExampleContext) -> tuple[np.ndarray | None, str]:
-    """The image of an example, where the run has it, and what its outlines show."""
     picture = context.run.pictures[context.example] if has(context.run, "images") else None
     return picture, f"Example {context.example} with outlines. It {describe_classes(context.row.to_dict())}."
 
@@ -224,18 +221,10 @@ def _picture_in_words(context: ExampleContext) -> tuple[np.ndarray | None, str]:
 def _render_maps(
     run: Run, of: SegmentationPredictions, picture: np.ndarray | None, spoken: str, key: str, **options: Any
 ) -> None:
-    """Render `describe_maps`, with its options."""
     _mounted(key=key, data={**describe_maps(run, of, picture, spoken, **options), "turn": next(TURNS)})
 
 
 def _render_classes(names: Sequence[str], of: SegmentationPredictions, figures: Mapping[str, np.ndarray]) -> None:
-    """Render a row a class that is anywhere in the passes or the label: its Dice, its area, and who draws it.
-
-    Args:
-        names: of the classes.
-        of: the passes over one image.
-        figures: (C,) of each class by the names of `FIGURES`.
-    """
     votes, rows = np.count_nonzero(areas(of.classes, of.class_count)[:, 0], axis=0), []
     columns = {"class_dice": "Dice", "class_pairwise_dice": "Dice of two passes"}
     columns = {name: label for name, label in columns.items() if name in figures}
@@ -248,28 +237,25 @@ def _render_classes(names: Sequence[str], of: SegmentationPredictions, figures: 
 
 
 def _format_area(figures: Mapping[str, np.ndarray], number: int) -> str:
-    """Format the share of the image that a class takes, with its spread over the passes if it is more than a speck."""
     mean, std = (float(figures[f"class_area_{part}"][number]) for part in ("mean", "std"))
     return f"{percent(mean)} ± {percent(std)}" if mean >= SPECK else percent(mean)
 
 
 def _find_drawn(run: Run, example: int) -> list[int]:
-    """Return the numbers of the classes that the prediction draws, without the background."""
     area = class_figures(run)["class_area"][example]
     return [number for number in foreground_of(run.manifest) if area[number] > 0]
 
 
 def _list_bold(names: list[str], numbers: list[int]) -> str:
-    """List classes in bold, in Markdown."""
     return list_names([f"**{names[number]}**" for number in numbers]) if numbers else "**nothing**"
 
 
 class SegmentationStory(Story):
     """The steps of a segmentation: a sure image, an unsure one, its passes, their map, a blurred image, the review."""
 
-    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
+    def steps(self, run: Run, *, live: bool = True) -> list[Callable[[Run], Step]]:
         """Return the steps for a run: without labels none about losses, and a blurred image where there are images."""
-        blurred = [self.blurred] if has(run, "images") else []
+        blurred = [self.blurred] if live and has(run, "images") else []
         reviewed = [self.review] if has(run, "labels") else []
         return [self.sure, self.unsure, self.passes, self.disagreement, *blurred, *reviewed]
 
@@ -280,6 +266,7 @@ class SegmentationStory(Story):
             "The model gives every pixel a class.",
             self._draw(run, example, "sure"),
             f"The line is around {self._name_drawn(run, example)}. How far it can be trusted, it does not say.",
+            (example,),
         )
 
     def unsure(self, run: Run) -> Step:
@@ -289,6 +276,7 @@ class SegmentationStory(Story):
             "Here the line looks as sure as before.",
             self._draw(run, example, "unsure"),
             f"The model draws {self._name_drawn(run, example)}.",
+            (example,),
         )
 
     def passes(self, run: Run) -> Step:
@@ -299,6 +287,7 @@ class SegmentationStory(Story):
             "Predict it again, and the line moves.",
             self._draw(run, example, "passes", plays=True),
             f"{predicted_again(run)}: two passes agree on a **Dice of {dice}**, on average.",
+            (example,),
         )
 
     def disagreement(self, run: Run) -> Step:
@@ -308,6 +297,7 @@ class SegmentationStory(Story):
             "The map shows the pixels that need a look.",
             self._draw(run, example, "map", disagreement=True),
             "Bright pixels are those to which many passes give another class than all passes together.",
+            (example,),
         )
 
     def blurred(self, run: Run) -> Step:
@@ -339,7 +329,6 @@ class SegmentationStory(Story):
         return review_step(run, score.name, "largest loss", f" by {score.inline_label}")
 
     def _surest(self, run: Run) -> int:
-        """Return the most certain image in which something is drawn."""
         order = ranking(run, run.first_score)[::-1]
         return int(next((example for example in order if _find_drawn(run, example)), order[0]))
 
@@ -352,8 +341,6 @@ class SegmentationStory(Story):
     def _draw(
         self, run: Run, example: int, key: str, *, disagreement: bool = False, plays: bool = False
     ) -> Callable[[], None]:
-        """Return what renders one image with the outlines of the prediction, and no label."""
-
         def draw() -> None:
             of = replace(_read(run, example), labels=None)
             shown = run.pictures[example] if has(run, "images") else None
@@ -478,7 +465,7 @@ class SegmentationRenderer(TaskRenderer):
         return has(run, "images")  # the outlines are over them
 
     def explain(self, context: ExampleContext) -> Explanation:
-        """Say what is drawn and missed, and how far the passes agree; the outline is in the picture."""
+        """Describe drawn and missed classes and agreement; the outline is in the picture."""
         run, row, names = context.run, context.row, all_as_markdown(class_names(context.run))
         figures = {name: values[context.example] for name, values in class_figures(run).items()}
         drawn = _find_drawn(run, context.example)
@@ -502,7 +489,7 @@ class SegmentationRenderer(TaskRenderer):
         return {"sentences": sentences}
 
     def render_summary(self, context: ExampleContext) -> None:
-        """Render what is drawn and missed, and how far the passes agree."""
+        """Render drawn and missed classes, and agreement of passes."""
         render_explanation("explanation-sentences", self.explain(context))
 
     def render_charts(self, context: ExampleContext) -> None:
@@ -581,11 +568,10 @@ class SegmentationRenderer(TaskRenderer):
         return {**{f"area_{c}": share for c, share in enumerate(shares.T)}, **SEGMENTATION_SCORES.compute(of)}
 
     def _drawn(self, run: Run, scores: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return (n, drawn classes) shares of the images."""
         return np.stack([scores[f"area_{number}"] for number in foreground_of(run.manifest)], axis=1)
 
     def prominence(self, scores: Mapping[str, np.ndarray], correct: np.ndarray) -> np.ndarray:
-        """Return how far the passes differ over what they draw, of 1."""
+        """Return the disagreement of passes, up to 1."""
         return 1 - scores["pairwise_dice"]
 
     def describe_worst(self, run: Run, sweep: SweepFindings) -> str:

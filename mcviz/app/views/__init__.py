@@ -1,7 +1,6 @@
 """The views of a selection, each with what it needs of a run; those that are tables stand here."""
 
 import hashlib
-import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,9 +11,10 @@ import pandas as pd
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.base import as_predictions, summarise_classes
-from mcviz.app.components import chart, render_empty_selection, table_height, text_table
+from mcviz.analysis.base import summarise_classes
+from mcviz.app.components import chart, render_empty_selection, table_height
 from mcviz.app.components.gallery import look_at_example, render_gallery, tick_examples, tiles
+from mcviz.app.intervals import render_widths
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.resources import (
     Need,
@@ -30,10 +30,8 @@ from mcviz.app.resources import (
 )
 from mcviz.app.selection import Selection
 from mcviz.app.state import (
-    COVERAGES,
     add_examples,
     choose_name,
-    choose_segment,
     latest_state,
     state_widget_args,
     update_state,
@@ -44,11 +42,7 @@ from mcviz.app.views.scatter import render_confusion, render_errors, render_map,
 from mcviz.app.wording import all_as_markdown, as_markdown, ranking_end_labels
 from mcviz.figures.style import NAMED_CLASSES
 from mcviz.measures import fixed, percent
-from mcviz.measures.conformal import conformal_intervals, pass_intervals
-from mcviz.measures.intervals import Interval
-from mcviz.measures.registry import format_with_unit
-from mcviz.runs import Run, labelled_examples
-from mcviz.tasks.regression import coverage_sentence
+from mcviz.runs import Run
 from mcviz.text import one_line
 
 MOST_ROWS = 500  # a table of thumbnails beyond that is slow to send, and nobody scrolls through it
@@ -89,7 +83,6 @@ def render_table(selection: Selection) -> None:
 
 
 def _show_ticks(key: str, examples: np.ndarray, ticked: tuple[int, ...]) -> None:
-    """Let the browser tick the rows of the examples that are ticked, and no others."""
     rows, selection_state = np.flatnonzero(np.isin(examples, ticked)).tolist(), st.session_state.get(key)
     if selection_state is None or sorted(selection_state["selection"]["rows"]) != rows:
         cells = selection_state["selection"]["cells"] if selection_state else []
@@ -97,7 +90,6 @@ def _show_ticks(key: str, examples: np.ndarray, ticked: tuple[int, ...]) -> None
 
 
 def _apply_selection(key: str, run: Run, examples: np.ndarray) -> None:
-    """Tick the examples whose rows are; or look at the one of the row that was clicked."""
     chosen, ticked = widget_value(key)["selection"], latest_state().ticked
     rows = [int(examples[row]) for row in chosen["rows"]]
     still_ticked = [example for example in ticked if example in rows or example not in examples]
@@ -108,7 +100,6 @@ def _apply_selection(key: str, run: Run, examples: np.ndarray) -> None:
 
 
 def _rows(selection: Selection, small: dict[str, list[Any]]) -> pd.DataFrame:
-    """Return the table's rows of the first examples: ids and the user's own columns beside the scores."""
     run, examples, table = selection.run, selection.examples[:MOST_ROWS], selection.first(MOST_ROWS)
     own, content = list(own_columns(run)), run.manifest.examples.content
     rows: dict[str, Any] = {"example": examples, **small}
@@ -215,7 +206,6 @@ def _describe_worst(class_name: str, accuracy: float) -> str:
 
 
 def _render_table(summary: pd.DataFrame, selection: Selection) -> None:
-    """Render a row a class; of many classes a table that scrolls and sorts, the most missed first."""
     if len(summary) <= NAMED_CLASSES:
         st.table(_format_summary(summary, selection))
         return
@@ -279,7 +269,7 @@ def _render_one_class(selection: Selection, chosen: int) -> None:
 
 def render_intervals(selection: Selection) -> None:
     """Render the calibration of a target's intervals, and how many labels those of one level hold."""
-    run, target, coverage = selection.run, selection.state.target, selection.state.coverage
+    run, state = selection.run, selection.state
     left, right = st.columns(2, gap="large")
     with left:
         spoken = "How often intervals by the passes hold the label, against how often they should."
@@ -288,49 +278,9 @@ def render_intervals(selection: Selection) -> None:
             f"{spoken} Below the dotted line they are too narrow, above it too wide. The band is what chance leaves "
             "open at each share."
         )
-        chart(cached_intervals(run, target), "coverage", spoken)
+        chart(cached_intervals(run, state.target), "coverage", spoken)
     with right:
-        shares = {share: f"{share}%" for share in sorted(COVERAGES)}
-        choose_segment("Intervals for this share of the labels", "coverage", coverage, shares)
-        coverages, bare = _interval_coverages(run, coverage), run.manifest.predicts == "mean"
-        share = coverages["by the passes"][0][target]
-        verdict = coverage_sentence(share, coverage / 100, run.manifest.labelled)
-        fewest = math.ceil((100 + coverage) / (100 - coverage))  # of fewer, they cannot be as wide
-        few = f" They take at least {fewest} passes, and this run has {run.passes}."
-        st.markdown(f"**{verdict}**{few if bare and run.passes < fewest else ''}")
-        rows = [
-            (method, shares[target].format(percent), _format_width(float(widths[target]), run.manifest.unit))
-            for method, (shares, widths) in coverages.items()
-        ]
-        text_table(("interval", "hold", "mean width"), rows)
-        normal = "" if bare else ", as of a normal one with its mean and variance"
-        st.caption(
-            f"By the passes: the central interval of the predictive distribution{normal}. Split-conformal: the "
-            "prediction, plus and minus a distance that covered that share of the errors in the other half of the "
-            "examples. It holds for new examples of the same kind, whatever the model. In brackets the exact 95% "
-            "interval of the share."
-        )
-
-
-def _format_width(width: float, unit: str) -> str:
-    return as_markdown(format_with_unit(width, unit)) if math.isfinite(width) else "unbounded: too few examples"
-
-
-@cached_for_run(numbers_key, max_entries=24, show_spinner="Comparing intervals with the labels …")
-def _interval_coverages(run: Run, coverage: int) -> dict[str, tuple[list[Interval], np.ndarray]]:
-    """Return (D,) shares of labels within intervals of `coverage` percent, and their (D,) mean widths, by method.
-
-    Of a run with one example there is only the first method.
-    """
-    run = labelled_examples(run)
-    passes, share = run.predictions_block(0, None), coverage / 100
-    predictions = as_predictions(run, passes, run.labels, run.deterministic_predictions)
-    assert run.labels is not None
-    methods = {"by the passes": pass_intervals(predictions, share)}
-    if len(run) > 1:  # one half of the examples calibrates the other
-        methods["split-conformal, of one width"] = conformal_intervals(predictions, share)
-        methods["split-conformal, in proportion to the std"] = conformal_intervals(predictions, share, normalised=True)
-    return {name: (intervals.coverage(run.labels), intervals.width) for name, intervals in methods.items()}
+        render_widths(run, state)
 
 
 @dataclass(frozen=True)

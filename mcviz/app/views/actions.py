@@ -1,4 +1,4 @@
-"""The two menus over the views: how examples are shown, and what can be done with them, such as files to take away."""
+"""The menus over the views: display options, and actions such as exports."""
 
 import io
 from collections.abc import Callable, Collection
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from mcviz.analysis.labelling import methods_of_acquisition
 from mcviz.app.components.gallery import page_examples, tick_examples
 from mcviz.app.filters import Filters
 from mcviz.app.jobs import can_resample, render_resample_form
@@ -67,7 +68,6 @@ def render_menus(selection: Selection, *, with_gallery: bool) -> None:
 
 
 def _render_menu(label: str, icon: str, draw: Callable[[], None]) -> None:
-    """Render a popover whose content is computed and drawn only while it is open."""
     popover = st.popover(label, icon=icon, key=f"popover-{label}", on_change="rerun", type="tertiary")
     if popover.open:
         with popover, st.container(key=f"menu-{label}", gap="xxsmall"):
@@ -84,7 +84,6 @@ def _render_view(selection: Selection, with_gallery: bool) -> None:
 
 
 def _render_actions(selection: Selection, with_gallery: bool) -> None:
-    """Render what can be done with the ticked examples or all that match, and with the whole run."""
     run, state = selection.run, selection.state
     if with_gallery:
         examples = page_examples(selection).tolist()
@@ -112,23 +111,22 @@ def _render_actions(selection: Selection, with_gallery: bool) -> None:
     if st.button("Compare pinned …", icon=SIDE_BY_SIDE.icon, key="action-compare", type="tertiary"):
         open_page(SIDE_BY_SIDE, latest_state())
     can_refer = has(run, "labels") and has(run, "bounded loss") and run.manifest.labelled > 1
-    if can_refer or run.task.decides:
+    can_acquire = len(methods_of_acquisition(run)) > 1  # and not only at random
+    if can_refer or can_acquire:
         st.markdown("**The whole run**")
     if can_refer:
         _dialog_button("Refer to a person …", ":material/person_search:", "refer")
-    if run.task.decides:
+    if can_acquire:
         _dialog_button("List what to label next …", ":material/new_label:", "acquire")
 
 
 def _takes(selection: Selection) -> dict[str, str]:
-    """Return which examples an action can take, and how these are called."""
     matching, ticked = len(selection.examples), len(selection.state.ticked)
     of_ticked = {"ticked": f"{ticked:,} ticked"} if ticked else {}
     return {**of_ticked, "matching": f"all {matching:,} matching"}
 
 
 def _chosen(selection: Selection) -> Selection:
-    """Return the ticked examples as a selection, or all that match where these are taken."""
     state = selection.state
     if not state.ticked or st.session_state.get("take") == "matching":
         return selection
@@ -136,7 +134,6 @@ def _chosen(selection: Selection) -> Selection:
 
 
 def _render_exports(chosen: Selection) -> None:
-    """Render a button a file, which is made of the examples when it is asked for."""
     for name in available(EXPORTS, chosen.run):
         export = EXPORTS[name]
         st.download_button(
@@ -164,7 +161,6 @@ def _dialog_button(label: str, icon: str, dialog: str) -> None:
 
 
 def _leave_dialog(act: Callable[..., object], *args: Any, **changes: Any) -> None:
-    """Do something in a callback of a dialog, which is closed by the drawing of all of the page."""
     act(*args, **changes)
     rerun_fragments()
 
@@ -212,10 +208,9 @@ DIALOGS = {"refer": _refer, "acquire": _acquire, "again": _sample_again}
 
 
 def csv(selection: Selection) -> bytes:
-    """Write all scores of the selected examples as CSV, in the order of the ranking.
+    """Write scores of selected examples as CSV, in order of the ranking.
 
-    The names of the classes are in it as they are, so that what reads it finds them again. A spreadsheet may take one
-    that begins with =, +, - or @ for a formula.
+    Class names are unchanged, so spreadsheets may read leading =, +, - or @ as formulas.
     """
     return task_renderer(selection.run).export_table(selection).to_csv(index=False).encode()
 

@@ -1,8 +1,4 @@
-"""The rail beside the views: the ranking, its distribution, and the filters, each choice with its count.
-
-Distributions are slim histograms on which a brush filters: of the score of the ranking, and over the views of up to two
-more columns.
-"""
+"""The rail beside the views: ranking, distributions and filters with counts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -73,7 +69,7 @@ STEPS = (1, 2, 2.5, 5, 10)  # times a power of ten: how wide a bin is, so that i
 
 
 def render_rail(selection: Selection) -> None:
-    """Render the ranking, its distribution, the filters, and what takes them all off, beside the page."""
+    """Render ranking, distribution, filters, and a reset."""
     run, filters = selection.run, selection.filters
     with st.sidebar, st.container(key="rail", gap="small"):
         _render_ranking(run, selection.state)
@@ -94,7 +90,7 @@ def render_rail(selection: Selection) -> None:
 
 
 def render_rail_of_run(selection: Selection) -> None:
-    """Render what a view of the whole run is drawn by, in the place of the filters."""
+    """Render the options of a view of the whole run."""
     run, state = selection.run, selection.state
     with st.sidebar, st.container(key="rail", gap="small"):
         if has(run, "targets"):
@@ -106,7 +102,6 @@ def render_rail_of_run(selection: Selection) -> None:
 
 
 def _render_ranking(run: Run, state: PageState) -> None:
-    """Render the choice of what ranks and of the end that comes first; a column of the user's own becomes a score."""
     scores = run_scores(run)
     columns = columns_as_scores(run) if may_write() and not is_shipped(run.path) else {}
     labels = ranking_labels(run)
@@ -137,7 +132,7 @@ def _render_ranking(run: Run, state: PageState) -> None:
 
 
 def ranking_labels(run: Run) -> dict[tuple[str, str], str]:
-    """Return what each ranking by a score of the run is called, by the score and the order."""
+    """Return names of rankings by score and order."""
     scores = run_scores(run)
     labels: dict[tuple[str, str], str] = {
         (name, order): f"{score.label}, {direction(score, order)} first"
@@ -151,7 +146,6 @@ def ranking_labels(run: Run) -> dict[tuple[str, str], str]:
 
 
 def _render_more(run: Run, filters: Filters) -> None:
-    """Render the controls of a number and of a column of the user's own, which are drawn while they are open."""
     numbers, own = run_numbers(run), own_columns(run)
     count = len(own) - ("id" in own)  # which every run has
     columns = f", {counted(count, 'column')} of your own" if count else ""
@@ -175,7 +169,6 @@ def _render_more(run: Run, filters: Filters) -> None:
 
 
 def _render_find(run: Run) -> None:
-    """Render a field for filters in words, ids and texts, and for one example; empty again once it was read."""
     typed, searched = task_renderer(run).filter_words(run), list(searched_columns(run).values())
     more = ["a word" if "text" in searched else "an id"] if searched else typed[1:]
     examples = ["#12", *more, *typed[:1]]
@@ -202,13 +195,11 @@ def _render_find(run: Run) -> None:
 
 
 def _find_one(run: Run, words: str) -> int | None:
-    """Return the example of a number, or else of an id; None where there is none."""
     number = parse_whole(words)
     return number if number is not None and 0 <= number < len(run) else find_example(run, words)
 
 
 def _look_at(run: Run, example: int) -> None:
-    """Look at an example, on its page of the gallery where it is selected, in a callback."""
     state = latest_state()
     at = find_rank(example, select(run, state).examples)
     update_state(example=example, page=at // state.page_size + 1 if at >= 0 else state.page)
@@ -234,7 +225,7 @@ def _narrow(run: Run, filters: Filters, words: str) -> Filters:
 
 
 def render_filter(run: Run, filters: Filters, name: str) -> None:
-    """Render the control of a filter, which follows from its type, with how many examples each choice leaves.
+    """Render the control of a filter by its type, with counts.
 
     Args:
         run: whose examples are filtered; nothing is rendered where it lacks what the filter needs.
@@ -264,7 +255,7 @@ def render_filter(run: Run, filters: Filters, name: str) -> None:
 
 
 def render_column_filter(run: Run, filters: Filters, name: str) -> None:
-    """Render the control of a column of numbers, of few values, or of texts, with how many examples a value leaves.
+    """Render the control of a column with counts.
 
     Args:
         run: whose examples are filtered.
@@ -294,8 +285,6 @@ def render_column_filter(run: Run, filters: Filters, name: str) -> None:
 
 
 def _put(on: ColumnFilter, field: str, **changes: Any) -> Callable[[Filters], Filters]:
-    """Return what changes attributes of the filter on a column, as it is by then."""
-
     def put(filters: Filters) -> Filters:
         changed = replace(filters.on_column(on.name, field), **changes)
         low, high = sorted((changed.low, changed.high))
@@ -305,11 +294,7 @@ def _put(on: ColumnFilter, field: str, **changes: Any) -> Callable[[Filters], Fi
 
 
 def _render_values(run: Run, filters: Filters, name: str, field: str, label: str, choices: Mapping[Any, str]) -> None:
-    """Render a choice of values of a column.
-
-    Streamlit's browser says by its text what is chosen. It gets the texts of now where other filters changed the counts
-    in them, and what it says with those of before is read all the same.
-    """
+    """Render a choice of a column's values; both new and previous texts with counts are understood."""
     on = filters.on_column(name, field)
     left = _count_values(run, filters.with_column(ColumnFilter(name), field), name, field)
     labels = {each: with_count(text, left.get(each, 0)) for each, text in choices.items()}
@@ -335,7 +320,6 @@ def _render_values(run: Run, filters: Filters, name: str, field: str, label: str
 
 @cached_for_run(table_key, max_entries=64)
 def _count_values(run: Run, filters: Filters, name: str, field: str) -> dict[Any, int]:
-    """Count the examples that filters leave by the values of a column, of several classes an example by each."""
     mask, sets = filter_mask(run, filters), class_sets(run).get(name) if field in OF_CLASSES else None
     if sets is not None:
         return dict(enumerate(sets[mask].sum(axis=0).tolist()))
@@ -344,10 +328,7 @@ def _count_values(run: Run, filters: Filters, name: str, field: str) -> dict[Any
 
 
 def _render_range(column: "pd.Series[Any]", label: str, on: ColumnFilter, field: str) -> None:
-    """Render a slider over the numbers of a column, and both ends as fields; a field that is empty leaves one open.
-
-    The ends of the slider are whole steps, as the browser rounds to them and Streamlit then compares.
-    """
+    """Render a range slider and fields for its ends, empty for open; ends are whole steps, as browsers round."""
     values = column.to_numpy(np.float64, na_value=np.nan)
     values = values[np.isfinite(values)]
     if not len(values) or values.min() == values.max():
@@ -389,12 +370,10 @@ def _render_end(end: str, word: str, value: float | None, nearest: float, on: Co
 
 
 def _digits(span: float) -> int:
-    """Return how many digits after the point the steps of a slider have."""
     return DIGITS if 0.01 <= span <= 10 else int(np.clip(DIGITS - np.floor(np.log10(span)), 0, MOST_DIGITS))
 
 
 def _round_outwards(low: float, high: float, digits: int) -> tuple[float, float]:
-    """Round to whole steps below and above, so that what is between stays between."""
     below, above, step = round(low, digits), round(high, digits), 10.0**-digits
     return (
         below if below <= low else round(below - step, digits),
@@ -432,7 +411,7 @@ def brush(
     clear: Callable[[], None],
     remove: Callable[[], None] | None = None,
 ) -> None:
-    """Render a histogram: grey for all examples, coloured for those that are left.
+    """Render a histogram: grey for all, coloured for remaining examples.
 
     Args:
         key: of the component.
@@ -474,7 +453,7 @@ def brush(
 
 @dataclass(frozen=True)
 class BrushColumn:
-    """A column of a run's table, cut into bins: of a range of numbers each, or of one value each.
+    """A column cut into bins of a range or a value.
 
     Attributes:
         label: what it is called, as plain text.
@@ -501,7 +480,7 @@ class BrushColumn:
         return filters.with_column(ColumnFilter(self.name), self.field)
 
     def put(self, filters: Filters, first: int, last: int) -> Filters:
-        """Return filters with one from the first to the last of some bins; an end is open where no bin lies beyond."""
+        """Set a filter over a range of bins; an outermost end is open."""
         if self.values:
             all_of_them = (first, last) == (0, len(self.values) - 1)
             on = ColumnFilter(self.name, () if all_of_them else self.values[first : last + 1])
@@ -511,7 +490,7 @@ class BrushColumn:
         return filters.with_column(on, self.field)
 
     def places(self, filters: Filters) -> list[tuple[float, float]]:
-        """Return where the filter on this column lets examples through: from where to where, in bins from 0."""
+        """Return the filter's ends in bins from 0."""
         on = filters.on_column(self.name, self.field)
         if self.values:
             return _stretches(self.values.index(value) for value in on.values if value in self.values)
@@ -522,7 +501,7 @@ class BrushColumn:
 
 
 def render_brushes(selection: Selection) -> None:
-    """Render a histogram of the score of the ranking and of each column that was added."""
+    """Render histograms of the ranking score and of added columns."""
     names = _brushed(selection)
     with st.container(gap="small", key="brushes"):
         for place, name in enumerate(names):
@@ -530,14 +509,14 @@ def render_brushes(selection: Selection) -> None:
 
 
 def more_brushes(selection: Selection) -> dict[str, str]:
-    """Return the labels of the columns whose histogram can be added; none where there is no room for one."""
+    """Return labels of columns that can be added; none if full."""
     names = _brushed(selection)
     offered = brush_labels(selection.run) if len(names) <= BRUSHES else {}
     return {name: label for name, label in offered.items() if name not in names}
 
 
 def render_more_brushes(selection: Selection) -> None:
-    """Render a choice of a column, whose histogram is added."""
+    """Render a choice of a column to add."""
     if more := more_brushes(selection):
         st.selectbox(
             "Add a histogram of",
@@ -554,13 +533,12 @@ def _add_brush(name: str | None) -> None:
 
 
 def _brushed(selection: Selection) -> list[str]:
-    """Return the names of the columns that have a histogram."""
     state, offered = selection.state, brush_labels(selection.run)
     return [state.score, *(name for name in state.brushes if name in offered and name != state.score)]
 
 
 def brush_labels(run: Run) -> dict[str, str]:
-    """Return the label of each column that can be brushed: scores and numbers, classes, and the user's own."""
+    """Return labels of columns with brushes: scores, classes, own."""
     known = [name for name in CLASSES if has(run, "classes") and (name == "prediction" or has(run, "labels"))]
     numbers = {name: number.label for name, number in run_numbers(run).items()}
     own = {name: one_line(name) for name in grouping_columns(run)}
@@ -615,7 +593,7 @@ def _others(state: PageState, name: str) -> tuple[str, ...]:
 
 @cached_for_run(names_key, max_entries=64)
 def _count_bins(run: Run, filters: Filters, name: str) -> tuple[list[int], ...]:
-    """Count the examples in each bin of a column: all, those that filters leave, and the wrong ones of these."""
+    """Count the examples of each bin: all, filtered, and wrong."""
     column, left, wrong = brush_column(run, name), filter_mask(run, filters), mistakes(run)
     masks = left | True, left, np.zeros_like(left) if wrong is None else left & wrong
     within = (column.members[mask & (column.members >= 0)] for mask in masks)
@@ -643,7 +621,7 @@ def cut(values: np.ndarray) -> tuple[tuple[float, ...], np.ndarray]:
 
 
 def _step(least: float) -> float:
-    """Return the smallest short number that is no less."""
+    """Return the smallest round number of at least this."""
     if least <= 0 or not np.isfinite(least):
         return 0.0
     power = 10.0 ** np.floor(np.log10(least))
@@ -651,7 +629,6 @@ def _step(least: float) -> float:
 
 
 def _stretches(bins: Iterable[int]) -> list[tuple[float, float]]:
-    """Return the stretches that bins fill, from where to where."""
     stretches: list[tuple[float, float]] = []
     for place in sorted(set(bins)):
         if stretches and stretches[-1][1] == place:

@@ -112,7 +112,7 @@ COLOURINGS = {
 
 
 def colouring_chooser(run: Run, state: PageState, default: str | None = None) -> str:
-    """Render the choice of what the colours show, and return it: one of `COLOURINGS` or of `all_grouping_columns`."""
+    """Render and return the choice of colours: of `COLOURINGS` or `all_grouping_columns`."""
     colourings = [*available(COLOURINGS, run), *all_grouping_columns(run)]
     colouring = choose_name(state.colour, colourings, default)
     st.selectbox(
@@ -158,7 +158,6 @@ def draw_points(
 
 
 def _colour_groups(run: Run, colouring: str) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
-    """Return the group of each example, and name and colour of each group; of many groups the largest ten."""
     if colouring == "correct":
         wrong = run.task.loss_of_table(table(run)).astype(np.float64)
         members = np.where(np.isnan(wrong), 2, wrong).astype(int)
@@ -384,7 +383,6 @@ def render_map(selection: Selection) -> None:
 
 
 def _render_around_example(selection: Selection, plane: np.ndarray, shown: np.ndarray) -> None:
-    """Render fields that filter to the examples around one, for those who cannot draw."""
     state = selection.state
     with (
         st.popover("Filter around an example", icon=":material/near_me:"),
@@ -426,7 +424,7 @@ def render_confusion(selection: Selection) -> None:
     choose_segment("Cells show", "cells", shows, CELLS, label_visibility="collapsed")
     others = filters.without("label", "prediction")
     shown = table(run)[["label", "prediction", "correct", selection.score]][filter_mask(run, others)].dropna(
-        subset="label"
+        subset="correct"
     )
     classes, averaged = len(run.class_names), shows == "score"
     one_cell = len(filters.label) == len(filters.prediction) == 1
@@ -451,7 +449,6 @@ def render_confusion(selection: Selection) -> None:
 
 
 def _read_cell(key: str, classes: int) -> tuple[int, int] | None:
-    """Return the label and the prediction of the cell that the browser shows as selected, or None."""
     event = widget_value(key)
     if not event or not event["selection"]["points"]:
         return None
@@ -499,7 +496,6 @@ def zoom(key: str, container: str, change: Callable[[Window], None]) -> None:
 
 
 def _zoom_window(window: Any) -> Window | None:
-    """Return the part that the browser sent, where it is one."""
     match window:
         case {"x": [float() | int(), float() | int()] as x, "y": [float() | int(), float() | int()] as y}:
             if all(isfinite(low) and isfinite(high) and low < high for low, high in (x, y)):
@@ -510,11 +506,10 @@ def _zoom_window(window: Any) -> Window | None:
 def chart_key(
     name: str, points_key: Hashable, read_selection: Callable[[str], T | None], selected: T | None
 ) -> tuple[str, bool]:
-    """Return the key of a chart, and whether the browser shows the selection, because it was made there.
+    """Return a chart's key, and whether the browser already shows the selection.
 
-    Such a chart is left alone: drawing ten thousand points anew takes longer than all else that a lasso does. It has to
-    be a new one where other points are drawn, where the browser shows a selection that is no more, and where the chart
-    came with a selection: the browser's own would not outlast that one's going.
+    Such a chart stays, because redrawing ten thousand points is slow. Other points, or a removed selection, need a new
+    key.
 
     Args:
         name: of the chart; its key is the name and a number.
@@ -597,8 +592,6 @@ def _figure(
 
 
 def _render_zoom(name: str, run: Run, plane: Lasso, chart: Figure, window: Window | None) -> None:
-    """Render the meaning of the cells of a chart, and the way into the plane and back."""
-
     def show(part: Window | None) -> None:
         if part != _window(name, run, plane):
             session_store()[f"{name}-window"] = (table_key(run), plane, part)
@@ -618,7 +611,6 @@ def _render_zoom(name: str, run: Run, plane: Lasso, chart: Figure, window: Windo
 
 
 def _window(name: str, run: Run, plane: Lasso) -> Window | None:
-    """Return the part of a chart's plane that is in view; None for all."""
     of, on, part = session_store().get(f"{name}-window", (None, None, None))
     return part if (of, on) == (table_key(run), plane) else None
 
@@ -665,18 +657,14 @@ def lasso_marks(lasso: Lasso | None, x: str, y: str, scores: pd.DataFrame) -> di
 
 
 def axis_title(run: Run, name: str) -> str:
-    """Return the title of a number's axis, as plotly shows it, with the unit where that is the run's own."""
+    """Return an axis title for plotly, with the run's unit if it applies."""
     number = run_numbers(run)[name]
     unit = number.unit if number.unit == run.manifest.unit else ""
     return escape_label(f"{number.label}, {unit}" if unit else number.label)
 
 
 def _apply_lasso(key: str, run: Run, plane: Lasso) -> None:
-    """Filter by the lasso that was just drawn.
-
-    A chart that is drawn anew reports that nothing is selected, so that changes nothing: the chip takes it off. Nor
-    does a line around no point, as a tap or a swipe makes it: the chart is drawn anew without it.
-    """
+    """Filter by a new lasso; an empty or stale one changes nothing."""
     lasso = _read_lasso(key, plane)
     if lasso is None:
         return
@@ -688,7 +676,6 @@ def _apply_lasso(key: str, run: Run, plane: Lasso) -> None:
 
 
 def _read_lasso(key: str, plane: Lasso) -> Lasso | None:
-    """Return the lasso that the browser shows, with as many digits and corners as the address carries."""
     event = widget_value(key)
     corners: Sequence[tuple[float, float]] = ()
     if event and event["selection"]["lasso"]:

@@ -1,7 +1,6 @@
-"""All that mcviz uses of Keras beyond its public interface, and the versions that it was tried with.
+"""All private parts of Keras that mcviz uses, and the versions it was tried with.
 
-Keras has no public way to replace the random numbers that layers draw, to intercept their calls, or to list the layers
-inside them. Nothing outside this file touches private parts of Keras, so that a new version is reviewed here.
+Keras has no public way to replace random numbers of layers, to intercept calls, or to list inner layers.
 """
 
 import math
@@ -29,7 +28,7 @@ VERSIONS = ">=3.15,<4"
 
 
 def check_keras(version: str, backend: str) -> None:
-    """Refuse a Keras that the rest of this file was not written for.
+    """Refuse an untested version of Keras.
 
     Raises:
         UnsupportedKerasError: another version than `VERSIONS`, or another backend than TensorFlow.
@@ -53,7 +52,7 @@ shared_objects = keras.src.saving.serialization_lib.ObjectSharingScope  # within
 
 
 def load_assets(model: keras.Model, folder: Path) -> list[str]:
-    """Let the layers of a model load their files in a folder, unpacked from a `.keras` file.
+    """Load the files of layers from an unpacked `.keras` file.
 
     Returns:
         The names of layers that failed, without some whose folder is missing, which Keras passes over.
@@ -67,32 +66,32 @@ def load_assets(model: keras.Model, folder: Path) -> list[str]:
 
 
 class TooManyNumbersError(Exception):
-    """The variables that were made within `limit_variables` would exceed its limit."""
+    """More numbers than `limit_variables` allows."""
 
 
 def direct_sublayers(layer: keras.Layer) -> list[keras.Layer]:
-    """Return the layers in the attributes of a layer, their lists and dictionaries."""
+    """Return layers in attributes, lists and dictionaries of a layer."""
     return list(layer._layers)
 
 
 def has_random_generator(layer: keras.Layer) -> bool:
-    """Return whether a layer itself holds a seed generator, and so may draw random numbers."""
+    """Return whether a layer holds a seed generator."""
     return bool(layer._seed_generators)
 
 
 def attention_dropout(layer: keras.Layer) -> keras.Layer | None:
-    """Return the dropout layer of an attention layer's own scores, or None."""
+    """Return the dropout of an attention layer's scores, or None."""
     return getattr(layer, "_dropout_layer", None)
 
 
 def nest_input(model: keras.Model, array: Any) -> Any:
-    """Nest the only input in the structure that the model was built with: alone, in a list or in a dictionary."""
+    """Nest the only input as the model was built: alone, list or dictionary."""
     structure = getattr(model, "_inputs_struct", None)
     return array if structure is None else keras.tree.pack_sequence_as(structure, [array])
 
 
 def forget_dropout_masks(layer: keras.Layer) -> None:
-    """Drop the masks that a recurrent cell keeps from step to step, so that none outlives its call."""
+    """Drop a recurrent cell's cached masks after each call."""
     if isinstance(layer, DropoutRNNCell):
         layer.reset_dropout_mask()
         layer.reset_recurrent_dropout_mask()
@@ -100,7 +99,7 @@ def forget_dropout_masks(layer: keras.Layer) -> None:
 
 @contextmanager
 def replace_random_functions(replace: Callable[[str, Callable[..., Any]], Callable[..., Any]]) -> Iterator[None]:
-    """Replace every random function of Keras by `replace(name, function)` within the block."""
+    """Replace Keras's random functions by `replace(name, function)` within the block."""
     functions = {
         name: function
         for name, function in vars(_backend_random).items()
@@ -118,7 +117,7 @@ def replace_random_functions(replace: Callable[[str, Callable[..., Any]], Callab
 
 @contextmanager
 def replace_calls(layers: list[keras.Layer], replace: Callable[[keras.Layer], Callable[..., Any]]) -> Iterator[None]:
-    """Replace the `call` of each layer by `replace(layer)` within the block, past Keras's tracking of attributes."""
+    """Replace each layer's `call` by `replace(layer)`, past Keras's tracking."""
     own_calls = [(layer, vars(layer).get("call")) for layer in layers]
     try:
         for layer in layers:
@@ -134,7 +133,7 @@ def replace_calls(layers: list[keras.Layer], replace: Callable[[keras.Layer], Ca
 
 @contextmanager
 def limit_variables(most: int) -> Iterator[None]:
-    """Limit the numbers in the variables that this thread makes within the block; one too many is never allocated.
+    """Limit the numbers in new variables of this thread before allocation.
 
     Raises:
         TooManyNumbersError: they would exceed `most`, whichever error Keras made of that on the way.

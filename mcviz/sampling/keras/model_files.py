@@ -1,12 +1,9 @@
-"""Keras models from and to `.keras` files: a file is checked before Keras or HDF5 builds anything of it.
+"""Keras models from and to `.keras` files, checked before Keras or HDF5 builds anything.
 
-Keras's own safe mode holds Python code back, but builds whatever else a file names: layers that load other models from
-disk, any public function of Keras, modules from the working directory. Here a file may name the classes below, which
-ordinary saved models hold, and what the running program has registered itself.
-
-None of these classes loads a file, takes a function, or wraps code that is not Keras's. Those with a vocabulary could,
-so their options are checked too. Any other class is refused, so that a class which a later Keras brings is looked at
-before a file may ask for it.
+Keras's safe mode blocks Python code, but builds layers that load other models, any public function, and modules of the
+working directory. Here a file may name only the classes below and those that the program has registered. None of them
+loads files, takes functions, or wraps foreign code; options of vocabularies are checked. Classes of later versions of
+Keras are refused until reviewed.
 """
 
 import io
@@ -145,7 +142,7 @@ _loading = threading.RLock()  # the path of imports is the process's; a class of
 
 
 def check_architecture(config: Any) -> None:
-    """Check an architecture in Keras's notation, and remove the settings of training from it.
+    """Check an architecture and remove its training settings.
 
     Raises:
         UnsuitableModelError: it names an unknown class or function, or has more layers than an ordinary model.
@@ -162,7 +159,7 @@ def check_architecture(config: Any) -> None:
 
 
 def check_name(name: str, pattern: re.Pattern[str] = NAME_OF_LAYER) -> None:
-    """Refuse a name that TensorFlow's graphs do not take: Keras fails on it, and then keeps it in every later name.
+    """Refuse names that TensorFlow rejects: Keras would keep them in later names.
 
     Raises:
         UnsuitableModelError: it has other characters than a graph takes.
@@ -175,7 +172,7 @@ def check_name(name: str, pattern: re.Pattern[str] = NAME_OF_LAYER) -> None:
 
 
 def describe_excess(words: list[str]) -> str | None:
-    """Describe a vocabulary that takes more memory than an ordinary one; None for any other."""
+    """Describe an oversized vocabulary, or return None."""
     longest = max(map(len, words), default=0)
     if len(words) > MOST_WORDS or len(words) * longest > MOST_CHARACTERS:
         return f"a vocabulary of {len(words):,} words of up to {longest:,} characters"
@@ -183,28 +180,28 @@ def describe_excess(words: list[str]) -> str | None:
 
 
 def forbidden(received: str) -> UnsuitableModelError:
-    """Make the error for a part of a file that no ordinary model has."""
+    """Return the error for an unusual part of a file."""
     return UnsuitableModelError(
         f"The file asks for what could run code, read files or is unknown. Received: {received}. {IF_TRUSTED}"
     )
 
 
 def remove_training(config: dict[str, Any]) -> None:
-    """Remove the settings of training, optimizer and loss, from the configuration of a model."""
+    """Remove optimizer and loss from a model's configuration."""
     if config.get("compile_config") is not None:
         config["compile_config"] = None
 
 
 @dataclass
 class _Counts:
-    """The number of layers, and by the id of each shared layer its number of calls."""
+    """Numbers of layers, and of calls by shared layer."""
 
     layers: int = 0
     shared_calls: dict[int, int] = field(default_factory=dict)
 
 
 def _count_calls(config: Any, counts: _Counts, *, inside_shared: bool = False) -> int:
-    """Check an object and all within it, and count the calls of layers and operations when it is built."""
+    """Check an object and its parts; count calls of layers and operations."""
     if isinstance(config, list):
         return sum(_count_calls(part, counts, inside_shared=inside_shared) for part in config)
     if not isinstance(config, dict):
@@ -227,7 +224,7 @@ def _count_calls(config: Any, counts: _Counts, *, inside_shared: bool = False) -
 
 
 def _check_object(config: dict[str, Any]) -> int:
-    """Check one object; return 1 for a layer, an operation or an object of the caller's own, 0 for a part of one."""
+    """Check one object; return 1 for a layer or operation, 0 for a part."""
     name, module, registered = (config.get(key) for key in ("class_name", "module", "registered_name"))
     inner = config.get("config")
     if not isinstance(name, str) or not isinstance(module, str | None) or not isinstance(registered, str | None):
@@ -266,7 +263,7 @@ def _unknown_class(name: str, module: str | None) -> UnsuitableModelError:
 
 
 def _check_function(name: Any, module: str | None, registered: str | None) -> None:
-    """Check that a function is an activation of Keras, or the caller's own."""
+    """Check that a function is a Keras activation or the caller's own."""
     own = isinstance(name, str) and _is_registered(name)
     known = isinstance(name, str) and name in KNOWN_ACTIVATIONS and module in ("builtins", "keras.activations")
     if not own and not (known and registered in (name, None)):
@@ -274,7 +271,7 @@ def _check_function(name: Any, module: str | None, registered: str | None) -> No
 
 
 def _check_notation(name: str, inner: Any) -> None:
-    """Check Keras's notation for tensors, slices and the like, which are no objects of a class."""
+    """Check Keras's notation for tensors and slices."""
     plain = name in ("__slice__", "__ellipsis__", "__bytes__")
     tensor = name in ("__tensor__", "__numpy__", "__keras_tensor__")
     dtype = inner.get("dtype") if isinstance(inner, dict) else None
@@ -285,7 +282,7 @@ def _check_notation(name: str, inner: Any) -> None:
 
 
 def _read_nodes(config: dict[str, Any]) -> list[Any]:
-    """Read the calls of a layer, each on a tensor of the graph, never on numbers in the file."""
+    """Read the calls of a layer on tensors of the graph, never on numbers."""
     nodes = config.get("inbound_nodes", [])
     if not isinstance(nodes, list) or not all(isinstance(node, dict) and _holds_tensor(node) for node in nodes):
         raise forbidden("a call of a layer on no tensor of the model")
@@ -316,7 +313,7 @@ def _is_registered(name: str | None) -> bool:
 
 
 def _find_unsafe_option(options: dict[str, Any]) -> str | None:
-    """Describe an option of a layer with a vocabulary that could run code, read a file, or take too much memory."""
+    """Describe a vocabulary option that could run code, read a file or fill memory."""
     words, weights = options.get("vocabulary"), options.get("idf_weights")
     ngrams = options.get("ngrams")
     if words is not None and not _is_list_of(words, str) and not _is_list_of(words, int):
@@ -344,10 +341,10 @@ def _is_size(value: Any, most: int) -> bool:
 
 @hold_interrupts()
 def load_model(path: str | os.PathLike[str], *, trust: bool = False) -> keras.Model:
-    """Load a Keras model from a `.keras` file, without running code that comes with it.
+    """Load a Keras model from a `.keras` file without running its code.
 
-    The file may name layers of Keras and classes that your program has registered, as `check_architecture` says. All of
-    it is checked before anything is built, and takes memory in proportion to the file.
+    It may name layers of Keras and classes that your program has registered. All is checked before building, and memory
+    is proportional to the file.
 
     Args:
         path: of the file.
@@ -373,7 +370,7 @@ def load_model(path: str | os.PathLike[str], *, trust: bool = False) -> keras.Mo
 
 
 def open_regular_file(path: str | os.PathLike[str]) -> IO[bytes]:
-    """Open a model's file: no folder, and nothing that could make the reader wait, such as a named pipe.
+    """Open a model's file: no folder and no pipe.
 
     Raises:
         DataNotFoundError: nothing is at `path`.
@@ -435,7 +432,7 @@ def read_model_file(file: IO[bytes], folder: Path) -> tuple[dict[str, Any], Path
 
 
 def write_model_file(model: keras.Model, folder: Path) -> bytes:
-    """Write a model as a `.keras` file without its optimizer, the same bytes each time.
+    """Write a reproducible `.keras` file without optimizer.
 
     Args:
         model: it is left as it was.
@@ -497,7 +494,7 @@ def _load_vocabularies(model: keras.Model, folder: Path) -> None:
 
 @contextmanager
 def _hide_working_directory() -> Iterator[None]:
-    """Take the working directory, where the model may have come with modules, off the path of imports."""
+    """Hide the working directory from imports: a model may bring modules."""
     path, here = sys.path.copy(), Path.cwd()
     sys.path[:] = [entry for entry in path if entry and Path(entry).resolve() != here]
     try:
@@ -538,7 +535,7 @@ def _unpack_vocabulary(content: bytes, path: Path) -> None:
 
 
 def _count_numbers(weights: Path) -> int:
-    """Check a file of weights, without following a link, and count its numbers."""
+    """Count the numbers in a weight file, without following links."""
     count = stored = numbers = 0
     with h5py.File(weights, "r") as file:
         for dataset in _walk_datasets(file, set()):
@@ -566,7 +563,7 @@ def _walk_datasets(group: h5py.Group, seen: set[int]) -> Iterator[h5py.Dataset]:
 
 
 def _make_reproducible(config: Any, numbers: dict[int, int]) -> None:
-    """Remove the settings of training, and number shared objects from 0: Keras names them by their address."""
+    """Remove training settings and number shared objects from 0."""
     for part in config if isinstance(config, list) else config.values() if isinstance(config, dict) else ():
         _make_reproducible(part, numbers)
     if isinstance(config, dict):
@@ -576,7 +573,7 @@ def _make_reproducible(config: Any, numbers: dict[int, int]) -> None:
 
 
 def _check_words(model: keras.Model) -> None:
-    """Refuse a word with a line break, which Keras would read back as two: it keeps one word a line."""
+    """Refuse words with line breaks: Keras stores one word a line."""
     for layer in layers_with_vocabulary(model):
         kept_in_file = layer.get_config()["vocabulary"] is None
         for word in map(str, layer.get_vocabulary() if kept_in_file else ()):
@@ -585,7 +582,7 @@ def _check_words(model: keras.Model) -> None:
 
 
 def _save_weights(model: keras.Model, folder: Path) -> bytes:
-    """Save a model's weights as HDF5, without those of its optimizer, loss and metrics."""
+    """Save weights as HDF5, without optimizer, loss and metrics."""
     path = folder / WEIGHTS
     parts = [getattr(model, name, None) for name in ("optimizer", "_loss_tracker", "_compile_loss", "_compile_metrics")]
     keras.saving.save_weights(model, path, objects_to_skip=[part for part in parts if part is not None])

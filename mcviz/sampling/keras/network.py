@@ -1,4 +1,4 @@
-"""A Keras model behind the engine's protocol: its inputs, its activations and its plan."""
+"""A Keras model behind the engine's protocol: inputs, activations and plan."""
 
 import copy
 import hashlib
@@ -58,7 +58,7 @@ INPUT = "examples"  # the name of the only input
 
 
 def choose_device(wanted: str) -> tuple[str, str, str]:
-    """Choose the kind of device, the scope of TensorFlow for it where it is not the usual one, and say why.
+    """Return the kind of device, TensorFlow's scope if unusual, and the reason.
 
     Args:
         wanted: the name, such as "cuda" or "cuda:1"; "auto" takes a GPU, else the processor.
@@ -79,7 +79,7 @@ def choose_device(wanted: str) -> tuple[str, str, str]:
 
 
 def read_input_spec(model: keras.Model) -> tuple[InputShape | None, str | None]:
-    """Read the shape of one example and the dtype from a model, None where it does not say.
+    """Return shape and dtype of an example, None if unknown.
 
     Raises:
         UnsuitableModelError: the model has several inputs.
@@ -96,7 +96,7 @@ def read_input_spec(model: keras.Model) -> tuple[InputShape | None, str | None]:
 
 
 def find_scaling_layer(model: keras.Model) -> keras.Layer | None:
-    """Find the layer that scales 0..255, or embeds numbers of words, at the beginning of a model."""
+    """Find the first layer that scales 0..255 or embeds numbers."""
     first = next(_range_changing_layers(model), None) if getattr(model, "inputs", None) else None
     if isinstance(first, keras.layers.Rescaling) and 0 < np.max(first.scale) <= 1 / SMALLEST_DIVISOR:
         return first
@@ -118,7 +118,7 @@ def _range_changing_layers(model: keras.Model) -> Iterator[keras.Layer]:
 
 
 def penultimate_model(model: keras.Model) -> keras.Model:
-    """Return the part of a model in front of its last layer, dropout layers included; the weights are shared.
+    """Return the model in front of its last layer, with shared weights.
 
     Args:
         model: a Sequential or functional model with one output that ends in a dense layer.
@@ -161,9 +161,7 @@ def gradient_sign(
     labels: np.ndarray | None = None,
     settings: ModelSettings = DEFAULT_SETTINGS,
 ) -> np.ndarray:
-    """Compute the sign of the change of each number that makes a class less probable (Goodfellow et al. 2015).
-
-    This is the direction of the fast gradient sign method; dropout is off.
+    """Return signs of changes that lower a class's probability (fast gradient sign, Goodfellow et al. 2015).
 
     Args:
         model: a Keras classifier.
@@ -199,7 +197,7 @@ def gradient_sign(
 
 
 class KerasNetwork(Network):
-    """A Keras model, which is left as it was."""
+    """A Keras model, left unchanged."""
 
     backend = "keras"
 
@@ -274,7 +272,6 @@ class KerasNetwork(Network):
         return other
 
     def _place(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function that computes on the device."""
         if not self.scope:
             return function
 
@@ -346,7 +343,7 @@ class KerasNetwork(Network):
 
 @hold_interrupts()
 def model_digest(model: keras.Model) -> str:
-    """SHA-256 of a model's architecture, weights and vocabularies, the same in memory, saved and loaded."""
+    """Return the SHA-256 of architecture, weights and vocabularies, in memory or loaded."""
     digest = hashlib.sha256()
     architecture = keras.saving.serialize_keras_object(model)
     digest.update(json.dumps([architecture["class_name"], architecture["config"]], sort_keys=True).encode())

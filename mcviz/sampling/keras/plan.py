@@ -1,11 +1,8 @@
-"""The plan of a Keras model: the part computed once an example, the part computed in every pass, and their blocks.
+"""The plan of a Keras model: shared part, random part and blocks.
 
-They are found in a model's graph. A dense layer behind a dropout, with at most reshaping between them, is computed as
-a `Product` of masks with the scaled kernel.
-
-A spatial dropout drops whole channels, and a convolution is a sum over channels. So each channel of an example is
-convolved once, and its passes are the product of their masks, zeros and ones for each channel, with the result.
-A kernel of 3 × 3 then takes a ninth of the multiplications. Nothing is approximated.
+A dense layer behind a dropout, with at most reshaping between, is a `Product` of masks with the scaled kernel. A
+convolution behind a spatial dropout is a sum over channels: each channel is convolved once, and masks weigh the
+results. A 3 × 3 kernel takes a ninth of the multiplications. Both are exact.
 """
 
 import math
@@ -83,11 +80,9 @@ NO_GRAPH = (UntraceableError, AttributeError, NotImplementedError, tf.errors.Ope
 def pick_output(
     model: keras.Model, returned: Any, name: str | None, predicts: Predicts, of_pixels: bool = False
 ) -> tuple[tf.Tensor, str]:
-    """Return the output of a name, or the only one, as (rows, C), and which of several it is, in words.
+    """Return a named or the only output as (rows, C), or `of_pixels` (rows, H, W, C), and its name in words.
 
-    An output `of_pixels` is (rows, H, W, C).
-
-    A mean and its spread in two outputs are concatenated.
+    A mean and spread in two outputs are concatenated.
 
     Raises:
         InvalidInputError: several outputs and no name, or an unknown name.
@@ -109,7 +104,7 @@ def pick_output(
 
 
 def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: Callable[[], np.ndarray]) -> tf.Tensor:
-    """Turn (rows, C) class scores into float32 probabilities, a single score into those of two classes.
+    """Turn (rows, C) scores into float32 probabilities, one score into two classes.
 
     Args:
         output: (rows, C) or (rows, 1).
@@ -131,14 +126,6 @@ def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: C
 def _interpret_rows(
     output: tf.Tensor, settings: ModelSettings, which: str, some_outputs: Callable[[], np.ndarray]
 ) -> tuple[tf.Tensor, OutputMeaning]:
-    """Turn (rows, C) scores or values into the predictions of the task, and say what they are taken for.
-
-    Args:
-        output: of the model.
-        settings: what is said of the model.
-        which: outputs they are, in words.
-        some_outputs: computes (n, C) of them, for when the operation that made them says nothing.
-    """
     columns, outputs = int(output.shape[1]), TASKS[settings.task].outputs
     if outputs == "values":
         values = to_outputs(output, settings.predicts, some_outputs)
@@ -159,21 +146,6 @@ def _interpret_pixels(
     which: str,
     some_outputs: Callable[[], np.ndarray],
 ) -> tuple[tf.Tensor, OutputMeaning]:
-    """Turn scores of classes for each pixel into probabilities, and say what they are taken for.
-
-    Args:
-        output: (rows, h, w, C).
-        shape: of an image that the model takes.
-        from_logits: whether they are logits; None finds out from the operation that made them.
-        which: outputs they are, in words.
-        some_outputs: computes (n, h, w, C) of them, for when that operation says nothing.
-
-    Returns:
-        (rows, H · W · C) float32, of the size of the images, and their meaning.
-
-    Raises:
-        UnsuitableModelError: the model takes no images; or several outputs in 0 to 1 that need not sum to 1.
-    """
     if len(shape) != 3:
         raise UnsuitableModelError(
             f"A model of task='segmentation' takes images, (N, H, W, channels). Received: {shape}."
@@ -186,7 +158,7 @@ def _interpret_pixels(
 
 
 def _to_pixel_probabilities(output: tf.Tensor, logits: bool, size: tuple[int, int]) -> tf.Tensor:
-    """Turn (rows, h, w, C) scores into (rows, H · W · C) float32 probabilities, a single score into two classes."""
+    """Turn (rows, h, w, C) scores into (rows, H · W · C) float32 probabilities."""
     values = tf.cast(output, tf.float32)
     if tuple(values.shape[1:3]) != size:
         values = tf.image.resize(values, size, "bilinear")
@@ -199,7 +171,7 @@ def _to_pixel_probabilities(output: tf.Tensor, logits: bool, size: tuple[int, in
 
 
 def to_outputs(output: tf.Tensor, predicts: Predicts, some_outputs: Callable[[], np.ndarray]) -> tf.Tensor:
-    """Turn outputs into (rows, D) float32 values; with a predicted spread (rows, 2 · D): D means, then D variances.
+    """Turn outputs into (rows, D) float32, or (rows, 2 · D): means, then variances.
 
     Args:
         output: (rows, D) or (rows, 2 · D): D means, then D spreads.
@@ -219,7 +191,7 @@ def to_outputs(output: tf.Tensor, predicts: Predicts, some_outputs: Callable[[],
 
 
 def find_activation(output: tf.Tensor, some_scores: Callable[[], np.ndarray]) -> str:
-    """Find the activation of (rows, C) outputs, as `are_logits` takes it, from its operation or from some outputs."""
+    """Return the activation of (rows, C) outputs, for `are_logits`."""
     if not tf.executing_eagerly():
         operation = output.op
         while operation.type in UNCHANGING_OPERATIONS:
@@ -231,7 +203,7 @@ def find_activation(output: tf.Tensor, some_scores: Callable[[], np.ndarray]) ->
 
 
 def find_masked_dense(trace: Trace) -> TracedDense | None:
-    """Find the dense layer that all of a model's randomness goes through first."""
+    """Find the dense layer that all randomness passes first."""
     if len(trace.boundary) != 1 or trace.boundary[0].dtype != tf.float32:
         return None
     dropout = only_consumer(trace, trace.boundary[0])
@@ -271,7 +243,7 @@ class MaskedConvolution:
 
     @property
     def product(self) -> tf.Tensor:
-        """The tensor in the graph that it replaces, (rows, height, width, filters)."""
+        """The replaced tensor of the graph, (rows, height, width, filters)."""
         return self.operation.outputs[0]
 
     def convolve(self, examples: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
@@ -304,7 +276,7 @@ class MaskedConvolution:
 
 
 def find_masked_convolutions(trace: Trace) -> tuple[MaskedConvolution, ...]:
-    """Find the convolutions right behind a dropout of whole channels, whose inputs are the same in every pass."""
+    """Find convolutions behind channel dropout with constant inputs."""
     convolutions = (_find_convolution(trace, request) for request in trace.requests if not request.shared)
     return tuple(convolution for convolution in convolutions if convolution)
 
@@ -349,7 +321,7 @@ def multiply(masks: np.ndarray, scaled: np.ndarray, transposed: bool) -> np.ndar
 
 
 def as_tensor(array: np.ndarray) -> tf.Tensor:
-    """Return an array as a tensor, without a copy if it is aligned; do not change it while the tensor is in use."""
+    """Return an aligned array as a tensor without a copy; do not change it meanwhile."""
     aligned = array.ctypes.data % ALIGNMENT == 0  # TensorFlow ends the process at memory that is not
     if not array.size or not aligned or array.dtype.kind not in "biuf":
         return tf.constant(array)
@@ -487,7 +459,7 @@ def _choose_block(trace: Trace) -> tuple[int, int]:
 
 
 def _check_same_graph(small: Trace, large: Trace) -> None:
-    """Compare two traces of one model, for batches of two sizes."""
+    """Compare traces of two batch sizes."""
     boundaries = [[(tuple(tensor.shape[1:]), tensor.dtype) for tensor in plan.boundary] for plan in (small, large)]
     if boundaries[0] != boundaries[1] or len(small.requests) != len(large.requests):
         raise UntraceableError("a graph that changes with the size of the batch")
@@ -495,7 +467,7 @@ def _check_same_graph(small: Trace, large: Trace) -> None:
 
 
 def _check_requests(small: Sequence[RandomRequest], large: Sequence[RandomRequest]) -> None:
-    """Refuse numbers whose first axis is a multiple of one batch size by chance, such as those of weights."""
+    """Refuse draws whose first axis is a batch multiple by chance."""
     for one, other in zip(small, large, strict=False):
         if one != other:
             raise UnsuitableModelError(
@@ -512,7 +484,7 @@ def _compile_random_part(
     passes: int,
     compiler: str | None,
 ) -> tuple[RandomPart, str]:
-    """Build the random part with the compiler that is asked for, or else the one that suits it; return both."""
+    """Build the random part by the given or best compiler; return both."""
     wanted = compiler or (NO_COMPILER if masked_dense else default_compiler(trace))
     if wanted == XLA:
         try:
@@ -537,7 +509,7 @@ def _build_random_part(
     *,
     xla: bool = False,
 ) -> RandomPart:
-    """Build `Plan.random_part`; without `masked_dense` it repeats the shared tensors of an example for each pass."""
+    """Build `Plan.random_part`; repeat shared tensors for each pass without `masked_dense`."""
     repeats = 1 if masked_dense else passes
     start: Sequence[tf.Tensor] = (masked_dense.product,) if masked_dense else trace.boundary
     requests = [request for request in trace.requests if not masked_dense or request != masked_dense.request]
@@ -569,7 +541,7 @@ def _build_random_part(
 
 
 def _make_eager_plan(layers: StochasticLayers, call: Call, shape: tuple[int, ...], dtype: str) -> Plan:
-    """Make the plan of a model that cannot become a graph: its layers are switched during each call."""
+    """Plan a model without a graph: switch its layers in each call."""
 
     def random_part(shared: list[np.ndarray], numbers: list[np.ndarray]) -> np.ndarray:
         source = SuppliedNumbers(PASSES_PER_BLOCK, lambda request: as_tensor(numbers[request.number]))
@@ -610,6 +582,5 @@ def _make_eager_plan(layers: StochasticLayers, call: Call, shape: tuple[int, ...
 
 
 def _input(inputs: Inputs) -> tf.Tensor:
-    """Return the only input of a model as a tensor."""
     (examples,) = inputs.values()
     return tf.constant(examples)

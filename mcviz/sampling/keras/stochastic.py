@@ -42,7 +42,7 @@ _this_thread = threading.local()
 
 
 class RandomSource(Protocol):
-    """The random numbers for the layers of a model. The arguments are those of `keras.random`."""
+    """Random numbers for layers, with the arguments of `keras.random`."""
 
     def dropout(self, inputs: Any, rate: float, noise_shape: Any) -> Any:
         """Drop elements of the inputs."""
@@ -55,7 +55,7 @@ class RandomSource(Protocol):
 
 
 class _RateSource:
-    """A source of random numbers that drops at its own rate, not at that of the layers."""
+    """A source with its own dropout rate."""
 
     def __init__(self, source: RandomSource, rate: float, is_changed: Callable[[keras.Layer], bool]) -> None:
         self._source, self._rate, self._is_changed = source, rate, is_changed
@@ -76,7 +76,7 @@ class _RateSource:
 
 
 class StochasticLayers:
-    """The stochastic layers of a model, which can be switched on for one call.
+    """A model's stochastic layers, which can be on for one call.
 
     Attributes:
         model: the Keras model.
@@ -102,10 +102,7 @@ class StochasticLayers:
         self._kinds = {kind: _rate_attributes(kind) for kind in own_kinds} | STOCHASTIC_LAYERS
 
     def report(self, random_layers: frozenset[keras.Layer] | None = None) -> LayerReport:
-        """Sort the layers by their effect in a call in which `random_layers` get random numbers.
-
-        Without these, every stochastic layer is taken to get some, unless its rate is 0.
-        """
+        """Sort layers by effect when `random_layers` get numbers; by default all with a rate above 0."""
         stochastic: list[StochasticLayer] = []
         without_effect: list[StochasticLayer] = []
         always_random, inactive = [], []
@@ -122,11 +119,10 @@ class StochasticLayers:
 
     @contextmanager
     def switch(self, source: RandomSource, *, on: bool) -> Iterator[None]:
-        """Switch the stochastic layers on or off for calls of the model within the block, with numbers from `source`.
+        """Switch stochastic layers within the block, with numbers from `source`.
 
-        Every other layer without a stochastic layer inside is in inference mode, whatever the model asks of it. Only
-        calls in this thread are changed. Everything is put back at the end, also after an error, and no generator of
-        the model or of Keras moves.
+        Other layers are in inference mode. Only this thread's calls change; all is restored, and no generator of the
+        model or of Keras moves.
         """
         layers = every_layer(self.model)
         if on and self.rate is not None:
@@ -144,7 +140,7 @@ class StochasticLayers:
                     forget_dropout_masks(layer)
 
     def _mode(self, layer: keras.Layer, *, on: bool) -> bool | None:
-        """Return whether to call a layer in training mode; None leaves it to the calling layer."""
+        """Return the training mode for a layer; None leaves it to the caller."""
         if self._is_stochastic(layer):
             return on
         return None if any(self._is_stochastic(part) for part in every_layer(layer)) else False
@@ -164,7 +160,7 @@ class StochasticLayers:
         )
 
     def _rates(self, layer: keras.Layer) -> list[StochasticLayer]:
-        """Return the layer once for each of its rates, none if it is not stochastic."""
+        """Return the layer once for each rate; nothing if it is not stochastic."""
         if not self._is_stochastic(layer):
             return []
         holder = layer.cell if _has_dropout_cell(layer) else layer
@@ -186,7 +182,7 @@ class StochasticLayers:
 
 
 def every_layer(model: keras.Layer) -> list[keras.Layer]:
-    """Return the model's layers to any depth, each once, in order."""
+    """Return all layers at any depth, once and in order."""
     layers_by_id: dict[int, keras.Layer] = {}
     for layer in direct_sublayers(model):
         if id(layer) not in layers_by_id:
@@ -195,7 +191,7 @@ def every_layer(model: keras.Layer) -> list[keras.Layer]:
 
 
 def find_own_kinds(model: keras.Model, names: Iterable[str]) -> tuple[type[keras.Layer], ...]:
-    """Return the classes of the layers of these names that are of no known kind."""
+    """Return classes of named layers of no known kind."""
     named = [layer for layer in every_layer(model) if layer.name in set(names)]
     return tuple(
         {
@@ -207,7 +203,7 @@ def find_own_kinds(model: keras.Model, names: Iterable[str]) -> tuple[type[keras
 
 
 def find_changed_rate(layers: StochasticLayers, used: Mapping[tuple[str, str], float | None]) -> float | None:
-    """Find the rate of some passes that replaced the layers' own; None where they had their own.
+    """Return the rate that replaced the layers' own, or None.
 
     Args:
         layers: at their own rates.
@@ -218,7 +214,7 @@ def find_changed_rate(layers: StochasticLayers, used: Mapping[tuple[str, str], f
 
 
 def layers_in_call() -> tuple[keras.Layer, ...]:
-    """Return the layers that are being called in this thread, the outermost first."""
+    """Return this thread's current layers, the outermost first."""
     return getattr(_this_thread, "in_call", ())
 
 
@@ -237,7 +233,7 @@ def _check_own_kinds(model: keras.Model, own_kinds: Any) -> None:
 
 
 def _rate_attributes(own_kind: type[keras.Layer]) -> tuple[str, ...]:
-    """Return the attributes that hold the rates of a class of the user's own: those of the kind that it extends."""
+    """Return the rate attributes of a custom class, from the kind it extends."""
     return next((attributes for kind, attributes in STOCHASTIC_LAYERS.items() if issubclass(own_kind, kind)), ("rate",))
 
 
@@ -250,20 +246,20 @@ def _has_dropout_cell(layer: keras.Layer) -> bool:
 
 
 def _add_cells(layers: frozenset[keras.Layer]) -> frozenset[keras.Layer]:
-    """Add the dropout cells in recurrent layers, since these layers ask for the masks of their cells."""
+    """Add dropout cells of recurrent layers, which ask for their masks."""
     recurrent = [layer for layer in layers if isinstance(layer, keras.layers.RNN)]
     return layers | {part for layer in recurrent for part in every_layer(layer) if isinstance(part, DropoutRNNCell)}
 
 
 def _remove_parts(layers: list[keras.Layer]) -> list[keras.Layer]:
-    """Remove the layers that belong to another one, which stands for them in the passes."""
+    """Remove layers that belong to another layer."""
     parts = {id(attention_dropout(layer)) for layer in layers}
     parts |= {id(layer.cell) for layer in layers if _has_dropout_cell(layer)}
     return [layer for layer in layers if id(layer) not in parts]
 
 
 def _make_call(layer: keras.Layer) -> Callable[..., Any]:
-    """Make the replacement of a layer's `call`: itself, in the mode that this thread has for the layer."""
+    """Replace a layer's `call` by itself in this thread's mode."""
     original = getattr(layer.call, "python_function", layer.call)  # a tf.function would hide the requests
     signature = inspect.signature(original)
 
@@ -287,7 +283,7 @@ def _make_call(layer: keras.Layer) -> Callable[..., Any]:
 
 
 def _make_random_function(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
-    """Make the replacement of a random function of Keras: that of this thread's source of random numbers."""
+    """Replace a random function of Keras by this thread's source."""
     signature = inspect.signature(original)
 
     def function(*args: Any, **kwargs: Any) -> Any:

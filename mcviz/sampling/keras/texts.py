@@ -1,4 +1,4 @@
-"""Models that take texts: the layer that makes numbers of a text, its vocabulary, and the network behind it."""
+"""Models of texts: the layer that makes numbers, its vocabulary, and the network behind."""
 
 import json
 import threading
@@ -27,9 +27,7 @@ IN_FRONT = (
 
 @dataclass(frozen=True)
 class TextLayer:
-    """The layer at the front of a model that turns each text into numbers, those of its words in a vocabulary.
-
-    It is computed once an example, outside of the sampled graph. Model and layer are left as they were.
+    """The first layer that turns texts into numbers, computed once an example; model and layer stay unchanged.
 
     Attributes:
         model: the whole model.
@@ -48,7 +46,7 @@ class TextLayer:
     numbers: Callable[[tf.Tensor], tf.Tensor]
 
     def call_network(self, numbers: tf.Tensor) -> Any:
-        """Call the model with the numbers of some texts in place of the texts, dropout as in inference.
+        """Call the model with numbers of texts, dropout off.
 
         Args:
             numbers: (rows, *shape).
@@ -84,7 +82,7 @@ class TextLayer:
 
 
 def find_text_layer(model: keras.Model) -> TextLayer | None:
-    """Find the text layer at the front of a model; None for a model that takes numbers.
+    """Return the first layer if it takes texts, else None.
 
     Raises:
         UnsuitableModelError: the model takes texts in another way, or its numbers of a text depend on the texts beside
@@ -118,7 +116,7 @@ def find_text_layer(model: keras.Model) -> TextLayer | None:
 
 
 class TextNumbers:
-    """The numbers of some texts, like an array (N, ...) that is computed block by block, never as a whole.
+    """Numbers of texts as a lazy array (N, ...).
 
     Attributes:
         shape: (N, *shape of the numbers of one text).
@@ -142,10 +140,10 @@ class TextNumbers:
 
 
 def with_vocabulary(model: keras.Model, words: Sequence[str]) -> keras.Model:
-    """Put a vocabulary in front of a model that takes the numbers of words, so that it takes texts.
+    """Put a vocabulary in front of a model of word numbers, so that it takes texts.
 
-    A text is read as Keras's `TextVectorization` does by default: lower case, without punctuation, split at white
-    space. The first word has number 2; 0 is padding, and 1 stands for every word that is not in the vocabulary.
+    Texts are split as by Keras's `TextVectorization`: lower case, no punctuation, white space. Words start at number 2;
+    0 is padding, 1 unknown.
 
     Args:
         model: takes (N, L) whole numbers, which an Embedding gets; its weights are shared.
@@ -177,14 +175,14 @@ def with_vocabulary(model: keras.Model, words: Sequence[str]) -> keras.Model:
 
 
 def layers_with_vocabulary(model: keras.Model) -> list[keras.Layer]:
-    """Return the layers of a model that have a vocabulary, without the StringLookup inside a TextVectorization."""
+    """Return layers with a vocabulary, without those inside TextVectorization."""
     layers = [part for part in every_layer(model) if isinstance(part, (*TEXT_LAYERS, keras.layers.IntegerLookup))]
     inside = {id(part) for layer in layers for part in every_layer(layer)}
     return [layer for layer in layers if id(layer) not in inside]
 
 
 def vocabularies(model: keras.Model) -> Iterator[str]:
-    """Yield the vocabulary of each layer as one text: its configuration and weights may lack it."""
+    """Yield each layer's vocabulary as text: its configuration may lack it."""
     for layer in layers_with_vocabulary(model):
         weights: dict[str, np.ndarray] = {}
         layer.save_own_variables(weights)  # the weights of words, which are not among the model's
@@ -207,7 +205,7 @@ def _check_words(words: Any) -> list[str]:
 
 
 def _find_embedding(model: keras.Model) -> tuple[int, keras.layers.Embedding]:
-    """Return the number of words that a model takes, and the layer that gets their numbers."""
+    """Return the vocabulary size and the embedding layer."""
     inputs = getattr(model, "inputs", None) or []
     shape = tuple(inputs[0].shape[1:]) if len(inputs) == 1 else ()
     embeddings = [layer for layer in every_layer(model) if isinstance(layer, keras.layers.Embedding)]
@@ -246,7 +244,6 @@ def _find_embedding(model: keras.Model) -> tuple[int, keras.layers.Embedding]:
 
 
 def _is_same(tensor: Any, original: tf.Tensor) -> bool:
-    """Return whether a tensor of a graph is another one, unchanged."""
     while tensor is not original and tensor.op.type == "Identity":
         tensor = tensor.op.inputs[0]
     return tensor is original

@@ -1,8 +1,7 @@
-"""A model as a graph whose random numbers are inputs, cut where its passes begin to differ.
+"""A model as a graph whose random numbers are inputs, cut where passes differ.
 
-Whether XLA compiles the part behind the cut follows from the operations in it and from nothing else. XLA makes one loop
-of many small operations, but its convolutions are slower than TensorFlow's, those of single channels several times:
-`python benchmarks/sampling.py --parts compiling` measures the networks that the rule is from.
+The operations behind the cut decide whether XLA compiles it: its loops are fast, its convolutions slower than
+TensorFlow's. `python benchmarks/sampling.py --parts compiling` measures the networks behind this rule.
 """
 
 import math
@@ -36,7 +35,7 @@ wrap_model_errors = partial(base.wrap_model_errors, "model.predict")
 
 
 class SuppliedNumbers:
-    """A source of random numbers that are supplied request by request.
+    """Random numbers, supplied request by request.
 
     Attributes:
         requests: the requests so far.
@@ -49,7 +48,7 @@ class SuppliedNumbers:
         self.callers: list[tuple[keras.Layer, ...]] = []
 
     def dropout(self, inputs: tf.Tensor, rate: float, noise_shape: Any) -> tf.Tensor:
-        """Drop elements of the inputs by a supplied mask, and scale the others up."""
+        """Drop inputs by a supplied mask and scale the others up."""
         if rate >= 1:
             return tf.zeros_like(inputs)
         if rate <= 0:
@@ -65,7 +64,7 @@ class SuppliedNumbers:
         return tf.cast(numbers, dtype or keras.config.floatx())
 
     def normal(self, shape: Any, mean: float, stddev: float, dtype: Any) -> tf.Tensor:
-        """Return supplied normal numbers of a mean and a deviation."""
+        """Return supplied normal numbers with a mean and deviation."""
         return tf.cast(mean + stddev * self._request("normal", shape), dtype or keras.config.floatx())
 
     def _request(self, distribution: Distribution, shape: Any, rate: float = 0.0) -> tf.Tensor:
@@ -88,14 +87,14 @@ class SuppliedNumbers:
 
 
 class NoRandomness:
-    """The source of the deterministic model: layers that are always random get numbers that change nothing."""
+    """Numbers that change nothing, for the deterministic model."""
 
     def dropout(self, inputs: tf.Tensor, rate: float, noise_shape: Any) -> tf.Tensor:  # noqa: ARG002
         """Return the inputs as they are."""
         return inputs
 
     def uniform(self, shape: Any, minval: float, maxval: float, dtype: Any) -> tf.Tensor:  # noqa: ARG002
-        """Return the upper end of the range, which drops nothing."""
+        """Return the upper end, which drops nothing."""
         return tf.fill(shape, tf.cast(maxval, dtype or keras.config.floatx()))
 
     def normal(self, shape: Any, mean: float, stddev: float, dtype: Any) -> tf.Tensor:  # noqa: ARG002
@@ -105,7 +104,7 @@ class NoRandomness:
 
 @dataclass(frozen=True)
 class Trace:
-    """A model as a graph for a batch of a fixed number of rows.
+    """A model as a graph for a fixed number of rows.
 
     Attributes:
         rows: of the batch.
@@ -130,14 +129,14 @@ class Trace:
     random_layers: frozenset[keras.Layer]
 
     def extract(self, feeds: Sequence[tf.Tensor], fetches: Sequence[tf.Tensor]) -> Callable[..., list[tf.Tensor]]:
-        """Make a function of the part of the graph between some tensors and others."""
+        """Return a function from some tensors of the graph to others."""
         return compile_function(
             self.function.prune(list(feeds), list(fetches)), [(feed.shape, feed.dtype) for feed in feeds]
         )
 
 
 def trace(layers: StochasticLayers, call: Call, rows: int, shape: tuple[int, ...], dtype: str) -> Trace:
-    """Trace `call`, which calls the model on (rows, *shape), with the stochastic layers on.
+    """Trace `call` on (rows, *shape), with stochastic layers on.
 
     Raises:
         NoRandomnessReachesOutputError: no random number reaches the output.
@@ -182,7 +181,7 @@ def trace(layers: StochasticLayers, call: Call, rows: int, shape: tuple[int, ...
 
 
 def trace_deterministic(layers: StochasticLayers, call: Call, rows: int, shape: tuple[int, ...], dtype: str) -> Any:
-    """Trace `call`, which calls the model on (rows, *shape), with all randomness off."""
+    """Trace `call` on (rows, *shape), with all randomness off."""
 
     def traced(examples: tf.Tensor) -> tf.Tensor:
         with layers.switch(NoRandomness(), on=False):
@@ -207,14 +206,14 @@ def compile_function(function: Callable[..., Any], inputs: Sequence[tuple[Any, A
 
 
 def default_compiler(trace: Trace) -> str:
-    """Choose the compiler of a random part without a masked dense layer: XLA, except for convolutions."""
+    """Choose a random part's compiler: XLA, except for convolutions."""
     if _has_convolution(trace) or xla_error():
         return NO_COMPILER
     return XLA
 
 
 def _has_convolution(trace: Trace) -> bool:
-    """Return whether a convolution depends on random numbers; one within a loop is assumed to."""
+    """Return whether a convolution depends on random numbers; loops count as such."""
     graph = trace.function.graph
     repeated = [op.type for op in graph.get_operations() if any(out.ref() in trace.random for out in op.outputs)]
     inside_loops = (node.op for node in function_nodes(graph.as_graph_def()))
@@ -232,19 +231,19 @@ def xla_error() -> str:
 
 
 def only_consumer(trace: Trace, tensor: tf.Tensor) -> Any:
-    """Return the only operation of the random part that takes a tensor, or None."""
+    """Return the only consumer of a tensor in the random part, or None."""
     consumers = [op for op in tensor.consumers() if any(out.ref() in trace.random for out in op.outputs)]
     return consumers[0] if len(consumers) == 1 else None
 
 
 def largest_activation_bytes(trace: Trace, start: Sequence[tf.Tensor]) -> int:
-    """Return the bytes per row of the largest tensor from `start` on to the output."""
+    """Return bytes per row of the largest tensor from `start` on."""
     behind = find_behind(_steps(trace.function.graph), [tensor.ref() for tensor in start])
     return max(byte_size(reference.deref()) for reference in behind) // trace.rows
 
 
 def find_masked_array(trace: Trace, request: RandomRequest) -> int | None:
-    """Return the number of the boundary tensor that a request's mask is applied to element by element, or None."""
+    """Return the boundary tensor that a mask multiplies, or None."""
     for number, tensor in enumerate(trace.boundary):
         for operation in trace.numbers[request.number].consumers():
             if (
@@ -257,12 +256,11 @@ def find_masked_array(trace: Trace, request: RandomRequest) -> int | None:
 
 
 def list_inputs(reference: Any) -> list[Any]:
-    """Return the references of the tensors that a tensor's operation takes."""
+    """Return the inputs of a tensor's operation."""
     return [tensor.ref() for tensor in reference.deref().op.inputs]
 
 
 def _steps(graph: Any) -> list[tuple[list[Any], list[Any]]]:
-    """Return the references of the tensors that each operation takes and gives."""
     return [
         ([tensor.ref() for tensor in operation.inputs], [tensor.ref() for tensor in operation.outputs])
         for operation in graph.get_operations()
@@ -270,7 +268,6 @@ def _steps(graph: Any) -> list[tuple[list[Any], list[Any]]]:
 
 
 def _is_by_example(tensor: tf.Tensor, rows: int) -> bool:
-    """Return whether a tensor has a part of a known size for each example."""
     shape = tensor.shape
     return bool(shape.is_fully_defined() and shape.rank and shape[0] == rows and byte_size(tensor))
 
@@ -286,12 +283,12 @@ def _check_randomness(graph: Any) -> None:
 
 
 def function_nodes(definition: Any) -> list[Any]:
-    """Return the nodes of the functions that a graph calls, the bodies of its loops among them."""
+    """Return nodes of called functions, with bodies of loops."""
     return [node for function in definition.library.function for node in function.node_def]
 
 
 def byte_size(tensor: tf.Tensor) -> int:
-    """Return the bytes of a tensor in a graph, 0 if they are not known before the call."""
+    """Return a tensor's bytes, 0 if unknown before the call."""
     if not tensor.shape.is_fully_defined() or tensor.dtype in (tf.resource, tf.variant, tf.string):
         return 0
     return math.prod(tensor.shape.as_list()) * tensor.dtype.size

@@ -1,4 +1,4 @@
-"""The reference network, the small convolutional classifier of the shipped run, and its training on MNIST."""
+"""The reference network of the shipped run, and its training on MNIST."""
 
 import os
 from collections.abc import Callable
@@ -63,7 +63,7 @@ def reference_network(
 
 
 def load_mnist(path: str | Path | None = None) -> tuple[DataSet, DataSet]:
-    """Load MNIST's training and test images, from a file or, without one, by `keras.datasets.mnist`.
+    """Load MNIST from a file or by `keras.datasets.mnist`.
 
     Args:
         path: an `.npz` laid out as `keras.datasets.mnist` packs it.
@@ -95,7 +95,7 @@ def train(
     activation: str = "relu",
     on_epoch: Callable[[int, dict[str, float]], None] | None = None,
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Train a reference network: cross-entropy, Adadelta with a learning rate of 1, batches of 128.
+    """Train a reference network: cross-entropy, Adadelta at 1, batches of 128.
 
     Args:
         train_images: at least 6 × 6 pixels, uint8 or float32 in 0..1. Their labels' range is the number of classes, 2
@@ -162,7 +162,7 @@ def train(
 
 
 def save_trained(model: keras.Model, history: pd.DataFrame, path: str | Path) -> Path:
-    """Write a model and, beside it, its history: each file is the old one or the new one, never half of one.
+    """Write a model and its history, each atomically.
 
     Args:
         model: any Keras model.

@@ -1,6 +1,7 @@
-"""The device that a PyTorch model computes on, and its plan there, made of that on the processor."""
+"""The device that a PyTorch model computes on: what is brought there, and how much is computed at once."""
 
 import copy
+import math
 import threading
 import warnings
 from collections.abc import Callable, Sequence
@@ -15,45 +16,23 @@ from torch.fx import GraphModule
 
 from mcviz.devices import AUTO
 from mcviz.errors import DeviceWarning, UnsuitableModelError
-from mcviz.sampling.base import (
-    FEWEST_SHARED,
-    PASSES_PER_BLOCK,
-    SHARED_BLOCK,
-    Inputs,
-    InputSpec,
-    Plan,
-    choose_device_examples,
-    explain_missing_device,
-)
-from mcviz.sampling.graph import UntraceableError
-from mcviz.sampling.masks import RandomRequest
-from mcviz.sampling.torch.draws import (
-    Call,
-    Draw,
-    RandomCall,
-    Supply,
-    borrow,
-    find_training,
-    iterate_attributes,
-    supply_nothing,
-    supply_numbers,
-    supply_rows,
-)
-from mcviz.sampling.torch.internals import exact_products, unfused_products, version_of
-from mcviz.sampling.torch.plan import ToPredictions, Trace, as_tensor, byte_size, find_boundary, find_maskings
+from mcviz.sampling.base import explain_missing_device
+from mcviz.sampling.masks import ALIGNMENT, RandomRequest
+from mcviz.sampling.torch.draws import Draw, RandomCall, iterate_attributes, supply_nothing
+from mcviz.sampling.torch.internals import exact_products, one_thread, version_of
 from mcviz.text import first_line, list_names
 
 Compute = Callable[..., Sequence[torch.Tensor]]
 Make = Callable[[int], Compute]  # a count of items to a function of tensors of so many
+Part = Callable[[Sequence[np.ndarray]], list[np.ndarray]]  # the arrays of a block to those that are computed of them
 Pairs = list[tuple[torch.Tensor, torch.Tensor]]  # the same numbers on two devices
-Cut = Callable[[slice], Sequence[np.ndarray]]  # some of the items of a block to the arrays of these
 
 _computing = threading.Lock()  # one block at a time is on a device, while other threads draw numbers for the next
 
 
 @dataclass(frozen=True)
 class Device:
-    """Where a model computes.
+    """A device for a model.
 
     Attributes:
         place: the device, with its number where it is one of several.
@@ -76,10 +55,12 @@ class Device:
         """Supply numbers that change nothing, on the device; see `draws.supply_nothing`."""
         return supply_nothing(number, asked).to(self.place)
 
-    def unpack(self, packed: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
-        """Unpack (rows, bytes) uint8 of one bit an element, the highest first, to (rows, *shape) bool."""
-        bits = (packed[:, :, None] & self._bits).ne(0).flatten(1)
-        return bits[:, : int(np.prod(shape))].reshape(-1, *shape).contiguous()
+    def unpack(self, numbers: torch.Tensor, request: RandomRequest) -> torch.Tensor:
+        """Unpack (..., bytes) uint8, as `Plan.packs_numbers` says, to (..., *request.shape) bool; others stay."""
+        if numbers.dtype != torch.uint8:
+            return numbers
+        bits = (numbers[..., None] & self._bits).ne(0).flatten(-2)[..., : math.prod(request.shape)]
+        return bits.reshape(*numbers.shape[:-1], *request.shape).contiguous()
 
     @cached_property
     def _bits(self) -> torch.Tensor:
@@ -133,7 +114,7 @@ def find_own_device(model: torch.nn.Module) -> torch.device:
 def copy_module(
     model: torch.nn.Module, place: torch.device, move: Callable[[torch.Tensor], torch.Tensor] | None = None
 ) -> tuple[torch.nn.Module, Pairs]:
-    """Copy a module to another device; the module stays where it is.
+    """Copy a module to another device.
 
     Args:
         model: the module.
@@ -169,7 +150,7 @@ def copy_module(
 
 
 class DeviceWeights:
-    """The tensors of a module on a device, each there once, also where several graphs use it."""
+    """A module's tensors on a device, shared by graphs."""
 
     def __init__(self, device: Device, present: Pairs) -> None:
         """Take pairs of a tensor on the processor and the same on the device."""
@@ -194,6 +175,8 @@ class DeviceWeights:
 
     def place_graph(self, part: GraphModule) -> GraphModule:
         """Let a graph that was traced on the processor run on the device, with its tensors there."""
+        if self.device.is_processor:
+            return part
         held = {node.target for node in part.graph.nodes if node.op == "get_attr"}
         moved = {name: self.move(each) for name in held if isinstance(each := getattr(part, name), torch.Tensor)}
         for name, tensor in moved.items():
@@ -209,24 +192,24 @@ class DeviceWeights:
 class DevicePart:
     """A part of a model on a device, which computes a block of items: as many at once as the memory holds."""
 
-    def __init__(
-        self, device: Device, make: Make, most: int, fewest: int = 1, refresh: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, weights: DeviceWeights, make: Make, most: int, fewest: int = 1) -> None:
         """Take a part.
 
         Args:
-            device: where it computes.
+            weights: of the model, on the device.
             make: its function for a number of items.
             most: the items of a block.
             fewest: that it can compute.
-            refresh: is called before a block.
         """
-        self.device, self._make, self.most, self._fewest, self._refresh = device, make, most, fewest, refresh
+        self.device, self._weights = weights.device, weights
+        self._make, self.most, self._fewest = make, most, fewest
         self.at_once = most
         self._functions: dict[int, Compute] = {}
 
-    def compute(self, cut: Cut) -> list[np.ndarray]:
-        """Compute a block; after an error of memory, by half as many items at once from there on.
+    def compute(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Compute a block of arrays, each (items, ...), or (1, ...) for all items.
+
+        After an error of memory half as many items are computed at once from there on.
 
         Raises:
             UnsuitableModelError: the memory is too small for the fewest items.
@@ -237,17 +220,14 @@ class DevicePart:
             torch.no_grad(),
             exact_products(self.device.place),
         ):
-            self._refresh()
+            self._weights.refresh()
             while start < self.most:
                 stop = min(start + self.at_once, self.most)
-                if (computed := self._try(stop - start, cut(slice(start, stop)))) is not None:
+                some = [array if len(array) == 1 else array[start:stop] for array in arrays]
+                if (computed := self._try(stop - start, some)) is not None:
                     results.append(computed)
                     start = stop
-        return [np.concatenate(arrays) if len(arrays) > 1 else arrays[0] for arrays in zip(*results, strict=True)]
-
-    def compute_arrays(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Compute a block of arrays, each (items, ...)."""
-        return self.compute(lambda some: [array[some] for array in arrays])
+        return [np.concatenate(parts) for parts in zip(*results, strict=True)]
 
     def _try(self, count: int, arrays: Sequence[np.ndarray]) -> list[np.ndarray] | None:
         """Compute some items; return None where memory ran out, and there are fewer to try."""
@@ -278,152 +258,32 @@ class DevicePart:
 
 
 def _is_memory_error(error: RuntimeError) -> bool:
-    """Return whether memory of a device ran out: MPS and the libraries of CUDA say it in words alone."""
+    """Return whether a device's memory ran out, by the message."""
     words = str(error)
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in words or "ALLOC_FAILED" in words
 
 
-def move_traced_plan(
-    plan: Plan,
-    retrace: Callable[..., Trace],
-    inputs: tuple[InputSpec, ...],
-    finish: ToPredictions,
-    weights: DeviceWeights,
-) -> Plan:
-    """Move the plan of a model that can be traced to a device.
+def prepare_part(weights: DeviceWeights, make: Make, most: int, fewest: int = 1) -> Part:
+    """Prepare a part of a plan, as `DevicePart` takes it; on the processor each thread computes whole blocks."""
+    if not weights.device.is_processor:
+        return DevicePart(weights, make, most, fewest).compute
+    function = make(most)
+    return lambda arrays: [each.numpy() for each in run_alone(function, list(map(as_tensor, arrays)))]
 
-    A block has as many passes as on the processor, since masks differ by their number, and more examples.
 
-    Args:
-        plan: of the processor.
-        retrace: traces the model on some rows by operations of any device: in its passes, or where its second argument
-            is False with all randomness off.
-        inputs: the form of the examples.
-        finish: what its output means.
-        weights: of the model, on the device.
+def run_alone(function: Callable[..., Any], tensors: Sequence[torch.Tensor]) -> Any:
+    """Call a function of tensors in this thread alone, without gradients."""
+    with one_thread(), torch.no_grad():
+        return function(*tensors)
 
-    Raises:
-        UntraceableError: by those operations it is another graph, or applies masks elsewhere.
+
+def as_tensor(array: np.ndarray) -> torch.Tensor:
+    """Return an array in C order as a tensor whose memory lies as that of torch's own, since products round by it.
+
+    An axis of one element may have any stride in NumPy, which torch would take for another order of the axes.
     """
-    passes, block, device = plan.passes_per_block, plan.shared_examples_per_block, weights.device
-    small = retrace(SHARED_BLOCK)
-    row_bytes = max(map(byte_size, small.random)) // small.rows
-    examples = max(plan.examples_per_block, choose_device_examples(passes, row_bytes))
-    examples *= 2 if passes * examples == small.rows else 1  # other rows tell the axis of the batch
-    large = retrace(passes * examples)
-    axes, begin = find_boundary(small, large, inputs)
-    large = begin(large)
-    maskings = find_maskings(large)
-    if maskings.keys() != plan.masked_arrays.keys():
-        raise UntraceableError("its masks are applied elsewhere by the operations of a device")
-
-    def make_shared(count: int) -> Compute:
-        traced = begin(retrace(count))
-        part = traced.extract(traced.inputs, traced.boundary, weights.place_graph)
-        return lambda *given: [axis.gather(tensor) for axis, tensor in zip(axes, part(*given), strict=True)]
-
-    def make_deterministic(count: int) -> Compute:
-        traced = retrace(count, False)
-        part = traced.extract(traced.inputs, [traced.output], weights.place_graph)
-        return lambda *given: [finish(part(*given)[0])]
-
-    def make_random(count: int) -> Compute:
-        traced = begin(retrace(passes * count))
-        part = traced.extract([*traced.boundary, *traced.numbers], [traced.output], weights.place_graph)
-
-        def compute(*given: torch.Tensor) -> list[torch.Tensor]:
-            repeated = (each.repeat_interleave(passes, dim=0) for each in given[: len(axes)])
-            start = [axis.place(each) for axis, each in zip(axes, repeated, strict=True)]
-            numbers = _unpack_numbers(given[len(axes) :], plan.random_requests, device, traced.rows)
-            return [finish(part(*start, *numbers)[0])]
-
-        return compute
-
-    shared_part, deterministic = (
-        DevicePart(device, make, block, FEWEST_SHARED, weights.refresh) for make in (make_shared, make_deterministic)
-    )
-    random_part = DevicePart(device, make_random, examples, refresh=weights.refresh)
-
-    def compute_random_part(shared: list[np.ndarray], numbers: list[np.ndarray]) -> np.ndarray:
-        def cut(some: slice) -> list[np.ndarray]:
-            rows = slice(some.start * passes, some.stop * passes)
-            return [
-                *(each[some] for each in shared),
-                *(each if len(each) == passes else each[rows] for each in numbers),
-            ]
-
-        return random_part.compute(cut)[0]
-
-    return replace(
-        plan,
-        examples_per_block=examples,
-        shared_bytes=sum(map(byte_size, large.boundary)) // large.rows,
-        shared_part=lambda given: shared_part.compute_arrays(_take(given, inputs)),
-        random_part=compute_random_part,
-        deterministic=lambda given: deterministic.compute_arrays(_take(given, inputs))[0],
-        masked_dense=None,
-        masked_arrays=maskings,
-        packs_numbers=True,
-    )
-
-
-def move_eager_plan(
-    plan: Plan,
-    model: torch.nn.Module,
-    call: Call,
-    draws: Sequence[Draw],
-    finish: ToPredictions,
-    weights: DeviceWeights,
-    inputs: tuple[InputSpec, ...],
-) -> Plan:
-    """Move the plan of a model that cannot be traced to a device.
-
-    Args:
-        plan: of the processor.
-        model: the module there.
-        call: of it.
-        draws: of its passes, with the modules there.
-        finish: what its output means.
-        weights: of the model, on the device.
-        inputs: the form of the examples.
-
-    Raises:
-        UnsuitableModelError: a recurrent layer draws, which a GPU does within one operation.
-    """
-    device = weights.device
-    recurrent = [str(draw.layer) for draw in draws if isinstance(draw.module, torch.nn.RNNBase)]
-    if recurrent:
-        raise UnsuitableModelError(
-            "Off the processor, the dropout within a recurrent layer can be supplied only in a model that torch can "
-            f"trace. Received: {', '.join(dict.fromkeys(recurrent))} ({plan.layers.untraced}). Give device='cpu', on "
-            "the command line --device cpu."
-        )
-
-    def run(given: Sequence[torch.Tensor], supply: Supply, training: set[torch.nn.Module]) -> list[torch.Tensor]:
-        with borrow(model), supply_numbers(model, training, supply), unfused_products():
-            return [finish(call({spec.name: tensor for spec, tensor in zip(inputs, given, strict=True)}))]
-
-    def make_random(count: int) -> Compute:
-        def compute(*given: torch.Tensor) -> list[torch.Tensor]:
-            repeated = [each.repeat_interleave(count, dim=0) for each in given[: len(inputs)]]
-            numbers = _unpack_numbers(given[len(inputs) :], plan.random_requests, device, count)
-            return run(repeated, supply_rows(draws, numbers), find_training(draws))
-
-        return compute
-
-    def make_deterministic(_: int) -> Compute:
-        return lambda *given: run(given, device.supply_nothing, set())
-
-    random_part = DevicePart(device, make_random, PASSES_PER_BLOCK, refresh=weights.refresh)
-    deterministic = DevicePart(device, make_deterministic, 1, refresh=weights.refresh)
-    return replace(
-        plan,
-        random_part=lambda shared, numbers: random_part.compute(
-            lambda some: [*shared, *(each[some] for each in numbers)]
-        )[0],
-        deterministic=lambda given: deterministic.compute_arrays(_take(given, inputs))[0],
-        packs_numbers=True,
-    )
+    flat, aligned = array.reshape(-1), array.ctypes.data % ALIGNMENT == 0
+    return (torch.from_numpy(flat) if aligned and flat.flags.writeable else torch.tensor(flat)).view(array.shape)
 
 
 def find_draws_on(model: torch.nn.Module, copied: torch.nn.Module, draws: Sequence[Draw]) -> tuple[Draw, ...]:
@@ -433,19 +293,3 @@ def find_draws_on(model: torch.nn.Module, copied: torch.nn.Module, draws: Sequen
         replace(draw, module=twins[draw.module], training=frozenset(map(twins.__getitem__, draw.training)))
         for draw in draws
     )
-
-
-def _take(given: Inputs, inputs: Sequence[InputSpec]) -> list[np.ndarray]:
-    return [given[spec.name] for spec in inputs]
-
-
-def _unpack_numbers(
-    given: Sequence[torch.Tensor], requests: Sequence[RandomRequest], device: Device, rows: int
-) -> list[torch.Tensor]:
-    """Return the numbers of a block as a model takes them, each (rows, *request.shape); see `Plan.packs_numbers`."""
-    numbers = []
-    for each, request in zip(given, requests, strict=True):
-        drawn = device.unpack(each, request.shape) if request.distribution == "bernoulli" else each
-        repeats = rows // len(drawn)  # those that all examples share come once
-        numbers.append(drawn.expand(repeats, *drawn.shape).flatten(0, 1) if repeats > 1 else drawn)
-    return numbers

@@ -1,7 +1,6 @@
-"""What is random in a model: the operations that draw numbers, found while it runs, and their numbers supplied.
+"""The random operations of a model, found while it runs, and their numbers.
 
-Classes of layers would not do: dropout is a function as often as a module, and recurrent and attention layers have
-their own inside. What all have in common is an operation that draws.
+Classes of layers are not enough: dropout can be a function, and recurrent and attention layers have their own.
 """
 
 import random
@@ -76,7 +75,7 @@ class Draw:
     layer: StochasticLayer
 
     def place(self, numbers: torch.Tensor) -> torch.Tensor:
-        """Bring (rows, *request.shape) into the shape that is asked for."""
+        """Reshape (rows, *request.shape) as asked."""
         flat = numbers.flatten(0, 1) if self.is_split else numbers
         return flat.movedim(0, self.axis) if self.axis else flat
 
@@ -122,7 +121,7 @@ class RandomSupplier:
         return numbers.to(given.get("dtype") or default)
 
     def _drop(self, values: torch.Tensor, keep: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what dropout makes of values, and its mask."""
+        """Return dropped values and the mask."""
         mask = self._ask("bernoulli", round(1 - keep, 12), values.shape)
         return values * (mask.to(values.dtype) / keep), mask.bool()
 
@@ -167,7 +166,7 @@ DISTRIBUTIONS = {
 def supply_numbers(
     model: torch.nn.Module, training: Collection[torch.nn.Module], supply: Supply
 ) -> Iterator[RandomSupplier]:
-    """Let a model draw supplied numbers in this thread, with some of its modules in training mode and no other."""
+    """Supply numbers to a model in this thread, with chosen modules in training mode."""
     names = {module: name for name, module in model.named_modules() if name}
     with _borrowing, unfused_attention(), record_calls() as calls:
         modes = {module: module.training for module in model.modules()}
@@ -184,13 +183,13 @@ def supply_numbers(
 
 
 def supply_nothing(_: int, asked: RandomCall) -> torch.Tensor:
-    """Supply numbers that change nothing, for what draws outside of training, too: dropout then keeps all."""
+    """Supply numbers that change nothing, also outside of training."""
     value = {"bernoulli": 1 - asked.rate, "uniform": 1.0, "normal": 0.0}[asked.distribution]
     return torch.full(asked.shape, value)
 
 
 def supply_rows(draws: Sequence[Draw], numbers: Sequence[torch.Tensor]) -> Supply:
-    """Supply the numbers of each draw, each (rows, *request.shape)."""
+    """Supply numbers of each draw, (rows, *request.shape)."""
 
     def supply(number: int, asked: RandomCall) -> torch.Tensor:
         if number >= len(draws) or draws[number].module is not asked.module:
@@ -213,7 +212,7 @@ def _varying_draws(number: int) -> UnsuitableModelError:
 def find_draws(
     model: torch.nn.Module, run: Callable[[Tensors], Any], call: Call, examples: Tensors
 ) -> tuple[Draw, ...]:
-    """Find what a model draws when the modules that draw, and no others, are in training mode.
+    """Find a model's draws with only drawing modules in training mode.
 
     Args:
         model: the model.
@@ -265,15 +264,14 @@ def find_draws(
 
 
 def find_training(draws: Sequence[Draw]) -> set[torch.nn.Module]:
-    """Return the modules that are in training mode in a pass."""
+    """Return modules in training mode during a pass."""
     return set[torch.nn.Module]().union(*(draw.training for draw in draws))
 
 
 def find_unknown_draws(model: torch.nn.Module, call: Call, examples: Tensors) -> tuple[str, ...]:
-    """Find the modules that draw outside of training, too, where nothing tells which numbers change nothing.
+    """Find modules that draw outside of training with no neutral numbers known.
 
-    A mask that is multiplied with, and noise, can be replaced by their mean. That a uniform number keeps an element, or
-    that True does, is the model's own idea.
+    Masks and noise have means, but a uniform number or True has the model's own meaning.
 
     Args:
         model: the model.
@@ -313,7 +311,7 @@ def _find_axis(
     training: frozenset[torch.nn.Module],
     names: Mapping[torch.nn.Module, str],
 ) -> Draw:
-    """Find the axis of the batch of a draw from its shapes for two and for three rows."""
+    """Find the batch axis of a draw from shapes for two and three rows."""
     kind = type(two.module).__name__
     name = names.get(two.module, kind) or kind
     axes = [axis for axis, sizes in enumerate(zip(two.shape, three.shape, strict=True)) if sizes[0] != sizes[1]]
@@ -331,7 +329,7 @@ def _find_axis(
 
 
 def _check_calls(model: torch.nn.Module, call: Call, draws: Sequence[Draw], examples: Tensors) -> None:
-    """Check that the same numbers give the same predictions, and that other examples have no part in them."""
+    """Check that equal numbers give equal predictions, whatever the other examples."""
     generator = np.random.default_rng(0)
     numbers = [torch.from_numpy(draw_from(generator, draw.request, 6)) for draw in draws]
     states = [_read_global_generators()]
@@ -372,16 +370,16 @@ def _read_global_generators() -> tuple[Any, ...]:
 
 
 def _narrow(examples: torch.Tensor) -> torch.Tensor:
-    """Bring floats in 0..1 into 0.25..0.5."""
+    """Map floats in 0..1 to 0.25..0.5."""
     return (examples + 1) / 4 if examples.is_floating_point() else examples
 
 
 @contextmanager
 def borrow(model: torch.nn.Module) -> Iterator[None]:
-    """Have a model in this thread alone, and put the attributes of its modules back at the end.
+    """Borrow a model for this thread, and restore its modules' attributes.
 
-    The entries of dicts and lists among them, too; `keep_state` keeps the numbers in tensors. Only one thread at a time
-    borrows any model: torch has one list of hooks and one tracing for all.
+    Also entries of dicts and lists; `keep_state` restores tensors. Only one thread borrows at a time: torch has one
+    list of hooks and one tracing.
     """
     with _borrowing:
         values = [value for _, value in iterate_attributes(model)]
@@ -402,13 +400,13 @@ def borrow(model: torch.nn.Module) -> Iterator[None]:
 
 
 def find_plain_tensors(model: torch.nn.Module) -> list[torch.Tensor]:
-    """Find the tensors that a model holds as neither weights nor buffers."""
+    """Find tensors that are neither weights nor buffers."""
     held = {id(tensor) for tensor in [*model.parameters(), *model.buffers()]}
     return [value for _, value in iterate_attributes(model) if type(value) in TENSORS and id(value) not in held]
 
 
 def iterate_attributes(model: torch.nn.Module) -> Iterator[tuple[str, Any]]:
-    """Yield what the modules of a model hold, and what dicts, lists and tuples among that hold, each with its name."""
+    """Yield named attributes of modules, also inside dicts, lists and tuples."""
     waiting: list[tuple[str, Any]] = [("", vars(model))]
     seen = set[int]()
     while waiting:
@@ -430,7 +428,7 @@ def iterate_attributes(model: torch.nn.Module) -> Iterator[tuple[str, Any]]:
 
 @contextmanager
 def keep_state(model: torch.nn.Module) -> Iterator[list[str]]:
-    """Put weights, buffers and other tensors back at the end; the list then has the names of those that had changed."""
+    """Restore weights, buffers and tensors; yields a list that names changed ones."""
     places = {
         (module, name): tensor
         for module in model.modules()

@@ -7,7 +7,7 @@ here. It was tried with torch 2.13 for the processor, and with 2.15 and its Trit
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -46,7 +46,7 @@ class InterceptRandomness(TorchDispatchMode):
     """
 
     def __init__(self, draw: Callable[[Any, Mapping[str, Any]], Any]) -> None:
-        """Take what draws: (operation, its arguments by name) to the operation's result."""
+        """Take a function of (operation, arguments by name) to its result."""
         super().__init__()
         self._draw = draw
         self.operations: list[str] = []
@@ -130,22 +130,21 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def exact_products(place: torch.device) -> Iterator[None]:
-    """Compute products on a device in float32, not in TF32, which convolutions on CUDA take without being asked."""
+    """Compute products on another device than the processor in float32, and by operations that draw nothing.
+
+    Convolutions on CUDA take TF32 without being asked, and the dropout within fused scaled dot products is hidden.
+    """
     settings = torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn
     before = [each.fp32_precision for each in settings]
     try:
         for each in settings if place.type == "cuda" else ():
             each.fp32_precision = "ieee"
-        yield
+        with nullcontext() if place.type == "cpu" else sdpa_kernel(SDPBackend.MATH):
+            yield
     finally:
         for each, precision in zip(settings, before, strict=True):
             if each.fp32_precision != precision:
                 each.fp32_precision = precision
-
-
-def unfused_products() -> AbstractContextManager[None]:
-    """Compute scaled dot products by operations of their own, since the dropout within the fused ones is hidden."""
-    return sdpa_kernel(SDPBackend.MATH)
 
 
 def _one_layer_of_lstm(words: torch.Tensor, *given: Any) -> tuple[torch.Tensor, ...]:

@@ -1,7 +1,7 @@
-"""PyTorch models from and to files: weights alone, since what builds the module is code.
+"""PyTorch weights from and to files; functions build the modules.
 
-A function is imported where the user has typed its name. A run is a file, and files are copied: what it names is
-imported only from packages that the operator has named.
+A name that the user types is imported. A run is a file that can be copied, so its names are imported only from packages
+that the operator names.
 """
 
 import json
@@ -38,7 +38,7 @@ Arguments = dict[str, Any]  # of a `TorchNetwork`
 
 
 def read_arguments(options: ModelOptions, task: TaskOptions, run: Run | None) -> Arguments:
-    """Read the arguments of a network from files and functions, as `Network.load` says."""
+    """Read network arguments from files and functions; see `Network.load`."""
     for name in ("vocabulary", "trust_model"):
         if getattr(options, name):
             raise invalid(name, "left out for a model of PyTorch", getattr(options, name))
@@ -58,7 +58,7 @@ def read_arguments(options: ModelOptions, task: TaskOptions, run: Run | None) ->
 
 
 def arguments_for_run(run: Run, modules: Sequence[str], rate: float | None = None, device: str = AUTO) -> Arguments:
-    """The arguments of a network of a run's own module, as it was for the run.
+    """Return arguments of a run's module.
 
     Args:
         run: that was sampled from it.
@@ -82,7 +82,7 @@ def arguments_for_run(run: Run, modules: Sequence[str], rate: float | None = Non
 
 
 def named_functions(function: str, transform: str | None, modules: Sequence[str] | None = None) -> Arguments:
-    """The arguments that name a module's function and its transform, and the transform itself.
+    """Return arguments that name module and transform functions, with the transform.
 
     Args:
         function: that builds the module.
@@ -124,9 +124,7 @@ def build_module(
 
 
 def write_weights(model: torch.nn.Module, network: Network) -> bytes:
-    """Write the weights of a model as a safetensors file, the same bytes each time.
-
-    Tied weights are written once. The metadata say what builds the module, and what it takes.
+    """Write weights as safetensors, reproducibly, tied ones once; metadata name the builder and inputs.
 
     Raises:
         UnsuitableModelError: safetensors cannot save it.
@@ -149,7 +147,7 @@ def write_weights(model: torch.nn.Module, network: Network) -> bytes:
 
 
 def _load_weights(module: torch.nn.Module, weights: Weights) -> None:
-    """Load weights of the very names and shapes that a module has."""
+    """Load weights with the module's exact names and shapes."""
     path = None if isinstance(weights, Mapping) else Path(weights)
     if path is not None:
         _check_file(path)
@@ -186,7 +184,7 @@ def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
 
 
 def _find_state_dict(content: Any, source: str) -> Mapping[str, torch.Tensor]:
-    """Find a state_dict: the content itself, or what a checkpoint has under a usual name."""
+    """Find the state_dict: the content, or under a usual name of checkpoints."""
     if _is_state_dict(content):
         return content
     named = content if isinstance(content, Mapping) else {}
@@ -202,7 +200,6 @@ def _find_state_dict(content: Any, source: str) -> Mapping[str, torch.Tensor]:
 
 
 def _is_state_dict(content: Any) -> bool:
-    """Whether something has tensors by names, and nothing else."""
     return (
         isinstance(content, Mapping)
         and bool(content)
@@ -220,7 +217,7 @@ def _check_file(path: Path) -> None:
 
 
 def _read_metadata(path: str) -> tuple[tuple[InputSpec, ...], float | None]:
-    """Read what the weights of a run say: the form of the examples, before memory is taken for any, and the rate."""
+    """Read input forms and rate from the weights before memory is allocated."""
     with safetensors.safe_open(path, "pt") as file:
         metadata = file.metadata() or {}
     try:
@@ -242,7 +239,7 @@ def _read_metadata(path: str) -> tuple[tuple[InputSpec, ...], float | None]:
 
 
 def _sort_header(content: bytes) -> bytes:
-    """Bring the header of a safetensors file into one order: its metadata come in any."""
+    """Sort the header of a safetensors file: its metadata has no order."""
     start = 8 + int.from_bytes(content[:8], "little")
     header = json.dumps(json.loads(content[8:start]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)

@@ -52,19 +52,15 @@ from mcviz.sampling.examples import describe_inputs, make_random_examples, resiz
 from mcviz.sampling.torch.device import (
     CPU,
     PROCESSOR,
-    Device,
     DevicePart,
     DeviceWeights,
     choose_device,
     copy_module,
     find_draws_on,
     find_own_device,
-    move_eager_plan,
-    move_traced_plan,
 )
 from mcviz.sampling.torch.draws import (
     Call,
-    Draw,
     Tensors,
     borrow,
     find_draws,
@@ -147,7 +143,6 @@ def prepare_inputs(examples: Any, transform: Transform | None) -> Mapping[str, R
 
 
 def _shown(given: DataSet | np.ndarray) -> Rows:
-    """The examples as a run stores them: images, texts or rows."""
     if isinstance(given, np.ndarray):
         given = given.astype(np.float32, copy=False) if given.dtype.kind == "f" else given
         return as_images("examples", given) if given.ndim in (3, 4) else given
@@ -167,7 +162,7 @@ def _check(name: str, array: np.ndarray) -> np.ndarray:
 
 
 def _transform_examples(examples: Rows, transform: Transform) -> dict[str, Rows]:
-    """Apply the transform to a few examples twice, and to each when it is read."""
+    """Apply the transform twice to a few examples, and to others when read."""
     if not examples.shape[0]:
         raise invalid("examples", "at least one", "none")
     some = examples[spread_places(examples.shape[0])]
@@ -214,7 +209,6 @@ class _Transformed:
 
 
 def _apply(transform: Transform, example: Any) -> dict[str, np.ndarray]:
-    """What a transform makes of one example, by the names of the model's inputs."""
     example = _as_picture(example) if getattr(example, "ndim", 0) == 3 else example
     try:
         with _transforming:
@@ -320,7 +314,7 @@ def make_pixel_probabilities(logits: bool, size: tuple[int, int]) -> Callable[[t
 
 
 def _last_axes(inputs: tuple[InputSpec, ...]) -> tuple[int, int]:
-    """Height and width of the first input, where it is images, (channels, height, width)."""
+    """Return height and width of a first input (channels, height, width)."""
     shape = (0, 0, *inputs[0].shape)
     return shape[-2], shape[-1]
 
@@ -344,7 +338,7 @@ def make_values(columns: int, activation: str, predicts: Predicts) -> Callable[[
 
 
 def compute_features(
-    model: torch.nn.Module, call: Call, inputs: Mapping[str, Rows], device: Device = PROCESSOR
+    model: torch.nn.Module, call: Call, inputs: Mapping[str, Rows], weights: DeviceWeights
 ) -> np.ndarray:
     """Compute the inputs of the last dense layer that is called, dropout off.
 
@@ -352,7 +346,7 @@ def compute_features(
         model: the model.
         call: of it.
         inputs: N examples, each input (N, ...).
-        device: that the model is on.
+        weights: of the model, where it computes.
 
     Returns:
         (N, D) float32.
@@ -366,7 +360,7 @@ def compute_features(
 
     def compute(*tensors: torch.Tensor) -> list[torch.Tensor]:
         taken.clear()
-        with borrow(model), supply_numbers(model, (), device.supply_nothing):
+        with borrow(model), supply_numbers(model, (), weights.device.supply_nothing):
             hooks = [layer.register_forward_pre_hook(take) for layer in layers]
             try:
                 call({name: tensor.clone() for name, tensor in zip(inputs, tensors, strict=True)})
@@ -380,9 +374,9 @@ def compute_features(
             )
         return [taken.pop().float()]
 
-    part, features = DevicePart(device, lambda _: compute, FEATURES_AT_ONCE), []
+    part, features = DevicePart(weights, lambda _: compute, FEATURES_AT_ONCE), []
     for rows, block in iterate_blocks(inputs, FEATURES_AT_ONCE):
-        (computed,) = part.compute_arrays(list(block.values()))
+        (computed,) = part.compute(list(block.values()))
         features.append(computed[: rows.stop - rows.start])
     return np.concatenate(features)
 
@@ -392,7 +386,7 @@ def compute_gradient_sign(
     predict: Callable[[torch.Tensor], torch.Tensor],
     examples: np.ndarray,
     labels: np.ndarray | None,
-    device: Device = PROCESSOR,
+    weights: DeviceWeights,
 ) -> np.ndarray:
     """Compute the sign of the change of each number that makes a class less probable (Goodfellow et al. 2015).
 
@@ -403,7 +397,7 @@ def compute_gradient_sign(
         predict: (N, ...) examples to (N, C) probabilities.
         examples: (N, ...) float32 as the model takes them.
         labels: (N,) the classes to move away from; the model's predictions without it.
-        device: that the model is on.
+        weights: of the model, where it computes.
 
     Returns:
         (N, ...) float32 of -1, 0 and 1.
@@ -411,7 +405,7 @@ def compute_gradient_sign(
 
     def compute(given: torch.Tensor, *classes_given: torch.Tensor) -> list[torch.Tensor]:
         block = given.clone().requires_grad_()
-        with torch.enable_grad(), borrow(model), supply_numbers(model, (), device.supply_nothing):
+        with torch.enable_grad(), borrow(model), supply_numbers(model, (), weights.device.supply_nothing):
             probs = predict(block.clone())  # a model may write into its input
             classes = classes_given[0] if classes_given else probs.argmax(dim=1)
             chosen = probs.gather(1, classes.long()[:, None])
@@ -422,14 +416,14 @@ def compute_gradient_sign(
     signs, given = [], [examples] if labels is None else [examples, np.asarray(labels)]
     for start in range(0, len(examples), GRADIENTS_AT_ONCE):
         block = [array[start : start + GRADIENTS_AT_ONCE] for array in given]
-        part = DevicePart(device, lambda _: compute, len(block[0]))
-        signs += part.compute_arrays(block)
+        part = DevicePart(weights, lambda _: compute, len(block[0]))
+        signs += part.compute(block)
     return np.concatenate(signs)
 
 
 @dataclass(frozen=True)
 class _TracedModel:
-    """What is known of a model for examples of one form.
+    """The traced model for examples of one form.
 
     Attributes:
         operations: that it computes.
@@ -474,9 +468,7 @@ class TorchNetwork(Network):
         own, place = find_own_device(model), self._device.place
         with borrow(model):
             self._traceable, pairs = (model, []) if own == CPU else copy_module(model, CPU)
-        self._weights = (
-            None if self._device.is_processor else DeviceWeights(self._device, pairs if own == place else [])
-        )
+        self._weights = DeviceWeights(self._device, pairs if own == place else [])
         self._source = model if own in (CPU, place) else self._traceable  # whose weights count, also those to come
         self.transform, self.function, self.transform_name = transform, function, transform_name
         self.inputs = inputs
@@ -555,15 +547,20 @@ class TorchNetwork(Network):
         with torch.no_grad(), supply_numbers(model, (), supply_nothing) as source:
             returned = run({name: torch.from_numpy(array) for name, array in examples.items()})
         always_random = find_unknown_draws(model, call, tensors) if source.asked else ()
+
+        @cache
+        def retrace(rows: int, in_passes: bool = True, on_any_device: bool = False) -> Trace:
+            return trace(model, call, inputs, rows, draws if in_passes else None, rate, on_any_device)
+
         try:
-            small = trace(model, call, inputs, SHARED_BLOCK, draws, rate)
+            small = retrace(SHARED_BLOCK)
             if rate is not None and all(draw.request.rate != rate for draw in small.draws):
                 raise UnsuitableModelError(
                     "The model has no dropout whose rate can be changed. "
                     f"Received: {', '.join(str(draw.layer) for draw in draws)}. Leave the rate out."
                 )
             finish, width, meaning = self._interpret_output(returned, small.output, _last_axes(inputs))
-            plan = make_traced_plan(model, call, inputs, draws, small, finish, width, rate)
+            plan = make_traced_plan(retrace, inputs, finish, width, DeviceWeights(PROCESSOR, []))
             operations, constants = small.module.code, small.find_constants(model)
         except (McvizError, NoRandomnessReachesOutputError):
             raise
@@ -574,43 +571,25 @@ class TorchNetwork(Network):
                     "Leave the rate out."
                 ) from error
             finish, width, meaning = self._interpret_output(returned, None, _last_axes(inputs))
-            plan = make_eager_plan(model, call, inputs, draws, finish, width, reason(error))
+            placed, there = self._placed, find_draws_on(model, self._placed, draws)
+            run_there = partial(self._run_output, placed)
+            plan = make_eager_plan(placed, run_there, inputs, there, finish, width, reason(error), self._weights)
             operations = str([source.operations, [draw.request for draw in draws]])
             with torch.no_grad(), supply_numbers(model, find_training(draws), supply_nothing) as in_a_pass:
                 call(tensors)
             taken = source.taken | in_a_pass.taken
             constants = [tensor for tensor in plain if id(tensor) in taken]
+        if not (plan.layers.untraced or self._device.is_processor):
+            plan = make_traced_plan(partial(retrace, on_any_device=True), inputs, finish, width, self._weights, plan)
         if always_random:
             plan = replace(plan, deterministic=None, layers=replace(plan.layers, always_random=always_random))
-        plan = self._move_plan(plan, inputs, draws, finish)
         self._traced[inputs] = _TracedModel(operations, constants, finish, always_random)
         self.inputs, self._layers = self.inputs or inputs, plan.layers
         return replace(plan, meaning=meaning)
 
-    def _move_plan(
-        self, plan: Plan, inputs: tuple[InputSpec, ...], draws: tuple[Draw, ...], finish: ToPredictions
-    ) -> Plan:
-        """Move the plan of the processor to the device, where it is another one."""
-        model, weights = self._traceable, self._weights
-        if weights is None:
-            return plan
-        if plan.layers.untraced:
-            placed, call = self._placed, partial(self._run_output, self._placed)
-            there = find_draws_on(model, placed, draws)
-            return move_eager_plan(plan, placed, call, there, finish, weights, inputs)
-
-        @cache
-        def retrace(rows: int, in_passes: bool = True) -> Trace:
-            chosen, rate = draws if in_passes else None, self.settings.rate
-            return trace(model, partial(self._run_output, model), inputs, rows, chosen, rate, on_any_device=True)
-
-        return move_traced_plan(plan, retrace, inputs, finish, weights)
-
     @cached_property
     def _placed(self) -> torch.nn.Module:
         """The module on the device; a copy where it is elsewhere."""
-        if self._weights is None:
-            return self._traceable
         if find_own_device(self.model) == self._device.place:
             return self.model
         return copy_module(self._traceable, self._device.place, self._weights.move)[0]
@@ -621,7 +600,7 @@ class TorchNetwork(Network):
         return self._traced[inputs]
 
     def _traced_switched_off(self, inputs: Mapping[str, Rows]) -> _TracedModel:
-        """Return what is known of a model whose randomness can be switched off."""
+        """Return the traced model if its randomness can be off."""
         known = self._traced_for(find_specs(inputs))
         if known.always_random:
             raise explain_always_random(known.always_random)
@@ -630,13 +609,6 @@ class TorchNetwork(Network):
     def _interpret_output(
         self, returned: Any, output: torch.fx.Node | None, size: tuple[int, int]
     ) -> tuple[ToPredictions, int, OutputMeaning]:
-        """Find out what the model's output means; return the function to its predictions, and their width.
-
-        Args:
-            returned: by the model, of some examples.
-            output: in its graph; None where there is no graph.
-            size: height and width of its first input, if that is images.
-        """
         said = self.settings
         task = find_task(said.task)
         some, chosen, which = pick_output(returned, said.output, said.predicts, task.of_pixels)
@@ -699,7 +671,7 @@ class TorchNetwork(Network):
     def compute_features(self, examples: Any) -> np.ndarray:
         inputs = self.prepare(examples)
         self._traced_switched_off(inputs)
-        return compute_features(self._placed, partial(self._run_output, self._placed), inputs, self._device)
+        return compute_features(self._placed, partial(self._run_output, self._placed), inputs, self._weights)
 
     def compute_gradient_sign(self, examples: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         inputs = self.prepare(examples)
@@ -714,13 +686,13 @@ class TorchNetwork(Network):
         finish = self._traced_switched_off(inputs).finish
         call = partial(self._run_output, self._placed)
         sign = compute_gradient_sign(
-            self._placed, lambda block: finish(call({name: block})), rows[:], labels, self._device
+            self._placed, lambda block: finish(call({name: block})), rows[:], labels, self._weights
         )
         return np.moveaxis(sign, 1, -1) if moved else sign
 
 
 def _as_array(tensor: torch.Tensor) -> np.ndarray:
-    """Return a tensor as an array of at least one axis, also where NumPy has no such numbers."""
+    """Return a tensor as an array, also of dtypes that NumPy lacks."""
     dense = tensor.detach().to_dense()
     return np.atleast_1d((dense.float() if dense.dtype == torch.bfloat16 else dense).numpy())
 
@@ -747,10 +719,10 @@ def _check_module(model: Any) -> None:
 def load_torch(
     function: str, *, weights: Weights | None = None, transform: str | None = None, **options: Any
 ) -> TorchNetwork:
-    """Build a PyTorch model by a function of yours, so that a run of it can be opened again.
+    """Build a PyTorch model by your function, so that its run can be opened again.
 
-    `mcviz.sample_run` and `mcviz.Sampler` take what it returns. The run names both functions, and the dashboard imports
-    them where it is started with `--import` and their package.
+    `mcviz.sample_run` and `mcviz.Sampler` take the result. The dashboard imports both named functions if `--import`
+    names their package.
 
     Args:
         function: `package.module:function`, which is called without arguments and returns a `torch.nn.Module`.

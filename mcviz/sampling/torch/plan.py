@@ -1,16 +1,17 @@
-"""The plan of a PyTorch model: a graph whose random numbers are inputs, cut where its passes begin to differ."""
+"""The plan of a PyTorch model: a graph with random inputs, cut where passes begin to differ."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch.fx import Graph, GraphModule, Node
 
+from mcviz.errors import UnsuitableModelError
 from mcviz.sampling.base import (
+    FEWEST_SHARED,
     PASSES_PER_BLOCK,
     SHARED_BLOCK,
     Inputs,
@@ -18,12 +19,12 @@ from mcviz.sampling.base import (
     LayerReport,
     NoRandomnessReachesOutputError,
     Plan,
-    RandomPart,
     choose_block,
+    choose_device_examples,
     choose_shared_block,
 )
 from mcviz.sampling.graph import TracedDense, UntraceableError, cut_graph, find_behind, find_needed
-from mcviz.sampling.masks import ALIGNMENT
+from mcviz.sampling.torch.device import Compute, DeviceWeights, as_tensor, prepare_part, run_alone
 from mcviz.sampling.torch.draws import (
     Call,
     Draw,
@@ -34,7 +35,7 @@ from mcviz.sampling.torch.draws import (
     supply_numbers,
     supply_rows,
 )
-from mcviz.sampling.torch.internals import aten, one_thread, to_copy, trace_operations, unsafe_view
+from mcviz.sampling.torch.internals import aten, to_copy, trace_operations, unsafe_view
 
 RESHAPES = aten.view.default, unsafe_view, aten.clone.default
 PLACING = *RESHAPES, aten.permute.default, to_copy  # of a mask
@@ -148,7 +149,7 @@ def trace(
 
 
 def _change_rate(draw: Draw, numbers: Node, rate: float | None) -> Draw:
-    """Let a dropout have another rate, in its draw and where its mask is divided by the rate of what is kept."""
+    """Change a dropout's rate in its draw and its division."""
     node, keep = numbers, 1 - draw.request.rate
     while len(node.users) == 1 and node.target not in DIVISIONS:
         node = next(iter(node.users))
@@ -196,7 +197,7 @@ class BatchAxis:
 
 
 def find_batch_axes(small: Trace, large: Trace) -> list[BatchAxis] | None:
-    """Find the axis of the batch in each tensor of the boundary; None where one has none.
+    """Return each boundary tensor's batch axis, or None.
 
     Raises:
         UntraceableError: the traces differ by more than their sizes.
@@ -226,21 +227,6 @@ def byte_size(node: Node) -> int:
     return math.prod(value.shape) * value.dtype.itemsize if isinstance(value, torch.Tensor) else 0
 
 
-def run_alone(function: Callable[..., Any], tensors: Sequence[torch.Tensor]) -> Any:
-    """Call a function of tensors in this thread alone, without gradients."""
-    with one_thread(), torch.no_grad():
-        return function(*tensors)
-
-
-def as_tensor(array: np.ndarray) -> torch.Tensor:
-    """Return an array in C order as a tensor whose memory lies as that of torch's own, since products round by it.
-
-    An axis of one element may have any stride in NumPy, which torch would take for another order of the axes.
-    """
-    flat, aligned = array.reshape(-1), array.ctypes.data % ALIGNMENT == 0
-    return (torch.from_numpy(flat) if aligned and flat.flags.writeable else torch.tensor(flat)).view(array.shape)
-
-
 @dataclass(frozen=True)
 class Masking:
     """Where a mask is applied to a tensor of the boundary element by element.
@@ -257,7 +243,7 @@ class Masking:
 
 
 def find_masking(trace: Trace, number: int) -> Masking | None:
-    """Find where the mask of a draw is applied to the boundary."""
+    """Find the boundary tensor that a draw's mask multiplies."""
     draw, node = trace.draws[number], trace.numbers[number]
     scale, user = 1.0, _only_user(trace, node)
     if draw.axis or draw.is_split or draw.request.distribution != "bernoulli":
@@ -320,86 +306,120 @@ def multiply(masks: np.ndarray, scaled: np.ndarray, transposed: bool) -> np.ndar
 
 
 def _only_user(trace: Trace, node: Node) -> Node | None:
-    """Return the only node behind another one that is random, or None if there are several."""
+    """Return the only random node behind another, or None."""
     users = [user for user in node.users if user in trace.random]
     return users[0] if len(users) == 1 else None
 
 
 def _is_constant(node: Any) -> bool:
-    """Return whether a node follows from weights alone."""
+    """Return whether a node depends only on weights."""
     return isinstance(node, Node) and node.op != "placeholder" and all(map(_is_constant, node.all_input_nodes))
 
 
 def make_traced_plan(
-    model: torch.nn.Module,
-    call: Call,
+    retrace: Callable[..., Trace],
     inputs: tuple[InputSpec, ...],
-    draws: tuple[Draw, ...],
-    small: Trace,
     finish: ToPredictions,
     width: int,
-    rate: float | None,
+    weights: DeviceWeights,
+    usual: Plan | None = None,
 ) -> Plan:
     """Make the plan of a model that can be traced.
 
     Args:
-        model: the model.
-        call: of it.
-        inputs: their form.
-        draws: of its passes.
-        small: the model in its passes, traced on `SHARED_BLOCK` rows.
+        retrace: traces the model on some rows: in its passes, or where its second argument is False with all randomness
+            off. It gives the same trace again for the same rows.
+        inputs: the form of the examples.
         finish: what its output means.
         width: the numbers of a prediction.
-        rate: of the dropout, or None for that of the model.
+        weights: of the model, where it computes.
+        usual: the plan of the processor, for another device. A block has as many passes there, since masks differ by
+            their number, and more examples.
 
     Raises:
-        UntraceableError: it is another graph on other rows.
+        UntraceableError: it is another graph on other rows, or draws or masks otherwise by the operations of a device.
     """
-    passes, examples = _choose_block(small)
-    large = trace(model, call, inputs, passes * examples, draws, rate)
-    dense = find_masked_dense(large)
-    axes, begin = find_boundary(small, large, inputs)
-    block = choose_shared_block(width)
-    shared = begin(small if block == SHARED_BLOCK else trace(model, call, inputs, block, draws, rate))
-    large, dense = begin(large), dense if begin(large) is large else None
-    off = trace(model, call, inputs, block)
-    shared_part, deterministic = shared.extract(shared.inputs, shared.boundary), off.extract(off.inputs, [off.output])
+    small, block = retrace(SHARED_BLOCK), choose_shared_block(width)
+    passes, examples = _choose_block(small, usual)
+    large = retrace(passes * examples)
+    dense = None if usual else find_masked_dense(large)
+    batch_axes = find_batch_axes(small, large)
+    axes = batch_axes or [BatchAxis(0, 1, tuple(range(1 + len(spec.shape)))) for spec in inputs]
+    dense = dense if batch_axes else None
 
-    def compute_shared_part(*tensors: torch.Tensor) -> list[torch.Tensor]:
-        gathered = [axis.gather(tensor) for axis, tensor in zip(axes, shared_part(*tensors), strict=True)]
-        return [dense.scale * gathered[0]] if dense else gathered
+    def begin(rows: int) -> Trace:
+        """Trace with a random part that starts from the inputs where its boundary has a part without such an axis."""
+        traced = retrace(rows)
+        return traced if batch_axes else replace(traced, boundary=traced.inputs)
 
-    reached = large.reached_draws()
+    def make_shared(count: int) -> Compute:
+        traced = begin(count)
+        part = traced.extract(traced.inputs, traced.boundary, weights.place_graph)
+
+        def compute(*given: torch.Tensor) -> list[torch.Tensor]:
+            gathered = [axis.gather(tensor) for axis, tensor in zip(axes, part(*given), strict=True)]
+            return [dense.scale * gathered[0]] if dense else gathered
+
+        return compute
+
+    def make_random(count: int) -> Compute:
+        traced = begin(passes * count)
+        start = [dense.product] if dense else traced.boundary
+        requested = [
+            (draw.request, node)
+            for draw, node in zip(traced.draws, traced.numbers, strict=True)
+            if dense is None or draw.request != dense.request
+        ]
+        feeds = [*start, *(node for _, node in requested)]
+        part = traced.extract(feeds, [traced.output], weights.place_graph)
+
+        def compute(*given: torch.Tensor) -> list[torch.Tensor]:
+            shared = given[: len(start)]
+            if dense is None:
+                shared = tuple(
+                    axis.place(each.repeat_interleave(passes, dim=0)) for axis, each in zip(axes, shared, strict=True)
+                )
+            unpacked = (
+                weights.device.unpack(each, request)
+                for each, (request, _) in zip(given[len(start) :], requested, strict=True)
+            )
+            numbers = (each.expand(count, *each.shape[1:]).flatten(0, 1) for each in unpacked)
+            return [finish(part(*shared, *numbers)[0])]
+
+        return compute
+
+    def make_deterministic(count: int) -> Compute:
+        traced = retrace(count, False)
+        part = traced.extract(traced.inputs, [traced.output], weights.place_graph)
+        return lambda *given: [finish(part(*given)[0])]
+
+    def compute_random_part(shared: list[np.ndarray], numbers: list[np.ndarray]) -> np.ndarray:
+        by_example = (each.reshape(-1, passes, *each.shape[1:]) for each in numbers)  # or those of all examples once
+        return random_part([*shared, *by_example])[0]
+
+    large, reached = begin(large.rows), large.reached_draws()
+    requests, maskings = tuple(draw.request for draw in large.draws), find_maskings(large)
+    if usual and (requests, maskings.keys()) != (usual.random_requests, usual.masked_arrays.keys()):
+        raise UntraceableError("its masks are applied elsewhere by the operations of a device")
+    random_part = prepare_part(weights, make_random, examples)
+    shared_part, deterministic = (
+        prepare_part(weights, make, block, FEWEST_SHARED) for make in (make_shared, make_deterministic)
+    )
     return Plan(
         passes_per_block=passes,
         examples_per_block=examples,
         shared_examples_per_block=block,
-        shared_bytes=sum(map(byte_size, shared.boundary)) // block,
+        shared_bytes=sum(map(byte_size, large.boundary)) // large.rows,
         width=width,
-        random_requests=tuple(draw.request for draw in large.draws),
-        shared_part=lambda given: [each.numpy() for each in run_alone(compute_shared_part, _tensors(given, inputs))],
-        random_part=_make_random_part(large, dense, axes, passes, finish),
-        deterministic=lambda given: run_alone(
-            lambda *tensors: finish(deterministic(*tensors)[0]), _tensors(given, inputs)
-        ).numpy(),
+        random_requests=requests,
+        shared_part=lambda given: shared_part(_take(given, inputs)),
+        random_part=compute_random_part,
+        deterministic=lambda given: deterministic(_take(given, inputs))[0],
         layers=_report_layers(reached, [draw for draw in large.draws if draw not in reached]),
         masked_dense=dense,
-        masked_arrays=find_maskings(large),
+        masked_arrays=maskings,
+        packs_numbers=usual is not None,
     )
-
-
-def find_boundary(
-    small: Trace, large: Trace, inputs: Sequence[InputSpec]
-) -> tuple[list[BatchAxis], Callable[[Trace], Trace]]:
-    """Find the axes of the batch in what the random part starts from, and a function that lets a trace start there.
-
-    That is the boundary, or the inputs where a part of the boundary has no such axis.
-    """
-    axes = find_batch_axes(small, large)
-    if axes is not None:
-        return axes, lambda traced: traced
-    axes = [BatchAxis(0, 1, tuple(range(1 + len(spec.shape)))) for spec in inputs]
-    return axes, lambda traced: replace(traced, boundary=traced.inputs)
 
 
 def find_maskings(trace: Trace) -> dict[int, int]:
@@ -408,36 +428,17 @@ def find_maskings(trace: Trace) -> dict[int, int]:
     return {number: masking.array for number, masking in maskings if masking}
 
 
-def _choose_block(small: Trace) -> tuple[int, int]:
+def _choose_block(small: Trace, usual: Plan | None) -> tuple[int, int]:
     """Choose passes and examples of a block: other rows than those of the small trace tell the axis of the batch."""
-    dense = find_masked_dense(small)
+    dense = None if usual else find_masked_dense(small)
     repeated = find_behind(_steps(small.module.graph.nodes), [dense.product] if dense else small.random)
     largest = max(map(byte_size, repeated)) // small.rows
+    if usual:
+        passes = usual.passes_per_block
+        examples = max(usual.examples_per_block, choose_device_examples(passes, largest))
+        return passes, (2 * examples if passes * examples == small.rows else examples)
     passes, examples = choose_block(largest, factored=dense is not None)
     return (passes // 2 if passes * examples == small.rows else passes), examples
-
-
-def _make_random_part(
-    large: Trace, dense: TracedDense | None, axes: Sequence[BatchAxis], passes: int, finish: ToPredictions
-) -> RandomPart:
-    """Make `Plan.random_part`; without a masked dense layer it repeats the shared tensors of an example."""
-    start = [dense.product] if dense else large.boundary
-    numbers = [
-        node
-        for draw, node in zip(large.draws, large.numbers, strict=True)
-        if dense is None or draw.request != dense.request
-    ]
-    part = large.extract([*start, *numbers], [large.output])
-
-    def compute(*tensors: torch.Tensor) -> torch.Tensor:
-        shared, given = tensors[: len(start)], tensors[len(start) :]
-        if not dense:
-            shared = tuple(
-                axis.place(each.repeat_interleave(passes, dim=0)) for axis, each in zip(axes, shared, strict=True)
-            )
-        return finish(part(*shared, *given)[0])
-
-    return lambda shared, given: run_alone(compute, [*map(as_tensor, shared), *map(as_tensor, given)]).numpy()
 
 
 def make_eager_plan(
@@ -448,42 +449,58 @@ def make_eager_plan(
     finish: ToPredictions,
     width: int,
     reason: str,
+    weights: DeviceWeights,
 ) -> Plan:
     """Make the plan of a model that cannot be traced: all of it is computed in each pass, one example at a time.
 
     Args:
-        model: the model.
+        model: the model, where it computes.
         call: of it.
         inputs: their form.
         draws: of its passes.
         finish: what its output means.
         width: the numbers of a prediction.
         reason: why it cannot be traced.
+        weights: of the model, where it computes.
+
+    Raises:
+        UnsuitableModelError: a recurrent layer draws, which a GPU does within one operation.
     """
-    training = find_training(draws)
+    device, training, requests = weights.device, find_training(draws), tuple(draw.request for draw in draws)
+    recurrent = [str(draw.layer) for draw in draws if isinstance(draw.module, torch.nn.RNNBase)]
+    if recurrent and not device.is_processor:
+        raise UnsuitableModelError(
+            "Off the processor, the dropout within a recurrent layer can be supplied only in a model that torch can "
+            f"trace. Received: {', '.join(dict.fromkeys(recurrent))} ({reason}). Give device='cpu', on the command "
+            "line --device cpu."
+        )
 
-    def run(*tensors: torch.Tensor, supply: Supply, training: set[torch.nn.Module]) -> torch.Tensor:
+    def run(given: Sequence[torch.Tensor], supply: Supply, training: set[torch.nn.Module]) -> list[torch.Tensor]:
         with borrow(model), supply_numbers(model, training, supply):
-            return finish(call({spec.name: tensor.clone() for spec, tensor in zip(inputs, tensors, strict=True)}))
+            return [finish(call({spec.name: tensor.clone() for spec, tensor in zip(inputs, given, strict=True)}))]
 
-    def random_part(shared: list[np.ndarray], numbers: list[np.ndarray]) -> np.ndarray:
-        tensors = [as_tensor(array).repeat_interleave(PASSES_PER_BLOCK, dim=0) for array in shared]
-        supply = supply_rows(draws, list(map(as_tensor, numbers)))
-        return run_alone(partial(run, supply=supply, training=training), tensors).numpy()
+    def make_random(count: int) -> Compute:
+        def compute(*given: torch.Tensor) -> list[torch.Tensor]:
+            repeated = [each.repeat_interleave(count, dim=0) for each in given[: len(inputs)]]
+            numbers = list(map(device.unpack, given[len(inputs) :], requests))
+            return run(repeated, supply_rows(draws, numbers), training)
 
+        return compute
+
+    random_part = prepare_part(weights, make_random, PASSES_PER_BLOCK)
+    deterministic = prepare_part(weights, lambda _: lambda *given: run(given, device.supply_nothing, set()), 1)
     return Plan(
         passes_per_block=PASSES_PER_BLOCK,
         examples_per_block=1,
         shared_examples_per_block=1,
         shared_bytes=sum(np.dtype(spec.dtype).itemsize * math.prod(spec.shape) for spec in inputs),
         width=width,
-        random_requests=tuple(draw.request for draw in draws),
-        shared_part=lambda given: [given[spec.name] for spec in inputs],
-        random_part=random_part,
-        deterministic=lambda given: run_alone(
-            partial(run, supply=supply_nothing, training=set()), _tensors(given, inputs)
-        ).numpy(),
+        random_requests=requests,
+        shared_part=lambda given: _take(given, inputs),
+        random_part=lambda shared, numbers: random_part([*shared, *numbers])[0],
+        deterministic=lambda given: deterministic(_take(given, inputs))[0],
         layers=replace(_report_layers(draws, []), untraced=reason),
+        packs_numbers=not device.is_processor,
     )
 
 
@@ -492,5 +509,5 @@ def _report_layers(reached: Sequence[Draw], others: Sequence[Draw]) -> LayerRepo
     return LayerReport(stochastic, without_effect=tuple(each for each in without_effect if each not in stochastic))
 
 
-def _tensors(given: Inputs, inputs: Sequence[InputSpec]) -> list[torch.Tensor]:
-    return [as_tensor(given[spec.name]) for spec in inputs]
+def _take(given: Inputs, inputs: Sequence[InputSpec]) -> list[np.ndarray]:
+    return [given[spec.name] for spec in inputs]

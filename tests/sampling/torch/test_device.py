@@ -6,7 +6,7 @@ the last bit where all is the same. The rounding of a GPU is for `test_gpu.py`.
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,8 @@ import torch  # noqa: E402
 from torch import nn  # noqa: E402
 
 from benchmarks.devices import forecast_bytes  # noqa: E402
-from mcviz.sampling.torch import device as device_file  # noqa: E402
-from mcviz.sampling.torch.device import Device, choose_device  # noqa: E402
+from mcviz.sampling.torch import plan as plan_file  # noqa: E402
+from mcviz.sampling.torch.device import Device, DevicePart, choose_device  # noqa: E402
 from mcviz.sampling.torch.internals import exact_products  # noqa: E402
 from tests.sampling.torch import pretend  # noqa: E402
 from tests.sampling.torch.test_models import NEEDS  # noqa: E402
@@ -69,7 +69,7 @@ def look(model: nn.Module) -> list[tuple[str, int, str, bytes]]:
 @pytest.fixture
 def same_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks off the processor have as many examples as on it."""
-    monkeypatch.setattr(device_file, "choose_device_examples", lambda *_: 1)
+    monkeypatch.setattr(plan_file, "choose_device_examples", lambda *_: 1)
 
 
 def check_passes(sampler: Sampler, other: Sampler, examples: Any, tolerance: float) -> None:
@@ -108,14 +108,23 @@ def test_a_module_on_the_device_is_sampled_there_with_equal_bits_by_equal_operat
 
 
 class Small(nn.Module):
-    """A mask of a number of elements that fills no bytes, in front of a layer that the processor factors."""
+    """A mask of a number of elements that fills no bytes, in front of a layer that the processor factors.
 
-    def __init__(self, rate: float) -> None:
+    A model that branches, by a condition on numbers, cannot be traced.
+    """
+
+    def __init__(self, rate: float, branches: bool = False) -> None:
         super().__init__()
-        self.first, self.dropout, self.last = nn.Linear(5, 13), nn.Dropout(rate), nn.Linear(13, 3)
+        self.first, self.dropout, self.last, self.branches = (
+            nn.Linear(5, 13),
+            nn.Dropout(rate),
+            nn.Linear(13, 3),
+            branches,
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.last(self.dropout(self.first(x).relu()))
+        x = -x if self.branches and x.sum() < -1e9 else x
+        return 3 * self.last(self.dropout(self.first(x).relu())) - 1
 
 
 @pytest.mark.parametrize("rate", [0.5, 0.25, 0.1, 0.3])
@@ -194,29 +203,43 @@ def test_less_is_computed_at_once_after_an_error_of_memory(form: str, traffic: p
     np.testing.assert_array_equal(sampler.sample(examples, passes=PASSES), passes)  # as many at once from there on
 
 
-@pytest.mark.parametrize("name", ["functional", pytest.param("branching", marks=pytest.mark.slow)])
-def test_memory_may_run_out_at_any_operation(name: str, traffic: pretend.Traffic, stride: int) -> None:
-    model, examples = make(name)
+@pytest.mark.parametrize("branches", [False, True], ids=["traced", "a condition"])
+def test_memory_may_run_out_at_the_start_of_any_block_and_at_any_kind_of_operation(
+    branches: bool, traffic: pretend.Traffic, monkeypatch: pytest.MonkeyPatch, stride: int
+) -> None:
+    monkeypatch.setattr(engine, "_thread_limit", 1)  # which keeps the order of operations
+    parts, starts, compute_block = list[DevicePart](), list[int](), DevicePart.compute
 
-    def compute(sampler: Sampler) -> list[np.ndarray]:
-        passes = [sampler.sample(examples, passes=PASSES, masks=masks) for masks in MASKS]
-        return [*passes, sampler.deterministic(examples), sampler.network.compute_features(examples)]
+    def watch(part: DevicePart, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        parts.append(part)
+        starts.append(len(traffic.operations) + 1)
+        return compute_block(part, arrays)
 
+    monkeypatch.setattr(DevicePart, "compute", watch)
+    torch.manual_seed(0)
+    model, rows = Small(0.5, branches).eval(), np.random.default_rng(0).random((3, 5), dtype=np.float32)
     sampler = Sampler(model, device=pretend.NAME)
-    compute(sampler)
+
+    def compute() -> list[np.ndarray]:
+        passes = [sampler.sample(rows, passes=PASSES, masks=masks) for masks in MASKS]
+        return [*passes, sampler.deterministic(rows), sampler.network.compute_features(rows)]
+
+    compute()
     traffic.operations.clear()
-    expected = compute(sampler)
-    step = 64 if name == "branching" else max(8, 2 * stride)  # each takes two samplers
-    for number in range(1, len(traffic.operations) + 1, step):
-        fresh = Sampler(model, device=pretend.NAME)
-        compute(fresh)
+    starts.clear()
+    expected, kinds = compute(), {each: number for number, each in enumerate(traffic.operations, 1)}
+    numbers = sorted({*starts, *kinds.values()})
+    assert len(numbers) > 15
+    for number in numbers[:: min(stride, 9)]:
+        for part in parts:
+            part.at_once = part.most
         fail_at(traffic, number, FORMS["mps"])
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always", DeviceWarning)
             try:
-                computed = compute(fresh)
+                computed = compute()
             except UnsuitableModelError as error:  # of one example alone, which cannot be fewer
-                assert name == "branching"
+                assert branches
                 assert "The memory of pretend:0 is too small for a block of the model. Received: MPS" in str(error)  # noqa: PT017
                 continue
         assert "ran out" in str(warned[0].message)

@@ -44,6 +44,7 @@ import safetensors.torch  # noqa: E402
 import torch  # noqa: E402
 
 from mcviz.sampling.torch.model_files import read_arguments  # noqa: E402
+from tests.sampling.torch import pretend  # noqa: E402
 
 MODELS = """
 import torch
@@ -419,6 +420,32 @@ def test_options_of_the_other_framework_are_refused(package: Path) -> None:
     ):
         with pytest.raises(InvalidInputError, match="left out for a model of PyTorch"):
             load_sampler(ModelSpec(options, TaskOptions()))
+
+
+@pytest.mark.slow
+def test_commands_name_the_device_first_and_the_model_of_a_run_computes_there_or_where_it_is_told(
+    package: Path, monkeypatch, capsys
+) -> None:
+    pretend.register()
+    monkeypatch.setenv("MCVIZ_IMPORT", "birds")
+    typed = ["--model", "birds.models:build", "--data", "rows.csv", "--device"]
+
+    def say(*command: str) -> list[str]:
+        assert main(list(command)) == 0
+        return capsys.readouterr().out.splitlines()
+
+    assert say("check", *typed, "pretend")[0] == "device: pretend:0, as chosen"
+    sampled = ["sample", *typed, "auto", "--out", "placed", "--passes"]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert say("sample", *typed, "pretend", "--out", "placed", "--passes", "2")[0] == "device: pretend:0, as chosen"
+    lines = say(*sampled, "4")
+    assert lines[0] == "device: cpu, PyTorch sees no CUDA"
+    assert "device: pretend, as the run that is there" in lines
+    run = mcviz.open_run("placed")
+    assert (run.passes, run.manifest.origin.device) == (4, "pretend")
+    assert load_run_sampler(run).device == "pretend"
+    monkeypatch.setenv("MCVIZ_DEVICE", "cpu")
+    assert load_run_sampler(run).device == "cpu"
 
 
 @pytest.mark.slow
