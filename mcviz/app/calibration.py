@@ -238,7 +238,6 @@ def render_groups(run: Run, state: PageState) -> None:
 
 
 def _render_group_qualities(run: Run, column: str, group: str | None) -> None:
-    """Render the measures of each group, where an example has no one class, the worst group first."""
     trust, worse = _group_qualities(run, column, group), find_slices(run, group).of_column(column)
     large = {name: found for name, found in trust.by_group.items() if found.examples >= FEWEST_IN_GROUP}
     if not large:
@@ -260,7 +259,6 @@ def _render_group_qualities(run: Run, column: str, group: str | None) -> None:
 
 
 def _name_worse(worse: list[str]) -> str:
-    """Name the groups that are worse than chance explains, in Markdown."""
     named = ", ".join(map(as_markdown, worse[:MOST_NAMED]))
     more = f" and {len(worse) - MOST_NAMED:,} more" if len(worse) > MOST_NAMED else ""
     return f"Worse than chance explains: {named}{more}." if worse else "No group is worse than chance explains."

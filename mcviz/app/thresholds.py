@@ -112,7 +112,6 @@ def render_threshold(run: Run, number: int, group: str | None) -> None:
 
 
 def _choose_threshold(run: Run, number: int, group: str | None, name: str) -> float:
-    """Render the slider, what it counts, and the buttons; return the threshold."""
     counts_now, curve = find_threshold(run, number)[0], _curve(run, number, group)
     tried = load_state(run).trust_threshold
     threshold = counts_now if tried is None else tried

@@ -395,7 +395,6 @@ def _report(step: str) -> None:
 
 
 def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Preprocessing | None]:
-    """Read the data first: they are refused sooner."""
     model, data = options.model, options.data
     if not Path(model.model).exists() and not is_function_name(model.model):
         raise DataNotFoundError(f"No model at that place. Received: {model.model}. Make one with `mcviz train`.")
@@ -527,7 +526,6 @@ def import_(passes: str, options: ImportOptions) -> None:
 
 
 def _read_examples(options: ImportOptions) -> DataSet:
-    """Read the examples, without label column if labels have a file."""
     data = options.data
     if data.labels:
         data = replace(data, columns=replace(data.columns, label_column=()))

@@ -375,17 +375,16 @@ class TaskRenderer(ABC):
         return self.phrases
 
     def _describe_promise(self, run: Run) -> str:
-        """Say what the quality is of and held against, and whether intervals hold, as a part of a sentence."""
+        """Describe quality, its reference and intervals, as a part of a sentence."""
         return ""
 
     def _describe_gain(self, run: Run) -> str:
-        """Say whether the ensemble differs from the deterministic model, as a part of a sentence."""
         off = "the deterministic model" if run.manifest.origin.kind == "imported" else "dropout off"
         words = {"better": f", better than {off}", "worse": f", worse than {off}"}
         return (words | {"noise": f", not shown to differ from {off}"}).get(cached_gain(run)[0], "")
 
     def _describe_found(self, run: Run) -> str:
-        """Say how many mistakes are among the first of the ranking, as the end of a sentence."""
+        """Describe mistakes among the first of the ranking, as the end of a sentence."""
         labelled, phrases = len(labelled_numbers(run)), self.phrases_for(run)
         first = min(MOST_FIRST, labelled // 5)
         count, early = _count_mistakes(run, first)

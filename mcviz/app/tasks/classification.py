@@ -455,7 +455,7 @@ def _convergence_figure(run: Run, score: str) -> go.Figure:
 
 
 def _offer_convergence(run: Run, score: str, *, now: bool) -> None:
-    """Render a button that computes what more passes change, for which all of them are read, and keeps it."""
+    """Render a button that computes the effect of more passes from all of them."""
     subject = run.numbers_version, score
 
     def compute() -> None:
@@ -494,7 +494,7 @@ def _summarise(run: Run, predictions: np.ndarray) -> PassSummary:
 
 
 def _prediction_sentence(run: Run, summary: PassSummary) -> str:
-    """Say what is predicted; and above which probability, if that is not the likeliest class."""
+    """Describe the prediction, and its threshold unless the likeliest class is predicted."""
     sentence = prediction_sentence(summary, class_names(run))
     above = "" if summary.prediction == summary.mean.argmax() else describe_threshold(run)
     return f"{sentence} {above}".rstrip()
@@ -506,7 +506,6 @@ def _label(context: ExampleContext) -> int | None:
 
 
 def _sentences(context: ExampleContext, summary: PassSummary) -> list[str]:
-    """Say what is predicted, whether that is correct, and in a list why it is uncertain."""
     names, label = class_names(context.run), _label(context)
     judgement = correctness_sentence(summary.prediction, label, names)
     doubts = doubt_sentences(summary, context.row, names, label)

@@ -90,7 +90,6 @@ def segmentation_trust(run: Run, group: str | None) -> SegmentationTrust:
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Looking for slices …")
 def _slices(run: Run, group: str | None) -> list[str]:
-    """List slices worse than chance."""
     with progress_bar("permutations done") as progress:
         return slices(run, group=group, progress=progress).sentences
 
