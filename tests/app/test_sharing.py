@@ -18,7 +18,7 @@ from mcviz.app.components.gallery import short_value
 from mcviz.app.resources import run_scores, table
 from mcviz.app.selection import mistakes
 from mcviz.app.sharing import fit_page
-from mcviz.app.sharing.summary import sentence
+from mcviz.app.sharing.summary import sentence, story_steps
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
@@ -98,6 +98,18 @@ def test_a_page_that_is_too_large_loses_scores_and_then_examples_but_no_mistake(
     assert sum(data_of(few)["scores"]["margin"]["all"]) == EXAMPLES, "histograms are of all"
     with pytest.raises(InvalidInputError, match="Not even a page of one example"):
         fit_page(run, PageState(), np.arange(EXAMPLES), max_size=0.001)
+
+
+@pytest.mark.slow
+def test_a_page_that_is_too_large_keeps_the_examples_of_its_slides(run: Run) -> None:
+    told = story_steps(run)[0].examples[0]
+    for present in (False, True):
+        size = len(fit_page(run, PageState(), np.arange(EXAMPLES), present=present))
+        two = fit_page(run, PageState(), np.arange(EXAMPLES), max_size=(size - 2_000) / 1e6, present=present)
+        small = (len(two) - 3_000) / 1e6
+        page = fit_page(run, PageState(), np.arange(EXAMPLES), max_size=small, present=present)
+        assert len(numbers_of(page)) < EXAMPLES
+        assert (told in numbers_of(page)) == present, "it is the most certain one"
 
 
 def test_a_page_has_the_examples_that_are_asked_for(run: Run, tmp_path: Path, capsys: Any) -> None:

@@ -147,8 +147,8 @@ def fit_page(
             break
     while count:
         kept = _keep_first(choice, count, summary.told)
-        # More is said of those that are kept than of others, so fewer may fit; a whole page takes long to write.
-        fitting = summary.count_fitting(kept, most) if count < len(examples) else count
+        # More is said of those that are kept than of others, so fewer may fit; a page of many takes long to write.
+        fitting = summary.count_fitting(kept, most) if 2 * SAMPLE < count < len(examples) else count
         if fitting < ROOM * count:
             count = fitting
             continue
