@@ -107,9 +107,9 @@ class LabelErrors(Interval):
 def count_label_errors(run: Run, confidence: float = 0.95, seed: int = 0) -> LabelErrors:
     """Estimate how many labels of a run are wrong, by confident learning.
 
-    It assumes that the model was not trained on these labels, and that how often a label is wrong depends on the true
-    class alone. A weak model's own mistakes would count, too. So there is none where the upper end is above that of
-    the mistakes that the ensemble is confident of (Clopper & Pearson 1934), and no end is above all of its mistakes.
+    The model must not be trained on these labels, and label errors depend on the true class alone. There is no estimate
+    if its upper end is above that of the ensemble's confident mistakes (Clopper & Pearson 1934). No end is above all of
+    its mistakes.
 
     Args:
         run: with labels; of a regression there is no number, since no label is known to differ by too much.

@@ -96,7 +96,7 @@ def rank_by_all_scores(run: Run, group: str | None = None) -> dict[str, Ranking]
     if run.task.has_one_class and run.deterministic_predictions is not None:
         probs, labels = run.deterministic_predictions, require_labels(run)
         mistakes = run.task.decide(probs) != labels
-        rankings[DETERMINISTIC] = Ranking(-probs.max(axis=1), mistakes, find_groups(run, group))
+        rankings[DETERMINISTIC] = Ranking(-run.task.confidence(probs), mistakes, find_groups(run, group))
     return rankings
 
 

@@ -158,13 +158,11 @@ class Slices:
 def slices(run: Run, *, group: str | None = None, progress: Progress | None = None) -> Slices:
     """Find the slices of a run that its model is worse on than chance explains.
 
-    A slice has 20 examples or more, and at most half of all. Its examples have one value of a column, or of each of
-    two: of the label, the prediction, and the user's own columns but texts; numbers are cut into ranges that hold as
-    many examples. Of several labels an example, a slice holds all that have a class among their labels, or among what
-    is predicted for them. Label and prediction make no pair, since together they say which predictions are wrong. Of a
-    classification the mistakes of a slice are compared with those of the rest, and its calibration; of any other task
-    the mean loss of the examples of which a label is known, and of a regression also the share of labels that its
-    intervals leave out. Where there is nothing to find, any slice is named with a chance of 5%.
+    A slice has 20 examples or more, and at most half of all. It has one value, or range, of one or two columns: the
+    label, the prediction, and the user's columns except texts. In a multilabel task, it has a class among its labels or
+    predictions. Label and prediction make no pair. A slice's mistakes and calibration are compared with those of the
+    rest; in other tasks the mean loss, and in a regression also the share of labels outside of intervals. Without
+    anything to find, a slice is named with a chance of 5%.
 
     Args:
         run: with labels.
@@ -192,7 +190,7 @@ def slices(run: Run, *, group: str | None = None, progress: Progress | None = No
         columns, groups = _select(columns, groups, is_known)
         result = _search(columns, same, terms, measures, groups=groups, progress=progress)
         return _number_in_run(result, examples[is_known])
-    mistakes, confidence = loss, run.mean_probs.max(axis=1).astype(np.float64)
+    mistakes, confidence = loss, run.task.confidence(run.mean_probs).astype(np.float64)
     columns, notes = _leave_out(columns, mistakes)
     known = dict(zip(CLASS_COLUMNS, (labels, scores["prediction"].to_numpy()), strict=True))
     same = [

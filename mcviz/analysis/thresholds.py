@@ -354,7 +354,6 @@ def _choose(
 
 
 def _name_chosen(run: Run, decisions: Decisions, classes: Sequence[str] | None) -> Sequence[str]:
-    """Name the classes whose thresholds are chosen: of two classes one."""
     if not run.task.has_one_class:
         return run.class_names if classes is None else classes
     names = [*decisions.thresholds] or [run.class_names[1]] if classes is None else classes
@@ -434,7 +433,7 @@ def find_threshold(run: Run, number: int) -> tuple[float, str]:
 
 
 def _measure_class(run: Run, number: int) -> tuple[int, float, tuple[Interval, Interval, Interval]]:
-    """Measure a class by the labels that judge it: how many have it, the F1 at 0.5, and recall, precision and F1."""
+    """Measure a class by its judging labels: count, F1 at 0.5, recall, precision, F1."""
     labels = run.judging_labels
     if labels is None:
         return 0, float("nan"), (Interval(np.nan), Interval(np.nan), Interval(np.nan))

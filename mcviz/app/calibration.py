@@ -238,7 +238,6 @@ def render_groups(run: Run, state: PageState) -> None:
 
 
 def _render_group_qualities(run: Run, column: str, group: str | None) -> None:
-    """Render the measures of each group, where an example has no one class, the worst group first."""
     trust, worse = _group_qualities(run, column, group), find_slices(run, group).of_column(column)
     large = {name: found for name, found in trust.by_group.items() if found.examples >= FEWEST_IN_GROUP}
     if not large:
@@ -260,7 +259,6 @@ def _render_group_qualities(run: Run, column: str, group: str | None) -> None:
 
 
 def _name_worse(worse: list[str]) -> str:
-    """Name the groups that are worse than chance explains, in Markdown."""
     named = ", ".join(map(as_markdown, worse[:MOST_NAMED]))
     more = f" and {len(worse) - MOST_NAMED:,} more" if len(worse) > MOST_NAMED else ""
     return f"Worse than chance explains: {named}{more}." if worse else "No group is worse than chance explains."
@@ -276,8 +274,9 @@ def _group_columns(run: Run) -> list[str]:
 
 def _load_groups(run: Run, column: str) -> Groups:
     """Return a column's groups of labelled examples, from a cache."""
-    is_cached = column not in CLASS_COLUMNS and run.manifest.examples_with_labels is None
-    return own_groups(run, column) if is_cached else group_by_column(labelled_examples(run), column)
+    labelled = labelled_examples(run)
+    is_cached = column not in CLASS_COLUMNS and labelled is run
+    return own_groups(run, column) if is_cached else group_by_column(labelled, column)
 
 
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")

@@ -137,13 +137,11 @@ def render_live_jobs(
 
 def render_job(entry: FoundJob, *, linked: bool = True) -> None:
     """Render a job: name, state, buttons, and progress with first findings."""
-    words, colour, icon = STATES[entry.state]
+    _, colour, icon = STATES[entry.state]
     progress = entry.progress
-    if entry.is_checking and entry.state == "starting":
-        words = "checks model and data"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{as_markdown(entry.job.title)}**", width="content")
-        st.badge(words, icon=icon, color=colour)
+        st.badge(describe_work(entry), icon=icon, color=colour)
         if entry.state == "finished":
             if progress is not None and progress.quality:
                 st.markdown(f"Ensemble {as_markdown(progress.quality)}", width="content")
@@ -163,6 +161,15 @@ def render_job(entry: FoundJob, *, linked: bool = True) -> None:
         if entry.job.kind == "sample":
             _render_findings(entry.job.id, progress)
     render_buttons(entry, linked=linked)
+
+
+def describe_work(entry: FoundJob) -> str:
+    """Describe the state of a job; of one at work its step and the time since it began."""
+    words, progress = STATES[entry.state][0], entry.progress
+    if progress is None or not entry.alive or entry.state not in ("starting", "running"):
+        return words
+    step = progress.step if entry.state == "starting" else ""
+    return f"{step or words} · {format_duration(time.time() - progress.started)}"
 
 
 def _render_error(message: str) -> None:

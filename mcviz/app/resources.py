@@ -56,7 +56,7 @@ RunPart = Literal["labels", "examples", "images", "model"]
 Need = (
     RunPart
     | Literal["examples or features", "groups", "targets", "losses", "bounded loss", "mistakes"]
-    | Literal["classes", "class filters", "class sets", "measured groups", "unlabelled examples"]
+    | Literal["classes", "class filters", "class sets", "groups or classes", "unlabelled examples"]
 )
 MISSING: dict[RunPart, tuple[str, str]] = {
     "labels": (
@@ -341,7 +341,7 @@ HOLDS: dict[Need, Callable[[Run], bool]] = {
     "bounded loss": lambda run: bool(np.isfinite(run.task.loss.largest)),
     "mistakes": lambda run: run.task.loss.is_mistake,
     "groups": lambda run: bool(all_grouping_columns(run)),
-    "measured groups": lambda run: has(run, "classes") or (has(run, "targets") and bool(grouping_columns(run))),
+    "groups or classes": lambda run: run.task.has_one_class or bool(run.targets and grouping_columns(run)),
     "unlabelled examples": lambda run: run.manifest.examples_with_labels is not None,
 }
 

@@ -410,7 +410,6 @@ def _render_classes(review: Review, controls: _Controls) -> None:
 
 
 def _render_numbers(review: Review, controls: _Controls) -> None:
-    """Render a field for each number; Enter decides, or a button where there are several."""
     run, example = review.run, controls.example
     assert isinstance(review.answers, Numbers)
     names, label = target_names(run), review.answers.given[example].tolist()
@@ -439,7 +438,7 @@ def _render_numbers(review: Review, controls: _Controls) -> None:
 
 
 def _render_class_set(review: Review, controls: _Controls) -> None:
-    """Render a button a class, which puts it among those that the example has, or takes it out; many are typed."""
+    """Render a button a class that toggles it; many are typed."""
     (names, mean, likeliest), example = _likeliest_classes(review, controls.example), controls.example
     chosen = _draft(review, example)
     if len(names) <= BUTTONS:
@@ -505,7 +504,7 @@ def _draft(review: Review, example: int) -> frozenset[int]:
 
 
 def _render_similar(review: Review, example: int) -> None:
-    """Render the nearest examples that this reviewer decided about, with the decisions; of numbers all with labels."""
+    """Render the reviewer's nearest decided examples; of numbers all with labels."""
     run, mine = review.run, review.mine
     decided = np.array([other for other, of in mine.items() if other != example and of.kind != "skip"], int)
     of_labels = isinstance(review.answers, Numbers) and has(run, "labels")

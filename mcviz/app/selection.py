@@ -134,8 +134,8 @@ def ranked_examples(run: Run, score: str, order: str) -> np.ndarray:
 
 def labelled_ranking(run: Run, score: str) -> np.ndarray:
     """Return (n,) int64: the examples of which measures take the labels, by a score, most uncertain first."""
-    order = ranking(run, score)
-    return order if run.manifest.examples_with_labels is None else order[np.isin(order, labelled_numbers(run))]
+    order, labelled = ranking(run, score), labelled_numbers(run)
+    return order if len(labelled) == len(run) else order[np.isin(order, labelled)]
 
 
 def available_layouts(run: Run) -> list[str]:

@@ -65,6 +65,8 @@ REFUSAL = "The server holds as many uploads as it may. Try again in some minutes
 HOST = "127.0.0.1"
 SCRIPT = Path(mcviz.__file__).with_name("dashboard.py")
 STYLES = "page.css", "bar.css", "review.css", "runs.css", "probe.css", "present.css"
+# The place of a table of texts, while its code loads.
+TABLES = "".join(f'[class*="-of-{rows}-rows"] {{ min-height: {31 + 30 * rows}px }}' for rows in range(1, 33))
 NOTE_PAGE = """
 function notePage() {
   const query = new URLSearchParams(location.search);
@@ -204,7 +206,7 @@ class StyledPages:
         self.style = b"%b<script>%b</script><style>%b</style></body>" % (
             "".join(map(PRELOAD.format, _early_code())).encode(),
             NOTE_PAGE.encode(),
-            b"".join((SCRIPT.parent / "app" / name).read_bytes() for name in STYLES),
+            b"".join((SCRIPT.parent / "app" / name).read_bytes() for name in STYLES) + TABLES.encode(),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -434,7 +434,7 @@ def _compute(run: Run, name: str, distorter: Distorter) -> Steps:
     prepared = sampler(run)
     from mcviz.sampling.checking import sweep_calibration
 
-    examples = np.sort(np.random.default_rng(0).permutation(labelled_numbers(run))[:EXAMPLES])
+    examples = np.sort(np.random.default_rng(0).permutation(labelled_numbers(run.undecided))[:EXAMPLES])
     settings, contents = DistortionSettings(name, 0, 0.0, 0, 0), distorter.contents(run, examples)
     with progress_bar("predictions") as progress:
         return sweep_calibration(

@@ -6,13 +6,14 @@ import numpy as np
 import streamlit as st
 
 from mcviz import plot
+from mcviz.analysis.base import count_labels
 from mcviz.analysis.thresholds import choosing_curve, costs_of_half, find_threshold, keep_threshold, thresholds
 from mcviz.app.components import chart, text_table
 from mcviz.app.navigation import load_state
 from mcviz.app.resources import cached_for_run, class_names, numbers_key, table, target_names
 from mcviz.app.state import queue_toast, rerun_fragments, session_store, state_widget_args, update_state, widget_value
 from mcviz.app.wording import all_as_markdown, as_markdown
-from mcviz.errors import McvizError
+from mcviz.errors import InvalidInputError, McvizError
 from mcviz.measures import percent
 from mcviz.measures.intervals import Interval
 from mcviz.measures.multilabel import THRESHOLD, measure_class
@@ -50,6 +51,13 @@ def at_half(run: Run) -> str:
     return f" at {THRESHOLD:g}" if run.decisions.thresholds else ""
 
 
+def judged_words(run: Run) -> str:
+    """Say how many examples figures are of, such as "80 with a label"; "" where that is all."""
+    if run.decisions.chosen_on:
+        return f"{count_labels(run)[1]:,} whose labels judge"
+    return "" if run.manifest.examples_with_labels is None else f"{run.manifest.labelled:,} with a label"
+
+
 def describe_threshold(run: Run) -> str:
     """Say in Markdown above which probability one of two classes is predicted; "" where the likelier one is."""
     given = run.decisions.thresholds.items()
@@ -76,9 +84,14 @@ def choose_class(number: int) -> None:
 @st.fragment
 def render_threshold(run: Run, number: int, group: str | None) -> None:
     """Render the precision and recall of a class, and a slider for its threshold."""
-    name, curve = as_markdown(class_names(run)[number]), _curve(run, number, group)
+    name = as_markdown(class_names(run)[number])
     if not run.task.has_one_class:
         st.header(HEADER, anchor=False)
+    try:
+        curve = _curve(run, number, group)
+    except InvalidInputError as error:  # the half that chose earlier cuts groups
+        st.caption(as_markdown(str(error)))
+        return
     positives = curve.count(0.0).positives
     if positives < FEWEST_POSITIVE:
         st.caption(
@@ -99,7 +112,6 @@ def render_threshold(run: Run, number: int, group: str | None) -> None:
 
 
 def _choose_threshold(run: Run, number: int, group: str | None, name: str) -> float:
-    """Render the slider, what it counts, and the buttons; return the threshold."""
     counts_now, curve = find_threshold(run, number)[0], _curve(run, number, group)
     tried = load_state(run).trust_threshold
     threshold = counts_now if tried is None else tried

@@ -98,7 +98,6 @@ def _summary_tables(comparison: Comparison) -> dict[str, Rows]:
 
 
 def _draw_charts(comparison: Comparison) -> "dict[str, go.Figure]":
-    """Draw the reliability of both runs, if they have classes and labels."""
     if comparison.terms is None or not comparison.one.task.has_one_class:
         return {}
     bins = reliability_near_one(dict(zip(("RUN", "OTHER"), comparison.terms, strict=True)))

@@ -30,7 +30,7 @@ from mcviz.data import (
 )
 from mcviz.data.labels import explain_renaming, rename_classes
 from mcviz.errors import DataNotFoundError, InvalidInputError
-from mcviz.extras import find_modules, is_function_name, require_dask, require_framework, require_keras
+from mcviz.extras import find_modules, is_function_name, needs_torch, require_dask, require_framework, require_keras
 from mcviz.importing import ImportTrial, write_run
 from mcviz.kinds import find_kind
 from mcviz.options import (
@@ -315,7 +315,7 @@ def _cluster(scheduler: str | None) -> "Iterator[Client | None]":
 
 
 def _sample(options: SampleOptions, cluster: "Client | None") -> None:
-    watcher = click.get_current_context().find_object(Watcher)  # of a job
+    watcher = _find_watcher()
     sampler, examples, preprocessing = _load_model_and_data(options)
 
     def say_trial(trial: Trial) -> None:
@@ -330,6 +330,7 @@ def _sample(options: SampleOptions, cluster: "Client | None") -> None:
             tell(f"warning: {trial.advice}")
 
     if watcher:
+        _report("tries the model on some of the data")
         if watcher.checks_first:
             check = _check(options, sampler, examples, preprocessing)
             watcher.checked(check, options.passes)
@@ -381,13 +382,25 @@ def _check(options: CheckOptions, sampler: Sampler, examples: DataSet, preproces
     )
 
 
+def _find_watcher() -> Watcher | None:
+    """Return what reports the progress of a job; None on the command line."""
+    return click.get_current_context().find_object(Watcher)
+
+
+def _report(step: str) -> None:
+    """Report the step of a job, and end it if requested."""
+    if watcher := _find_watcher():
+        watcher.tell(step=step)
+        watcher.ask()
+
+
 def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Preprocessing | None]:
-    """Read the data first: they are refused sooner."""
     model, data = options.model, options.data
     if not Path(model.model).exists() and not is_function_name(model.model):
         raise DataNotFoundError(f"No model at that place. Received: {model.model}. Make one with `mcviz train`.")
     find_modules(model.modules)
     chosen = choose_preprocessing(options.preprocessing)
+    _report("reads the data")
     file, own = _find_model(model)
     require_framework(file)
     task = own.manifest.task if own else options.task.task
@@ -400,6 +413,7 @@ def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Prepr
     examples = name_classes(examples, data)
     if model.trust_model:
         tell(f"warning: {model.model} is opened without checks and can run any code on this machine, with your rights.")
+    _report(f"loads {'PyTorch' if needs_torch(file) else 'TensorFlow'}")
     with loading():
         find_backend(file)  # imports the framework
     weights = None if model.weights is None else absolute(model.weights)
@@ -512,7 +526,6 @@ def import_(passes: str, options: ImportOptions) -> None:
 
 
 def _read_examples(options: ImportOptions) -> DataSet:
-    """Read the examples, without label column if labels have a file."""
     data = options.data
     if data.labels:
         data = replace(data, columns=replace(data.columns, label_column=()))

@@ -30,7 +30,7 @@ from mcviz.measures.intervals import Interval
 from mcviz.measures.measure import Measure
 from mcviz.measures.selective import SelectiveFigures
 from mcviz.plot import intervals, reliability
-from mcviz.runs import Run, open_run
+from mcviz.runs import Run, labelled_numbers, open_run
 from mcviz.text import one_line
 
 if TYPE_CHECKING:
@@ -147,7 +147,8 @@ def find_estimate(run: Run, calibrated_on: Run, confidence: float, modules: tupl
         f"Shifted is a p-value below {SHIFTED:g}, corrected for {len(estimate.columns)} tests.",
     ]
     if (labels := run.judging_labels) is not None:
-        task, count = run.task, "" if run.manifest.examples_with_labels is None else f" {run.manifest.labelled:,}"
+        task, judged = run.task, len(labelled_numbers(run))
+        count = "" if judged == len(run) else f" {judged:,}"
         quality = task.format_quality(task.compute_quality(run.mean_predictions, labels), run.manifest.unit)
         lines.append(f"By the run's own{count} labels, the {task.quality_name} is {quality}.")
     as_dict = {**describe_run(run, sentences), **estimate.as_dict()}

@@ -192,7 +192,7 @@ def _work(jobs: Jobs, name: str) -> None:
         return
     if state_of_job.progress is not None:  # of an earlier start, shown until there is more
         watcher.news = replace(
-            state_of_job.progress, process=os.getpid(), started=time.time(), sampling=None, ending=None
+            state_of_job.progress, process=os.getpid(), started=time.time(), sampling=None, step="", ending=None
         )
     watcher.tell()
     watcher.checks_first = state_of_job.is_checking

@@ -179,6 +179,7 @@ class JobProgress(FilePart, frozen=True, kw_only=True):
         started: when that began, in seconds since 1970.
         sampling: when it began to sample, or None while it loads model and data.
         updated: when this was written.
+        step: its work before it samples, in words, such as "loads TensorFlow", or "".
         before: number of predictions when it began to sample.
         done: number of predictions now; a prediction is one example in one pass.
         total: number of predictions at the end.
@@ -204,6 +205,7 @@ class JobProgress(FilePart, frozen=True, kw_only=True):
     started: Amount
     sampling: Amount | None = None
     updated: Amount = 0.0
+    step: str = ""
     before: Count = 0
     done: Count = 0
     total: Count = 0

@@ -148,11 +148,9 @@ def reliability_near_one(
 ) -> dict[str, tuple[Bins, list[Interval]]]:
     """Sort the predictions of several predictors into bins that narrow towards 1.
 
-    Neighbouring bins of `CONFIDENCE_EDGES` are merged from the lowest on until each holds 50 examples of every
-    predictor. A smaller rest at the upper end joins the bin below. Empty ends are left out.
-
-    The interval is that of `excess_mistakes`: like the verdict on all examples, it excludes 0 exactly if the mistakes
-    in the bin reject its confidences. A binomial one would be too wide, because chances differ within a bin.
+    Bins of `CONFIDENCE_EDGES` are merged from the lowest on until each holds 50 examples of every predictor; a smaller
+    rest joins the bin below. Empty ends are left out. The interval of `excess_mistakes` excludes 0 exactly if the bin's
+    mistakes reject its confidences.
 
     Args:
         predictors: the terms of each, with one prediction an example, of at least one example.

@@ -427,10 +427,9 @@ def bounded_interval(
 ) -> Interval:
     """Return a mean of bounded numbers with Gaffke's interval.
 
-    It allows for rare numbers that were not seen (Gaffke 2005; Learned-Miller & Thomas 2020). It is conjectured to hold
-    for independent numbers of any one distribution within the bounds; for counts it is Clopper and Pearson's. An unseen
-    group is assumed to have the mean size of an example's group, so the interval is too narrow if only large groups
-    fail.
+    It allows for unseen rare numbers (Gaffke 2005; Learned-Miller & Thomas 2020). It is conjectured to hold for
+    independent numbers of any distribution within the bounds; for counts it is Clopper and Pearson's. An unseen group
+    has the mean size of an example's group, so the interval is too narrow if only large groups fail.
 
     Args:
         values: (N,) floating point or bool.

@@ -23,9 +23,9 @@ MOST_COMBINATIONS = 2000  # combinations of labels of a batch
 def estimate_label_errors(probs: Array, labels: Array, *, confidence: float = 0.95, seed: int = 0) -> Interval:
     """Estimate the number of wrong labels by confident learning (Northcutt et al. 2021).
 
-    An example counts as one of a class if its probability of the class reaches the mean over the examples with that
-    label. The counts by label and by this class, scaled to the number of each label, estimate the joint distribution of
-    given and true labels. Off-diagonal entries are wrong labels. In a multilabel task, each class is a binary problem.
+    An example counts as a class if its probability reaches the mean over examples with that label. The counts, scaled
+    to the number of each label, estimate the joint distribution of given and true labels; off-diagonal entries are
+    wrong. In a multilabel task, each class is a binary problem.
 
     Args:
         probs: (N, C) floating point, the predictive mean of a model that was not trained on these labels.

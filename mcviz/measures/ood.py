@@ -1,19 +1,16 @@
 """The detector of out-of-distribution (OOD) examples, its alternatives, and their quality.
 
 It combines the uncertainty of the ensemble (1 − max probability) with the share of the activations in front of the
-first stochastic layer that the predicted class does not explain. The combined value is the harmonic mean of their
-conformal p-values. It is ranked again among the calibration examples, because it is not a p-value itself. All ranks
-include the new example, and the subspaces are fitted on other examples. So at most 5% of new in-distribution examples
-are flagged, whatever the model (split conformal prediction, Papadopoulos et al. 2002; Vovk et al. 2005).
+first stochastic layer that the predicted class does not explain. The harmonic mean of their conformal p-values is
+ranked again among calibration examples. Subspaces are fitted on other examples, so at most 5% of new in-distribution
+examples are flagged, whatever the model (split conformal prediction, Papadopoulos et al. 2002; Vovk et al. 2005).
 
 The activations of each class lie near a subspace of principal components (CLAFIC, Watanabe 1967; Oja 1983, "Subspace
 Methods of Pattern Recognition"). The residual outside it is large out of distribution (Ndiour et al. 2020; ViM, Wang et
 al. 2022). Here it is a share of the deviation from the average example, weighted by the predictive mean.
 
-Both scores were chosen with most data sets of the OOD study in view, and the harmonic mean was fixed by hand. The
-trainings used for the measurements, and the sets that the study calls new, came afterwards.
-
-An OOD score is high for out of distribution.
+Both scores were chosen with most data sets of the OOD study in view; its new sets came afterwards. A high OOD score
+means out of distribution.
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,8 @@
 """Regression: scores of examples, and errors of each predictor with intervals.
 
 To add a score, write a function here under `@score(…)`. Its parameters are fields of `RegressionPredictions`:
-`outputs`, (T, N, D) floating point, are the means that T passes predict for N examples and D targets, `variances` the
-predicted variances, if any. Sum variances over targets, take Euclidean norms as errors, sum in float64 and return (N,)
-float64.
+`outputs`, (T, N, D) floating point means, and `variances`, if predicted. Sum variances over targets, take Euclidean
+norms as errors, sum in float64 and return (N,) float64.
 """
 
 import math

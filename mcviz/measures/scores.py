@@ -1,10 +1,8 @@
 """Scores of classification: uncertainty of examples, and quality of labels.
 
 To add a score, write a function here under `@register`. Its parameters are fields of `Predictions`: `probs`, (T, N, C)
-floating point, are the probabilities of T passes over N examples and C classes. Sum in float64 and return (N,) float64.
-
-Label quality is low if the label is probably wrong: confident learning (Northcutt et al. 2021). It is also low if
-passes agree with the label but hesitate, like a network that has learnt the same wrong label elsewhere.
+floating point, are the passes. Sum in float64 and return (N,) float64. Label quality is low if the label is probably
+wrong (confident learning, Northcutt et al. 2021), or if passes agree with the label but hesitate.
 """
 
 from collections.abc import Callable

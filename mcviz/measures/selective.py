@@ -1,12 +1,9 @@
 """Selective prediction: the quality of the rest if uncertain examples are referred.
 
-Examples are kept from the most certain to the least; with ties, a figure is its exact mean over their orders.
-
-The loss of an example is 0 or 1 for a mistake, or a number from 0 to 1. Bounds of the loss of the rest are exact for
-mistakes (Clopper & Pearson 1934), and hold for other losses by betting (Waudby-Smith & Ramdas 2024): given the kept
-examples, their losses are independent.
-
-A referral is a threshold that also applies to new examples, so ties are referred together.
+Examples are kept from the most certain to the least; with ties, a figure is its exact mean over their orders. The loss
+of an example is 0 to 1. Bounds are exact for mistakes (Clopper & Pearson 1934), and hold for other losses by betting
+(Waudby-Smith & Ramdas 2024). A referral is a threshold that also applies to new examples, so ties are referred
+together.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -541,9 +538,8 @@ def _passes(ranking: Ranking, threshold: float, quality: float, confidence: floa
 def _losses_of_rest(ranking: Ranking, threshold: float, risk: float, seed: int) -> Array:
     """Return (G,) float64 losses of the groups' rests, 0 to 1, shuffled.
 
-    Without groups they are the losses of the rest. A group's number is the sum of its rest's losses, plus `risk` for
-    each example that its rest has less than the largest group, divided by that group's size. So their mean is below
-    `risk` exactly if the losses of the rest are below it per example, for any sizes.
+    A group's number is the sum of its rest's losses, plus `risk` for each example less than the largest group, divided
+    by that group's size. So their mean is below `risk` exactly if the rest's loss per example is.
     """
     is_kept, random = ranking.uncertainty < threshold, np.random.default_rng(seed)
     if ranking.groups is None:

@@ -222,10 +222,9 @@ def encode_npz(run: Run, known: ReviewSummary) -> bytes:
 def encode_label_studio(run: Run, known: ReviewSummary, picture: Callable[[np.ndarray], str] | None = None) -> bytes:
     """Encode the decided examples as Label Studio tasks, in its JSON.
 
-    A task's data has the example's number, `example`, its `id`, and its content: `image`, `text`, or `row`, values by
-    column. It has a prediction, and for each reviewer an annotation: a choice `class` and a text `note` about the
-    object `example`. `label_studio_setup` is their interface. Decisions with undecided classes are left out: Label
-    Studio has no form for them.
+    A task's data has `example`, `id`, and content: `image`, `text`, or `row`. It has a prediction, and for each
+    reviewer an annotation: a choice `class` and a text `note`. `label_studio_setup` is their interface. Decisions with
+    undecided classes are left out.
 
     Args:
         run: the reviewed run.
@@ -426,10 +425,9 @@ class _LabelStudioTask(msgspec.Struct):
 def read_label_studio(run: Run, content: bytes) -> list[Entry]:
     """Read Label Studio's JSON annotations for `Reviews.add_all`.
 
-    A task's example is that of its data's `id`, or of its number `example` if the run has no ids. An annotation has one
-    choice: a class, "no class fits" or "the given label is wrong"; in a multilabel task all its classes. A cancelled
-    one is a skip. Its reviewer is the first text of the choice's `meta`, or the user if somebody changed the
-    annotation.
+    A task's example is that of its data's `id`, or else `example`. An annotation is a class, "no class fits" or "the
+    given label is wrong"; in a multilabel task all classes. A cancelled one is a skip. Its reviewer is the first text
+    of the choice's `meta`, or the user if somebody changed the annotation.
 
     Raises:
         InvalidInputError: it is no such file, or names an unknown example or class.

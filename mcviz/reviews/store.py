@@ -1,9 +1,8 @@
 """The store of decisions: one SQLite file per set of examples.
 
-Rows are only ever added, each in a transaction of its own that is on disk before `Reviews.add` returns. So a killed
-process loses at most the decision that it was writing, and reviewers who work at once lose nothing. Each row has a
-checksum, except those of format 1, which come first. Since format 3 a decision may be of several classes, since format
-4 of numbers.
+Rows are only added, each in a transaction that is on disk before `Reviews.add` returns. So a killed process loses at
+most one decision, and several reviewers lose nothing. Each row has a checksum, except those of format 1, which come
+first. Since format 3 a decision may be of several classes, since format 4 of numbers.
 """
 
 import hashlib

@@ -400,7 +400,8 @@ class Run:
             not there. Of several labels an example they are names of classes, such as "cat;dog", followed by
             `exact_match` (boolean) and `loss` (float32), the share of known labels that are wrong; of a segmentation
             they are the classes that are in the label and in the prediction, followed by `loss`, 1 less the mean Dice.
-            `decisions` count: losses are by their thresholds and tolerances, and missing of examples that chose these.
+            `decisions` count: predictions and losses are by their thresholds and tolerances, and losses are missing of
+            examples that chose these.
 
         Warns:
             UserWarning: scores that were added cannot be read; the table is without them.
@@ -686,8 +687,9 @@ class Run:
             return {}
         types = self.task.table_columns(self.targets)
         columns = self.task.decided_columns(self.manifest, self.array, self.judging_labels)
-        return {  # predictions are never missing
-            name: values if name == "prediction" else pd.Series(values).astype(NULLABLE[types[name]]).array
+        missing = {name: NULLABLE[kind] for name, kind in types.items() if not name.startswith("prediction")}
+        return {
+            name: pd.Series(values).astype(missing[name]).array if name in missing else values
             for name, values in columns.items()
         }
 

@@ -398,7 +398,7 @@ def rename_classes(run: Run, class_names: tuple[str, ...]) -> Run:
 
 
 def _replace_manifest(folder: Folder, run: Run, manifest: Manifest) -> None:
-    """Write another manifest of a run; where its classes have other names, their thresholds are kept under these."""
+    """Write another manifest of a run; renamed classes keep thresholds."""
     decisions = run.decisions if run.class_names != manifest.class_names else Decisions()
     write_manifest(folder, manifest)
     if decisions.thresholds:

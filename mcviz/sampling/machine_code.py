@@ -1,23 +1,20 @@
 """Masks drawn and multiplied in machine code: the slowest loops of sampling.
 
-numba compiles adding up rows (`SubsetSums`) and drawing masks (`bernoulli`), but cannot vectorise them, because arrays
-could overlap and rows could be narrow. Without this file they take 1.75 times as long. numba also lacks integers of 128
-bits. So some functions exist twice, and `tests/sampling/test_vector_code.py` compares both:
+numba compiles `SubsetSums` and `bernoulli`, but cannot vectorise them, because arrays could overlap. Without this file
+they take 1.75 times as long. numba also lacks integers of 128 bits. So some functions exist twice, and
+`tests/sampling/test_vector_code.py` compares both:
 
 - In plain Python: the specification, bit for bit, which runs without numba's compiler.
 - As `machine_code`, below its name: instructions for LLVM, which compiled functions get instead.
 
-`load(table, at) * factor` is LANES float32 in registers. `builder` appends an instruction and returns its result.
-`values` are the arguments. An array and its position give an address by `_vector_pointer`. Functions of 32 or 64 values
-take a word of bits: the lowest bit is the first value, and `bitreverse` makes it the highest.
+`builder` appends an instruction and returns its result. `values` are the arguments. An array and its position give an
+address by `_vector_pointer`. Functions of 32 or 64 values take a word of bits: the lowest bit is the first value, and
+`bitreverse` makes it the highest. numba checks only the file of a compiled function for changes. After a change here,
+also change the calling files, or delete `__pycache__`.
 
-numba checks only the file of a compiled function for changes. After a change here, also change the calling files, or
-delete `__pycache__`.
-
-A PCG64 state waits for a product of 128 bits, so four states, each four steps apart, run at once (F. Brown, 1994,
-"Random number generation with arbitrary strides"). A pass sums a subset of scaled rows (`sum_kept_rows`). The 16 sums
-of four rows are made once an example (the "method of four Russians", Arlazarov, Dinic, Kronrod and Faradzhev, 1970),
-always in one order, so that bits are the same.
+Four states of PCG64, each four steps apart, run at once (F. Brown, 1994, "Random number generation with arbitrary
+strides"). A pass sums a subset of scaled rows (`sum_kept_rows`). The 16 sums of four rows are made once an example (the
+"method of four Russians", Arlazarov, Dinic, Kronrod and Faradzhev, 1970), in one order, so that bits are the same.
 """
 
 import inspect

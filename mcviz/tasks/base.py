@@ -395,6 +395,14 @@ class Task(ABC):
         """
         raise NotImplementedError
 
+    def confidence(self, predictions: np.ndarray) -> np.ndarray:
+        """Return the probabilities, (…), of the classes that (…, C) predictions decide.
+
+        Raises:
+            NotImplementedError: an example has not one class.
+        """
+        raise NotImplementedError
+
     def beside(self, first: "Task", order: np.ndarray) -> "Task":
         """Return the task of a run that is compared with a first one.
 

@@ -92,6 +92,9 @@ class Classification(ClassProbabilities):
             return find_likeliest(predictions)
         return np.where(predictions[..., self.positive] > self.threshold, self.positive, 1 - self.positive)
 
+    def confidence(self, predictions: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(predictions, self.decide(predictions)[..., None], axis=-1)[..., 0]
+
     def beside(self, first: Task, order: np.ndarray) -> "Classification":
         if self.threshold is None:
             return self
@@ -105,12 +108,14 @@ class Classification(ClassProbabilities):
     ) -> dict[str, np.ndarray]:
         if self.threshold is None:
             return {}
-        prediction = self.decide(read("mean_probs"))
+        mean = read("mean_probs")
+        prediction = self.decide(mean)
+        columns = {"prediction": prediction, "max_probability": self.confidence(mean)}
         if labels is None:
-            return {"prediction": prediction}
+            return columns
         correct = (prediction == labels).astype(object)
         correct[~self.find_labelled(labels)] = None
-        return {"prediction": prediction, "correct": correct}
+        return columns | {"correct": correct}
 
     def terms_by_predictor(
         self, manifest: Manifest, passes: Any, labels: np.ndarray, deterministic: np.ndarray | None = None

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy
 from sklearn.metrics import accuracy_score, f1_score, recall_score
@@ -43,7 +44,8 @@ def run(tmp_path: Path) -> Run:
 
 def write(path: Path, passes: np.ndarray, labels: Any = None, names: list[str] = NAMES) -> Run:
     ids = [f"item {number}" for number in range(passes.shape[1])]
-    return mcviz.write_run(path, passes, labels=labels, class_names=names, deterministic=passes[0], ids=ids)
+    options: dict[str, Any] = {"ids": ids, "columns": pd.DataFrame({"site": np.arange(len(ids)) % 3})}
+    return mcviz.write_run(path, passes, labels=labels, class_names=names, deterministic=passes[0], **options)
 
 
 def test_a_threshold_is_chosen_by_one_half_and_every_figure_is_by_the_other(run: Run) -> None:
@@ -58,6 +60,8 @@ def test_a_threshold_is_chosen_by_one_half_and_every_figure_is_by_the_other(run:
     assert rare.f1_at_half == pytest.approx(f1_score(labels, run.mean_probs[judging, 1] > 0.5))
     trust = mcviz.trust(run)
     assert "costs the F1" not in trust.in_words
+    by_site = mcviz.trust(run, by="site").by_group["1"].figures["ensemble"]["accuracy"].value
+    assert by_site == pytest.approx((labels == predicted)[np.flatnonzero(judging) % 3 == 1].mean())
     assert "The labels of 200 examples chose, and judge nothing; those of the other 200 do." in trust.in_words
     accuracy = accuracy_score(labels, predicted)
     assert trust.figures["ensemble"]["accuracy"].value == pytest.approx(accuracy)

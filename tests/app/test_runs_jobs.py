@@ -15,8 +15,9 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.app import new_run, work
+from mcviz.app.jobs import describe_work
 from mcviz.choices import DEFAULT_PASSES
-from mcviz.jobs import Job, JobProgress, Jobs, Top, queue
+from mcviz.jobs import FoundJob, Job, JobProgress, Jobs, JobState, Top, queue
 from mcviz.jobs.of_run import options_of_data, options_of_model
 from mcviz.measures import most_uncertain_first
 from mcviz.options import format_arguments
@@ -110,6 +111,15 @@ def test_a_new_run_is_started_with_what_was_chosen_and_is_checked_first(
     button(app, "Go on").click().run()
     wait_for(lambda: jobs.find(found.job.id).job.started == 2)
     assert not jobs.find(found.job.id).is_checking
+
+
+@pytest.mark.parametrize(
+    ("state", "said"), [("starting", "loads TensorFlow · 12 s"), ("running", "samples · 12 s"), ("paused", "paused")]
+)
+def test_a_job_at_work_says_its_step_and_for_how_long_it_has_worked(state: JobState, said: str) -> None:
+    progress = JobProgress(process=1, started=time.time() - 12, step="loads TensorFlow")
+    job = Job(id="a", kind="sample", arguments=(), run="a", title="a", created="")
+    assert describe_work(FoundJob(job, state, progress, alive=True)) == said
 
 
 def test_a_typed_name_stays_whatever_is_chosen_and_no_name_is_the_proposed_one(cache: Path) -> None:

@@ -203,6 +203,8 @@ def test_the_style_of_the_pages_is_in_the_html_of_each_and_in_no_other_answer(me
     if is_styled:
         assert text.startswith("<body>")
         assert text.endswith("</style></body>")
-        assert all(selector in text for selector in (".st-key-bar ", ".st-key-views", ".st-key-story-steps"))
+        assert all(
+            selector in text for selector in (".st-key-bar ", ".st-key-views", ".st-key-story-steps", "-of-9-rows")
+        )
     else:
         assert text == "<body></body>"

@@ -21,6 +21,7 @@ from mcviz.app.sharing import fit_page
 from mcviz.app.sharing.summary import sentence
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
+from mcviz.app.tasks.base import load_example
 from mcviz.cli import main
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
@@ -105,7 +106,12 @@ def test_a_page_has_the_examples_that_are_asked_for(run: Run, tmp_path: Path, ca
     assert main(command) == 0
     assert re.fullmatch(r".*page\.html is written, 0\.\d MB\.\n", capsys.readouterr().out)
     assert numbers_of(page.read_text(encoding="utf-8")) == [3, 5, 99]
-    assert data_of(page.read_text(encoding="utf-8"))["first_score"] == "margin"
+    data = data_of(page.read_text(encoding="utf-8"))
+    assert data["first_score"] == "margin"
+    explained = json.loads(unpacked(data["explanations"][0]))
+    for example, found in zip((3, 5, 99), explained, strict=True):
+        context = load_example(run, PageState(), example)
+        assert found["sentences"] == task_renderer(run).explain_alone(context)["sentences"]
     for wrong in (["--examples", "120"], ["--score", "age"], ["--max-size", "0.001"]):
         assert main(["share", str(run.path), "--to", str(tmp_path / "none.html"), *wrong]) == 2
     assert [*tmp_path.iterdir()] == [page]

@@ -23,6 +23,7 @@ PAGES: list[tuple[str, dict[str, str]]] = [
     ("uncertain", {"correct": "wrong"}),
     ("uncertain", {"view": "groups", "other": "other"}),
     ("trust", {"details": "figures,groups,scores,sets,unlabelled", "column": "label"}),
+    ("trust", {"details": "groups", "column": "site", "group": "site"}),
     ("runs", {"other": "other"}),
     *(("story", {"step": step}) for step in "1234"),
     *(("example", {"example": example}) for example in "01"),
@@ -48,8 +49,12 @@ def test_every_page_shows_a_run_whose_labels_chose_in_part(
     run = mcviz.open_run(cache / "one")
     accuracy = f"{100 * run.scores()['correct'].mean():.2f}%"
     if page == "overview":
-        assert f"{accuracy} right" in said
+        assert f"{accuracy} right on 400 examples, 200 whose labels judge" in said.replace("*", "")
         assert "Accuracy at 0.5" in said
+    if page == "uncertain" and not query:
+        assert "Of the 200 whose labels judge: " in said
+    if "group" in query:
+        assert "Earlier thresholds were chosen on a half that cuts groups of site." in said
     if page == "trust":
         assert f"its accuracy {accuracy}" in said
         assert "The labels of 200 examples chose, and judge nothing; those of the other 200 do." in said

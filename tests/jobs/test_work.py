@@ -78,6 +78,10 @@ def test_model_and_data_are_checked_first_and_advice_is_asked_about_before_anyth
     run = mcviz.sample_run(make(), data, tmp_path / "run", passes=2, **options)
     arguments = [*format_arguments(*options_of_model(run), options_of_data(run)), "--passes=3"]
 
+    told = []
+    tell = Watcher.tell
+    monkeypatch.setattr(Watcher, "tell", lambda self, **news: (told.append(news.get("step", "")), tell(self, **news)))
+
     def carried_out(out: Path) -> JobProgress:
         job = jobs.add("sample", arguments, out.name, out.name, check_first=True)
         watcher = Watcher(jobs, job.id)
@@ -90,6 +94,7 @@ def test_model_and_data_are_checked_first_and_advice_is_asked_about_before_anyth
     progress = carried_out(tmp_path / "sampled")
     assert "of sampling, and time to load and write" in progress.found["3 passes"]
     assert progress.done == progress.total > 0
+    assert list(filter(None, told)) == ["reads the data", "loads TensorFlow", "tries the model on some of the data"]
     monkeypatch.setattr("mcviz.cli.work.ROOM", 1e18)
     with pytest.raises(Stopped) as stopped:
         carried_out(tmp_path / "large")

@@ -7,7 +7,7 @@ takes a quarter of a second to rebuild. No press of an arrow key is lost. Stream
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import timedelta
 from itertools import count
@@ -244,10 +244,22 @@ def table_height(rows: int) -> int | Literal["content"]:
 
 
 def text_table(
-    columns: Sequence[str], rows: Iterable[Sequence[str]], width: Literal["stretch", "content"] = "stretch"
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    width: Literal["stretch", "content"] = "stretch",
+    key: str = "",
 ) -> None:
-    """Render a small table in Markdown; the first column names rows."""
-    st.table(pd.DataFrame(list(rows), columns=list(columns)).set_index(columns[0]), width=width)
+    """Render a small table in Markdown; the first column names rows.
+
+    Args:
+        columns: their heads.
+        rows: texts of each.
+        width: of the table.
+        key: of a table whose place is kept while its code loads, for what stands below it.
+    """
+    table = pd.DataFrame(list(rows), columns=list(columns)).set_index(columns[0])
+    with st.container(key=f"{key}-of-{len(table)}-rows") if key else nullcontext():
+        st.table(table, width=width)
 
 
 def cards(figures: Sequence[tuple[str, str, str]]) -> None:

@@ -235,23 +235,24 @@ class RowRenderer(KindRenderer):
                 "Not shown: columns in which all examples of this run have the same value, and this one another: "
                 f"{different}."
             )
-        st.dataframe(
-            _all_values(run, content),
-            key=f"values-{spoken}",
-            hide_index=True,
-            height="content" if (len(content) + 1) * ROW_HEIGHT < VALUES_HEIGHT else VALUES_HEIGHT,
-            column_config={
-                "column": st.column_config.TextColumn(
-                    width=NAMES_WIDTH if max(map(len, names)) > LONGEST_NAME else None
-                ),
-                "value": st.column_config.TextColumn(alignment="right"),
-                "percentile": st.column_config.NumberColumn(
-                    format="%.0f",
-                    help="The part of this run's examples with a lower value, of 100; equal ones count half.",
-                ),
-            },
-            alt=f"{spoken}: table of all values and their percentiles among this run's examples",
-        )
+        with st.container(key=f"all-values-{spoken}"):  # whose place is kept while the code of tables loads
+            st.dataframe(
+                _all_values(run, content),
+                key=f"values-{spoken}",
+                hide_index=True,
+                height="content" if (len(content) + 1) * ROW_HEIGHT < VALUES_HEIGHT else VALUES_HEIGHT,
+                column_config={
+                    "column": st.column_config.TextColumn(
+                        width=NAMES_WIDTH if max(map(len, names)) > LONGEST_NAME else None
+                    ),
+                    "value": st.column_config.TextColumn(alignment="right"),
+                    "percentile": st.column_config.NumberColumn(
+                        format="%.0f",
+                        help="The part of this run's examples with a lower value, of 100; equal ones count half.",
+                    ),
+                },
+                alt=f"{spoken}: table of all values and their percentiles among this run's examples",
+            )
 
     def contents(self, run: Run, examples: np.ndarray) -> np.ndarray:
         """Return (n, D) float32."""

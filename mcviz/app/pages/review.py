@@ -143,7 +143,6 @@ def _render_cards(run: Run, outcome: Outcome) -> None:
 
 
 def _render_number_cards(run: Run, outcome: Outcome) -> None:
-    """Render how many labels are decided and wrong, and the error by the labels before and after."""
     unit, settled = run.manifest.unit, int(outcome.settled.sum())
     before, after = (
         "–" if error is None else as_markdown(format_with_unit(error, unit))

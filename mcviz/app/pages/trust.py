@@ -55,7 +55,7 @@ class Question:
 QUESTIONS = {  # by their names in `PageState.details`
     "figures": Question("How accurate is each way to predict?", render_figures, {"classes"}),
     "errors": Question("How accurate is each way to predict?", render_errors, {"targets"}),
-    "groups": Question("Does a group fare worse?", render_groups, {"measured groups"}),
+    "groups": Question("Does a group fare worse?", render_groups, {"groups or classes"}),
     "scores": Question("Which score finds the {noun}?", render_scores, {"bounded loss"}),
     "sets": Question("How many classes are possible?", render_prediction_sets, {"classes"}),
     "widths": Question("How wide are intervals that hold by construction?", render_widths, {"targets"}),

@@ -24,6 +24,7 @@ from mcviz.app.selection import (
     select,
 )
 from mcviz.app.state import PageState, choose_name, choose_segment, finish_page
+from mcviz.app.thresholds import judged_words
 from mcviz.app.views import VIEWS, View
 from mcviz.app.views.actions import render_menus
 from mcviz.app.views.rail import render_rail, render_rail_of_run
@@ -46,12 +47,13 @@ def describe_selection(run: Run, state: PageState) -> str:
     if wrong is None:
         return ranked
     first_ones = "the first {}" if matching == len(run) else "the first {} that match"
-    if run.manifest.examples_with_labels is None:
+    if not judged_words(run):
         return f"{ranked} {mistakes_sentence(wrong[selection.examples], first_ones)}"
     labelled = selection.examples[np.isin(selection.examples, labelled_numbers(run))]
     if not len(labelled):
         return f"{ranked} None of them has a label."
-    return f"{ranked} Of the {len(labelled):,} with a label: {mistakes_sentence(wrong[labelled], first_ones)}"
+    words = "whose labels judge" if run.decisions.chosen_on else "with a label"
+    return f"{ranked} Of the {len(labelled):,} {words}: {mistakes_sentence(wrong[labelled], first_ones)}"
 
 
 def render_notes(selection: Selection) -> None:

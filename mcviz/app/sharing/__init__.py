@@ -40,7 +40,7 @@ from mcviz.text import as_html, one_line
 HERE = Path(__file__).parent
 MEGABYTES = 10.0  # of a page, at most, unless another limit is given
 SMALL_SIDE = 64  # pixels of the pictures of a page that would be too large
-SAMPLE = 400  # examples, by which the size of a page of more is estimated
+SAMPLE = 200  # examples, by which the size of a page of more is estimated
 ROOM = 0.97  # of the limit, for which a page is planned
 DECIDE = (
     '<form id="decide"><h2>Decide</h2><div id="answers" role="group" aria-label="Decide"></div>'
@@ -146,7 +146,13 @@ def fit_page(
         if count == len(examples):
             break
     while count:
-        page = summary.write(_keep_first(choice, count, summary.told), report)
+        kept = _keep_first(choice, count, summary.told)
+        # More is said of those that are kept than of others, so fewer may fit; a whole page takes long to write.
+        fitting = summary.count_fitting(kept, most) if count < len(examples) else count
+        if fitting < ROOM * count:
+            count = fitting
+            continue
+        page = summary.write(kept, report)
         size = len(page.encode())
         if size <= most:
             return page

@@ -52,7 +52,7 @@ SHEET_SIDE = 1024  # pixels, which a browser decodes in milliseconds
 QUALITY = 80  # of photographs, as WebP
 TOGETHER = 256  # explanations that the script unpacks at once
 BLOCK_VALUES = 20_000_000  # predicted numbers that are read at once
-SPARSE = 8  # times as many examples in between: then each is read alone
+SPARSE, SPARSE_VALUES = 8, 100_000  # times as many examples in between: then only so many numbers are read at once
 BINS = 20  # of a histogram of passes
 MOST_COLUMNS = 40  # by which examples are filtered; a table of pixels has hundreds
 
@@ -166,8 +166,8 @@ def _describe_classes(choice: Choice) -> dict[str, Any]:
 
 def _describe_columns(choice: Choice) -> dict[str, Any]:
     run, found = choice.run, {}
-    for name, kind in list(own_columns(run).items())[:MOST_COLUMNS]:
-        values = run_table(run)[name].iloc[choice.examples]
+    for name in [*dict.fromkeys([*searched_columns(run), *own_columns(run)])][:MOST_COLUMNS]:
+        kind, values = own_columns(run)[name], run_table(run)[name].iloc[choice.examples]
         found[name] = {"label": one_line(name), "kind": kind}
         if kind == "number":
             found[name]["numbers"] = pack(values.to_numpy(np.float64, na_value=np.nan))
@@ -265,17 +265,22 @@ def _explain_in_parts(choice: Choice, progress: Progress) -> Iterator[list[dict[
 
 def _read_contexts(choice: Choice) -> Iterator[ExampleContext]:
     run, state, table = choice.run, choice.state, run_table(choice.run)
-    step = max(1, BLOCK_VALUES // (run.passes * run.manifest.width))
-    blocks = np.split(choice.examples, np.flatnonzero(np.diff(choice.examples // step)) + 1)
-    for block in blocks if len(choice.examples) else ():
-        first, stop = int(block[0]), int(block[-1]) + 1
-        together = stop - first <= SPARSE * len(block) and not run.task.of_pixels
-        passes = run.predictions_block(first, stop) if together else None
-        for example in map(int, block):
-            context = ExampleContext(run, state, example, table.iloc[example])
-            if passes is not None:
-                vars(context)["predictions"] = np.ascontiguousarray(passes[:, example - first])
-            yield context
+    width = run.passes * run.manifest.width
+    for block in _split(choice.examples, BLOCK_VALUES // width):
+        is_sparse = block[-1] - block[0] >= SPARSE * len(block)
+        for part in _split(block, SPARSE_VALUES // width) if is_sparse else [block]:
+            first = int(part[0])
+            passes = None if run.task.of_pixels else run.predictions_block(first, int(part[-1]) + 1)
+            for example in part.tolist():
+                context = ExampleContext(run, state, example, table.iloc[example])
+                if passes is not None:
+                    vars(context)["predictions"] = np.ascontiguousarray(passes[:, example - first])
+                yield context
+
+
+def _split(examples: np.ndarray, step: int) -> list[np.ndarray]:
+    """Split numbers, which ascend, at the multiples of a step."""
+    return np.split(examples, np.flatnonzero(np.diff(examples // max(1, step))) + 1) if len(examples) else []
 
 
 def _explain(context: ExampleContext) -> dict[str, Any]:

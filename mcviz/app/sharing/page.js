@@ -550,7 +550,7 @@ async function showSlide() {
 
 /* Keys are of the look, or turn slides. */
 function pressed(event) {
-  if (state.page === "explore" || event.target.closest("[data-passes]")) return;
+  if (state.page === "explore" || event.altKey || event.ctrlKey || event.metaKey || event.target.closest("[data-passes]")) return;
   event.stopPropagation();
   const id = { ArrowRight: "next", PageDown: "next", " ": "next", ArrowLeft: "back", PageUp: "back" }[event.key];
   if (state.page !== "present" || !id || (event.key === " " && event.target.closest("button, a"))) return;
@@ -702,7 +702,7 @@ async function filtersOf(words) {
     const at = DATA.class_names.lastIndexOf(name);
     return at < 0 ? DATA.class_names.findIndex((other) => other.toLowerCase() === name.toLowerCase()) : at;
   });
-  if (DATA.find.classes && named.every((name, at) => !name || places[at] >= 0)) {
+  if (DATA.find.classes && named.some(Boolean) && named.every((name, at) => !name || places[at] >= 0)) {
     return Object.fromEntries(["label", "prediction"].flatMap((name, at) => (named[at] ? [[name, String(places[at])]] : [])));
   }
   for (const name of DATA.find.columns) {

@@ -22,6 +22,7 @@ from mcviz.app.kinds.base import TILE, ProbeInput, SliderSeries, SweepInputs, Ti
 from mcviz.app.resources import Need, cached_for_run, has, missing, numbers_key, ranking, table, table_key
 from mcviz.app.selection import Selection, labelled_ranking
 from mcviz.app.state import PageState
+from mcviz.app.thresholds import judged_words
 from mcviz.app.wording import (
     MOST_FIRST,
     as_inline_markdown,
@@ -365,8 +366,8 @@ class TaskRenderer(ABC):
             found = 1 - float(np.nanmean(run.task.loss_of_table(table(run))))
         assert found is not None
         quality = as_inline_markdown(run.task.format_quality(found, run.manifest.unit))
-        labelled = "" if run.manifest.examples_with_labels is None else f", {run.manifest.labelled:,} with a label"
-        right = f"**{as_markdown(run.name)}**: **{self.phrases.quality.format(quality)}** on {examples}{labelled}"
+        counted_by = f", {judged_words(run)}" if judged_words(run) else ""
+        right = f"**{as_markdown(run.name)}**: **{self.phrases.quality.format(quality)}** on {examples}{counted_by}"
         return f"{right}{self._describe_promise(run)}{self._describe_gain(run)}{self._describe_found(run)}."
 
     def phrases_for(self, run: Run) -> Phrases:
@@ -374,17 +375,16 @@ class TaskRenderer(ABC):
         return self.phrases
 
     def _describe_promise(self, run: Run) -> str:
-        """Say what the quality is of and held against, and whether intervals hold, as a part of a sentence."""
+        """Describe quality, its reference and intervals, as a part of a sentence."""
         return ""
 
     def _describe_gain(self, run: Run) -> str:
-        """Say whether the ensemble differs from the deterministic model, as a part of a sentence."""
         off = "the deterministic model" if run.manifest.origin.kind == "imported" else "dropout off"
         words = {"better": f", better than {off}", "worse": f", worse than {off}"}
         return (words | {"noise": f", not shown to differ from {off}"}).get(cached_gain(run)[0], "")
 
     def _describe_found(self, run: Run) -> str:
-        """Say how many mistakes are among the first of the ranking, as the end of a sentence."""
+        """Describe mistakes among the first of the ranking, as the end of a sentence."""
         labelled, phrases = len(labelled_numbers(run)), self.phrases_for(run)
         first = min(MOST_FIRST, labelled // 5)
         count, early = _count_mistakes(run, first)

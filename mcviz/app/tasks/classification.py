@@ -358,7 +358,8 @@ class ClassificationRenderer(TaskRenderer):
 
     def compute_scores(self, run: Run, predictions: np.ndarray) -> dict[str, np.ndarray]:
         means = predictions.mean(axis=0, dtype=np.float64)
-        return {"prediction": run.task.decide(means), **run.task.scores.compute(run.task.predictions(predictions))}
+        found = run.task.scores.compute(run.task.predictions(predictions))
+        return {"prediction": run.task.decide(means), **found, "max_probability": run.task.confidence(means)}
 
     def prominence(self, scores: Mapping[str, np.ndarray], correct: np.ndarray) -> np.ndarray:
         """Return how confident each wrong prediction is; 0 for a correct one."""
@@ -454,7 +455,7 @@ def _convergence_figure(run: Run, score: str) -> go.Figure:
 
 
 def _offer_convergence(run: Run, score: str, *, now: bool) -> None:
-    """Render a button that computes what more passes change, for which all of them are read, and keeps it."""
+    """Render a button that computes the effect of more passes from all of them."""
     subject = run.numbers_version, score
 
     def compute() -> None:
@@ -493,7 +494,7 @@ def _summarise(run: Run, predictions: np.ndarray) -> PassSummary:
 
 
 def _prediction_sentence(run: Run, summary: PassSummary) -> str:
-    """Say what is predicted; and above which probability, if that is not the likeliest class."""
+    """Describe the prediction, and its threshold unless the likeliest class is predicted."""
     sentence = prediction_sentence(summary, class_names(run))
     above = "" if summary.prediction == summary.mean.argmax() else describe_threshold(run)
     return f"{sentence} {above}".rstrip()
@@ -505,7 +506,6 @@ def _label(context: ExampleContext) -> int | None:
 
 
 def _sentences(context: ExampleContext, summary: PassSummary) -> list[str]:
-    """Say what is predicted, whether that is correct, and in a list why it is uncertain."""
     names, label = class_names(context.run), _label(context)
     judgement = correctness_sentence(summary.prediction, label, names)
     doubts = doubt_sentences(summary, context.row, names, label)

@@ -412,7 +412,7 @@ class RegressionRenderer(TaskRenderer):
         return replace(self.phrases, mistake=OUT_OF_TOLERANCE, only_mistake=f"the only {OUT_OF_TOLERANCE}")
 
     def _describe_promise(self, run: Run) -> str:
-        """Name the target, the RMSE of always saying the mean, and the share of labels that intervals hold."""
+        """Describe target, RMSE, that of the mean, and coverage of intervals."""
         if run.manifest.labelled < LEAST_LABELLED:
             return ""
         labels = labelled_examples(run).labels

@@ -90,7 +90,6 @@ def segmentation_trust(run: Run, group: str | None) -> SegmentationTrust:
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Looking for slices …")
 def _slices(run: Run, group: str | None) -> list[str]:
-    """List slices worse than chance."""
     with progress_bar("permutations done") as progress:
         return slices(run, group=group, progress=progress).sentences
 
@@ -224,7 +223,9 @@ def _render_maps(
     _mounted(key=key, data={**describe_maps(run, of, picture, spoken, **options), "turn": next(TURNS)})
 
 
-def _render_classes(names: Sequence[str], of: SegmentationPredictions, figures: Mapping[str, np.ndarray]) -> None:
+def _render_classes(
+    names: Sequence[str], of: SegmentationPredictions, figures: Mapping[str, np.ndarray], key: str = ""
+) -> None:
     votes, rows = np.count_nonzero(areas(of.classes, of.class_count)[:, 0], axis=0), []
     columns = {"class_dice": "Dice", "class_pairwise_dice": "Dice of two passes"}
     columns = {name: label for name, label in columns.items() if name in figures}
@@ -233,7 +234,7 @@ def _render_classes(names: Sequence[str], of: SegmentationPredictions, figures: 
         if votes[number] or not np.isnan(values).all():
             dice = (NOWHERE if np.isnan(value) else percent(value) for value in values)
             rows.append((name, *dice, _format_area(figures, number), f"{votes[number]} of {len(of.classes)}"))
-    text_table(("class", *columns.values(), "area", "passes that draw it"), rows)
+    text_table(("class", *columns.values(), "area", "passes that draw it"), rows, key=key)
 
 
 def _format_area(figures: Mapping[str, np.ndarray], number: int) -> str:
@@ -397,7 +398,7 @@ class SegmentationRenderer(TaskRenderer):
         rows = [
             (as_markdown(name), measure.format_interval(interval, sign="+")) for name, interval in trust.excess.items()
         ]
-        text_table(("pixels", "confidence − accuracy"), rows)
+        text_table(("pixels", "confidence − accuracy"), rows, key="pixels")
         st.caption(
             "The 95% intervals hold for all rows together, and count images, never pixels. "
             f"{as_markdown(group_sentence(run, group))} The expected "
@@ -510,7 +511,7 @@ class SegmentationRenderer(TaskRenderer):
         of = _read(run, example)
         _render_maps(run, of, *_picture_in_words(context), key, controls=controls, disagreement=controls == "all")
         figures = {name: values[example] for name, values in class_figures(run).items()}
-        _render_classes(class_names(run), of, figures)
+        _render_classes(class_names(run), of, figures, f"classes-{example}")
 
     def maps(self, context: ExampleContext) -> dict[str, Any]:
         of = _read(context.run, context.example)

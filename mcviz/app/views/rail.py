@@ -48,7 +48,7 @@ from mcviz.app.wording import as_markdown, counted, describe_scores, direction, 
 from mcviz.app.work import refusal
 from mcviz.errors import McvizError
 from mcviz.permission import may_write
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_numbers
 from mcviz.runs.columns import as_texts
 from mcviz.runs.storage import is_shipped
 from mcviz.text import one_line, true_minus
@@ -97,7 +97,7 @@ def render_rail_of_run(selection: Selection) -> None:
             target_chooser(run, state)
         else:
             score_chooser("Score", run, state)
-        labelled = counted(run.manifest.labelled, "labelled example")
+        labelled = counted(len(labelled_numbers(run)), "labelled example")
         st.caption(f"Figures of the whole run, {labelled}; the filters do not apply.")
 
 

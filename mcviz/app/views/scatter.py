@@ -102,7 +102,7 @@ class Colouring:
     needs: Collection[Need] = field(default_factory=frozenset)
 
 
-NO_LABEL = "no label"
+NO_LABEL, NOT_JUDGED = "no label", "not judged"
 COLOURINGS = {
     "correct": Colouring("correct or wrong", needs={"labels", "mistakes"}),
     "label": Colouring("label", needs={"labels", "classes"}),
@@ -162,7 +162,8 @@ def _colour_groups(run: Run, colouring: str) -> tuple[np.ndarray, tuple[str, ...
         wrong = run.task.loss_of_table(table(run)).astype(np.float64)
         members = np.where(np.isnan(wrong), 2, wrong).astype(int)
         kinds = 3 if np.isnan(wrong).any() else 2
-        return members, ("correct", "wrong", NO_LABEL)[:kinds], [CORRECT, WRONG, UNLABELLED][:kinds]
+        third = NOT_JUDGED if run.decisions.chosen_on else NO_LABEL
+        return members, ("correct", "wrong", third)[:kinds], [CORRECT, WRONG, UNLABELLED][:kinds]
     names: tuple[str, ...]
     if colouring in COLOURINGS:
         members, names = table(run)[colouring].fillna(len(run.class_names)).to_numpy(int), class_names(run)

@@ -1,9 +1,8 @@
 """Keras models from and to `.keras` files, checked before Keras or HDF5 builds anything.
 
-Keras's safe mode blocks Python code, but builds layers that load other models, any public function, and modules of the
-working directory. Here a file may name only the classes below and those that the program has registered. None of them
-loads files, takes functions, or wraps foreign code; options of vocabularies are checked. Classes of later versions of
-Keras are refused until reviewed.
+Keras's safe mode builds layers that load other models, any public function, and modules of the working directory. Here
+a file may name only the classes below and those that the program has registered. None of them loads files, takes
+functions, or wraps foreign code; options of vocabularies are checked.
 """
 
 import io

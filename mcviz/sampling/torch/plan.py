@@ -321,6 +321,77 @@ def _is_constant(node: Any) -> bool:
     return isinstance(node, Node) and node.op != "placeholder" and all(map(_is_constant, node.all_input_nodes))
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """The parts of a model that can be traced; each is made for a number of examples.
+
+    Attributes:
+        retrace: see `make_traced_plan`.
+        starts_from_inputs: whether the random part does, since a tensor of the boundary has no axis of the batch.
+        axes: of the batch in what the random part starts from.
+        dense: the dense layer that is computed apart, or None.
+        passes: of a block.
+        finish: what the output means.
+        weights: of the model, where it computes.
+    """
+
+    retrace: Callable[..., Trace]
+    starts_from_inputs: bool
+    axes: Sequence[BatchAxis]
+    dense: TracedDense | None
+    passes: int
+    finish: ToPredictions
+    weights: DeviceWeights
+
+    def begin(self, rows: int) -> Trace:
+        """Trace the model in its passes, with the boundary that the random part starts from."""
+        traced = self.retrace(rows)
+        return replace(traced, boundary=traced.inputs) if self.starts_from_inputs else traced
+
+    def make_shared(self, count: int) -> Compute:
+        """Make the shared part."""
+        traced = self.begin(count)
+        part = traced.extract(traced.inputs, traced.boundary, self.weights.place_graph)
+
+        def compute(*given: torch.Tensor) -> list[torch.Tensor]:
+            gathered = [axis.gather(tensor) for axis, tensor in zip(self.axes, part(*given), strict=True)]
+            return [self.dense.scale * gathered[0]] if self.dense else gathered
+
+        return compute
+
+    def make_random(self, count: int) -> Compute:
+        """Make the random part, of numbers (examples, passes, ...), or (1, passes, ...) for all examples.
+
+        Without a masked dense layer it repeats the shared tensors of an example.
+        """
+        traced, dense = self.begin(self.passes * count), self.dense
+        start = [dense.product] if dense else traced.boundary
+        drawn = [
+            (draw.request, node)
+            for draw, node in zip(traced.draws, traced.numbers, strict=True)
+            if dense is None or draw.request != dense.request
+        ]
+        part = traced.extract([*start, *(node for _, node in drawn)], [traced.output], self.weights.place_graph)
+
+        def compute(*given: torch.Tensor) -> list[torch.Tensor]:
+            shared, numbers = given[: len(start)], list[torch.Tensor]()
+            if not dense:
+                repeated = (each.repeat_interleave(self.passes, dim=0) for each in shared)
+                shared = tuple(axis.place(each) for axis, each in zip(self.axes, repeated, strict=True))
+            for (request, _), each in zip(drawn, given[len(start) :], strict=True):
+                unpacked = self.weights.device.unpack(each, request)
+                numbers.append(unpacked.expand(count, *unpacked.shape[1:]).flatten(0, 1))
+            return [self.finish(part(*shared, *numbers)[0])]
+
+        return compute
+
+    def make_deterministic(self, count: int) -> Compute:
+        """Make the model with all randomness off."""
+        traced = self.retrace(count, False)
+        part = traced.extract(traced.inputs, [traced.output], self.weights.place_graph)
+        return lambda *given: [self.finish(part(*given)[0])]
+
+
 def make_traced_plan(
     retrace: Callable[..., Trace],
     inputs: tuple[InputSpec, ...],
@@ -348,68 +419,21 @@ def make_traced_plan(
     passes, examples = _choose_block(small, usual)
     large = retrace(passes * examples)
     dense = None if usual else find_masked_dense(large)
-    batch_axes = find_batch_axes(small, large)
-    axes = batch_axes or [BatchAxis(0, 1, tuple(range(1 + len(spec.shape)))) for spec in inputs]
-    dense = dense if batch_axes else None
-
-    def begin(rows: int) -> Trace:
-        """Trace, from the inputs unless the whole boundary has batch axes."""
-        traced = retrace(rows)
-        return traced if batch_axes else replace(traced, boundary=traced.inputs)
-
-    def make_shared(count: int) -> Compute:
-        traced = begin(count)
-        part = traced.extract(traced.inputs, traced.boundary, weights.place_graph)
-
-        def compute(*given: torch.Tensor) -> list[torch.Tensor]:
-            gathered = [axis.gather(tensor) for axis, tensor in zip(axes, part(*given), strict=True)]
-            return [dense.scale * gathered[0]] if dense else gathered
-
-        return compute
-
-    def make_random(count: int) -> Compute:
-        traced = begin(passes * count)
-        start = [dense.product] if dense else traced.boundary
-        requested = [
-            (draw.request, node)
-            for draw, node in zip(traced.draws, traced.numbers, strict=True)
-            if dense is None or draw.request != dense.request
-        ]
-        feeds = [*start, *(node for _, node in requested)]
-        part = traced.extract(feeds, [traced.output], weights.place_graph)
-
-        def compute(*given: torch.Tensor) -> list[torch.Tensor]:
-            shared = given[: len(start)]
-            if dense is None:
-                shared = tuple(
-                    axis.place(each.repeat_interleave(passes, dim=0)) for axis, each in zip(axes, shared, strict=True)
-                )
-            unpacked = (
-                weights.device.unpack(each, request)
-                for each, (request, _) in zip(given[len(start) :], requested, strict=True)
-            )
-            numbers = (each.expand(count, *each.shape[1:]).flatten(0, 1) for each in unpacked)
-            return [finish(part(*shared, *numbers)[0])]
-
-        return compute
-
-    def make_deterministic(count: int) -> Compute:
-        traced = retrace(count, False)
-        part = traced.extract(traced.inputs, [traced.output], weights.place_graph)
-        return lambda *given: [finish(part(*given)[0])]
-
-    def compute_random_part(shared: list[np.ndarray], numbers: list[np.ndarray]) -> np.ndarray:
-        by_example = (each.reshape(-1, passes, *each.shape[1:]) for each in numbers)  # or once for all examples
-        return random_part([*shared, *by_example])[0]
-
-    large, reached = begin(large.rows), large.reached_draws()
+    axes = find_batch_axes(small, large)
+    if axes is None:
+        of_inputs = [BatchAxis(0, 1, tuple(range(1 + len(spec.shape)))) for spec in inputs]
+        parts = _Parts(retrace, True, of_inputs, None, passes, finish, weights)
+    else:
+        parts = _Parts(retrace, False, axes, dense, passes, finish, weights)
+    large = parts.begin(large.rows)
     requests, maskings = tuple(draw.request for draw in large.draws), find_maskings(large)
     if usual and (requests, maskings.keys()) != (usual.random_requests, usual.masked_arrays.keys()):
-        raise UntraceableError("its masks are applied elsewhere by the operations of a device")
-    random_part = prepare_part(weights, make_random, examples)
+        raise UntraceableError("its masks are drawn or applied otherwise by the operations of a device")
+    random_part = prepare_part(weights, parts.make_random, examples)
     shared_part, deterministic = (
-        prepare_part(weights, make, block, FEWEST_SHARED) for make in (make_shared, make_deterministic)
+        prepare_part(weights, make, block, FEWEST_SHARED) for make in (parts.make_shared, parts.make_deterministic)
     )
+    reached = large.reached_draws()
     return Plan(
         passes_per_block=passes,
         examples_per_block=examples,
@@ -418,10 +442,12 @@ def make_traced_plan(
         width=width,
         random_requests=requests,
         shared_part=lambda given: shared_part(_take(given, inputs)),
-        random_part=compute_random_part,
+        random_part=lambda shared, numbers: random_part(
+            [*shared, *(each.reshape(-1, passes, *each.shape[1:]) for each in numbers)]
+        )[0],
         deterministic=lambda given: deterministic(_take(given, inputs))[0],
         layers=_report_layers(reached, [draw for draw in large.draws if draw not in reached]),
-        masked_dense=dense,
+        masked_dense=parts.dense,
         masked_arrays=maskings,
         packs_numbers=usual is not None,
     )

@@ -143,15 +143,16 @@ def test_masks_are_those_of_the_processor_for_every_seed_rate_and_block(rate: fl
             np.testing.assert_allclose(passes, others, rtol=0, atol=1e-5)
 
 
-def test_any_split_and_any_threads_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, examples = make("functional")
+@every_case
+def test_any_split_and_any_threads_give_the_same_bits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, examples = make(name)
     sampler = Sampler(model, device=pretend.NAME)
     for masks in MASKS:
-        whole = sampler.sample(examples, passes=300, masks=masks)
+        whole = sampler.sample(examples, passes=PASSES, masks=masks)
         for threads, taken in ((1, slice(0, 6)), (3, slice(4, 5))):
             monkeypatch.setattr(engine, "_thread_limit", threads)
-            part = sampler.sample(examples[taken], passes=15, first_pass=250, first_example=taken.start, masks=masks)
-            np.testing.assert_array_equal(part, whole[250:265, taken])
+            part = sampler.sample(examples[taken], passes=15, first_pass=120, first_example=taken.start, masks=masks)
+            np.testing.assert_array_equal(part, whole[120:135, taken])
 
 
 @pytest.mark.parametrize("masks", MASKS)
@@ -349,15 +350,17 @@ def test_a_recurrent_layer_that_cannot_be_traced_is_refused_by_name() -> None:
         Sampler(model, device=pretend.NAME).sample(examples, passes=3)
 
 
-def test_features_and_gradients_are_those_of_the_processor() -> None:
-    (model, examples), (moved, _) = make("functional"), make("functional")
+@pytest.mark.parametrize("name", only(("functional",), CASES | LARGE))
+def test_features_and_gradients_are_those_of_the_processor(name: str) -> None:
+    (model, examples), (moved, _) = make(name), make(name)
     samplers = Sampler(model), Sampler(model, device=pretend.NAME), Sampler(pretend.move(moved))
-    pictures, labels = examples.permute(0, 2, 3, 1).numpy(), np.arange(6) % 3
-    for compute in (
-        lambda network: network.compute_features(examples),
-        lambda network: network.compute_gradient_sign(pictures),
-        lambda network: network.compute_gradient_sign(pictures, labels),
-    ):
+    works = [lambda network: network.compute_features(examples)]
+    if isinstance(examples, torch.Tensor):  # of images
+        pictures, labels = examples.permute(0, 2, 3, 1).numpy(), np.arange(6) % 3
+        works += [
+            lambda network, given=given: network.compute_gradient_sign(pictures, *given) for given in ((), (labels,))
+        ]
+    for compute in works:
         expected, *others = (compute(each.network) for each in samplers)
         for other in others:
             np.testing.assert_allclose(other, expected, atol=1e-5)
