@@ -1,4 +1,4 @@
-"""The environment variables that mcviz reads, all of which begin with `MCVIZ_`."""
+"""The environment variables of mcviz; all begin with `MCVIZ_`."""
 
 import os
 from difflib import get_close_matches

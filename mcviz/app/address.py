@@ -38,8 +38,8 @@ class RunLimits:
         one_class: whether an example has one of them.
         targets: how many a regression predicts, D.
         labels: whether there are any; without, nothing is filtered by them.
-        columns: the names of those that can be filtered; None for all.
-        scores: the names of those that examples can be ranked by.
+        columns: the names of columns with filters; None for all.
+        scores: the names of scores that rank.
         numbers: the names of the scores and other numbers that examples can be filtered and drawn by.
         layouts: the names of the layouts of the map that are there.
     """

@@ -303,7 +303,7 @@ def _group_qualities(run: Run, column: str, group: str | None) -> QualityTrust:
 
 
 def describe_estimate(run: Run, state: PageState) -> str:
-    """Say what is estimated of the accuracy of a run without labels, and whether that is in doubt."""
+    """Say the estimated accuracy of a run without labels, and any doubt about it."""
     estimate = _find_estimate(run, state)
     if estimate is None:
         return f"**{UNKNOWN}**, and there is no run of the same model with labels here to estimate the accuracy by."

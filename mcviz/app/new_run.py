@@ -99,7 +99,7 @@ class NewRun:
         model: which.
         data: which.
         options: of `mcviz sample`.
-        examples: (n,) numbers of those that are taken of the data, or None.
+        examples: (n,) numbers of the chosen examples of the data, or None.
     """
 
     model: InputSource

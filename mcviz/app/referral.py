@@ -270,7 +270,7 @@ def render_first_referred(run: Run, state: PageState) -> None:
 
 
 def render_least_certain(run: Run, state: PageState) -> None:
-    """Render the examples to look at first where nothing says which predictions are wrong: the least certain."""
+    """Render the least certain examples, for runs without known mistakes."""
     score = run_scores(run)[run.first_score]
     with st.container(horizontal=True, vertical_alignment="center", key="first-least-certain"):
         st.markdown(f"**First to look at**, by {as_markdown(score.inline_label)}", width="content")

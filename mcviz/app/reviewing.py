@@ -180,7 +180,7 @@ class Review:
         return tuple(map(one_line, self.answers.options))
 
     def explain(self, example: int) -> Explanation:
-        """Say what the given label is, and what the ensemble predicts."""
+        """Say the given label and the prediction of the ensemble."""
         renderer = task_renderer(self.run)
         if not isinstance(self.answers, ChosenClasses):
             return renderer.explain(load_example(self.run, self.selection.state, example))
@@ -189,7 +189,7 @@ class Review:
         return {"sentences": [f"{given} {predicted}".lstrip()]}
 
     def keyboard(self) -> dict[str, str]:
-        """Return the key of each action; "" for each where keys are switched off."""
+        """Return the key of each action; all are "" if keys are off."""
         keys = (NUMBER_KEYS if isinstance(self.answers, Numbers) else VERDICT_KEYS) | MOVE_KEYS
         if isinstance(self.answers, ChosenClasses):
             keys = review_keys(self.options, has(self.run, "labels"), self.answers.several)

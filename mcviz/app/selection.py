@@ -133,7 +133,7 @@ def ranked_examples(run: Run, score: str, order: str) -> np.ndarray:
 
 
 def labelled_ranking(run: Run, score: str) -> np.ndarray:
-    """Return (n,) int64: the examples of which measures take the labels, by a score, most uncertain first."""
+    """Return (n,) int64: the examples that measures count, most uncertain first."""
     order, labelled = ranking(run, score), labelled_numbers(run)
     return order if len(labelled) == len(run) else order[np.isin(order, labelled)]
 
@@ -181,6 +181,6 @@ def _tsne_layouts() -> dict[str, np.ndarray]:
 
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Comparing the examples …")
 def components(run: Run) -> np.ndarray:
-    """Return (N, K) float32 by which a run's examples are alike."""
+    """Return (N, K) float32 coordinates; similar examples are near each other."""
     with progress_bar("examples compared") as progress:
         return load_components(run, progress)

@@ -138,7 +138,7 @@ def start_sweep(inputs: SweepInputs, total: int = DEFAULT_INPUTS) -> None:
 
 
 def continue_on_request(run: Run, page: Page, place: Any = None) -> bool:
-    """Go on with the sweep of this visit where that was requested, as `compute_on_request` does."""
+    """Continue the requested sweep of this visit; see `compute_on_request`."""
     sweep: Sweep | None = session_store().get(SWEEP)
     if sweep is None or sweep.inputs.digest != run.numbers_version:
         return False

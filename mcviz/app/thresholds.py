@@ -52,14 +52,14 @@ def at_half(run: Run) -> str:
 
 
 def judged_words(run: Run) -> str:
-    """Say how many examples figures are of, such as "80 with a label"; "" where that is all."""
+    """Say how many examples count, such as "80 with a label"; "" for all."""
     if run.decisions.chosen_on:
         return f"{count_labels(run)[1]:,} whose labels judge"
     return "" if run.manifest.examples_with_labels is None else f"{run.manifest.labelled:,} with a label"
 
 
 def describe_threshold(run: Run) -> str:
-    """Say in Markdown above which probability one of two classes is predicted; "" where the likelier one is."""
+    """Say the threshold of one of two classes in Markdown; "" without one."""
     given = run.decisions.thresholds.items()
     return "".join(f"**{as_markdown(name)}** is predicted above {percent(each.value)}." for name, each in given)
 

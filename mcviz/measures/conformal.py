@@ -356,7 +356,7 @@ def interval_calibration(
     members: Array | slice = slice(None),
     groups: Array | None = None,
 ) -> list[IntervalCalibration]:
-    """Compare the central intervals of the predictive distribution with the labels (Kuleshov et al. 2018).
+    """Compare central predictive intervals with the labels (Kuleshov et al. 2018).
 
     Args:
         predictions: of N examples, with labels.

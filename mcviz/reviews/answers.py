@@ -1,4 +1,4 @@
-"""What people can answer about an example, by what its task lets them decide: its class or classes, or its numbers."""
+"""The possible answers about an example, by task: its class, classes or numbers, or whether the prediction is right."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -42,9 +42,9 @@ class Decision:
         kind: the kind of decision.
         class_index: the given class, an index into `Answers.options`, or None.
         time: in UTC.
-        label_is_right: whether the given label is right by this decision; None where it says nothing of one.
-        classes: of several labels an example 1 for each class that it has, 0 for one that it has not, -1 where the
-            decision says nothing; None for other kinds.
+        label_is_right: whether the given label is right by this decision; None if it does not tell.
+        classes: in a multilabel task 1 for each class that the example has, 0 for one that it has not, -1 if undecided;
+            None for other kinds.
         values: the number of each target by its name; None for other kinds.
     """
 
@@ -81,8 +81,7 @@ class Decision:
     def contradicts(self, other: "Decision") -> bool:
         """Return whether the two decisions cannot both be right.
 
-        These are two questions: whether the given label is right, and which class or number is, or which are. Who says
-        that the label is wrong and names no other answers the first alone.
+        A “wrong label” that names nothing else contradicts only decisions for the given label.
         """
         if {self.label_is_right, other.label_is_right} == {True, False}:
             return True
@@ -149,7 +148,7 @@ class LabelAnswers(Answers):
 
     @abstractmethod
     def fit(self, labels: np.ndarray) -> np.ndarray:
-        """(N,) float64, how far the ensemble is right by some labels, 0 to 1, or off by; NaN of one without any."""
+        """Return the ensemble's correctness, (N,) float64 0 to 1, or its errors; NaN without labels."""
 
     @abstractmethod
     def fit_by_class(self, labels: np.ndarray) -> list[float | None]:
@@ -364,7 +363,7 @@ class ClassSets(ChosenClasses):
 
 
 class Numbers(LabelAnswers):
-    """Answers about the numbers of an example: labels are (N, D) float32, NaN where nobody knows them."""
+    """Answers about the numbers of an example; labels are (N, D) float32, NaN if unknown."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(run)
@@ -413,7 +412,7 @@ class Numbers(LabelAnswers):
         return []
 
     def names(self, labels: np.ndarray) -> np.ndarray:
-        """(N,) float64 numbers; of several targets texts such as "1.5;20", "" where there is none."""
+        """Return (N,) float64 numbers; for several targets texts such as "1.5;20", "" without one."""
         numbers = [[_shortest(value) for value in row] for row in labels]
         if labels.shape[1] == 1:
             return np.array(numbers)[:, 0]
@@ -461,7 +460,7 @@ class Verdicts(Answers):
 
 
 def answers_of(run: Run) -> Answers:
-    """Return what people can answer about the examples of a run, by what its task lets them decide."""
+    """Return the possible answers about a run's examples."""
     by_decision: dict[str, Callable[[Run], Answers]] = {
         "class": OneClass,
         "classes": ClassSets,

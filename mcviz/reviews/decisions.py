@@ -147,19 +147,19 @@ class Outcome:
     Settled examples are decided and undisputed.
 
     Attributes:
-        labels: (N,) int64: the class that an example is settled with; -1 where no class fits, or where all say that the
-            given label is wrong and none or several of the classes are named; or else the given label, -1 without one.
-            Of several labels an example (N, C) int8: whether it has each class, as it is settled, or else as it was
-            given; -1 where that is not known. Of numbers (N, D) float32, NaN where they are not known.
-        mask: (N,) bool: whether `labels` has a class, or of several labels whether one of them is known.
+        labels: (N,) int64: the class that an example is settled with; -1 if no class fits, or if all say that the given
+            label is wrong and none or several classes are named; or else the given label, -1 without one. In a
+            multilabel task (N, C) int8: whether it has each class, as settled or else as given; -1 if unknown. For
+            numbers (N, D) float32, NaN if unknown.
+        mask: (N,) bool: whether `labels` has a class, or in a multilabel task whether any label is known.
         settled: (N,) bool.
         label_errors: (N,) bool: everybody says that the given label is wrong, whichever class they name.
         disagreements: number of disputed examples.
         agreement_with_model: the share of the settled examples with a class that is the prediction; in a multilabel
             task the share of their labels; None without any.
         agreement_with_labels: the share of right labels among those that reviewers agree about; None without any.
-        accuracy_before: by the given labels, of several labels over all of them; of numbers the mean absolute error;
-            None without labels.
+        accuracy_before: by the given labels, in a multilabel task over all of them; for numbers the mean absolute
+            error; None without labels.
         accuracy_after: by `labels`, of the examples that have one; None without any.
         classes: a row for each class, indexed by its number: its accuracy `before` and `after`, NaN if no example has
             it, or in a multilabel task if no label is known, and the number of its wrong labels, `label_errors`.
@@ -222,8 +222,8 @@ def corrected_labels(run: Run, known: ReviewSummary) -> pd.DataFrame:
     Returns:
         A row for each example that has a class or number: `id`, `old`, the given label, "" or NaN without one; `new`,
         the one that reviewers settled it with, or else the given label; `who` decided about it, `when` last, in UTC,
-        and what they noted, `note`. Of several labels a row for each example of which one is known: `old` and `new` are
-        names such as "cat;dog", and `unknown` those of the classes of which nobody knows whether it has them.
+        and their `note`. In a multilabel task a row for each example with a known label: `old` and `new` are names such
+        as "cat;dog", and `unknown` those of undecided classes.
     """
     outcome, by_example, answers = compute_outcome(run, known), known.by_example(), label_answers_of(run)
     rows = pd.DataFrame({"id": run.scores()["id"].to_numpy(str)})

@@ -169,10 +169,10 @@ def decisions_table(run: Run, known: ReviewSummary) -> pd.DataFrame:
 
     Returns:
         `example`, `id`, `label`, `label_name`, `prediction`, `prediction_name`, `reviewer`, `decision` (class, none,
-        wrong_label or skip), `class` (Int64), `class_name`, `note`, `time` (UTC). Of several labels an example `label`
-        and `prediction` are names such as "cat;dog", `decision` is classes, wrong_label or skip, and in place of the
-        class stand `classes`, that the example has, and `undecided`, of which the decision says nothing. Of numbers
-        there is a `value`, of several targets one for each, and where people judge predictions a `verdict`.
+        wrong_label or skip), `class` (Int64), `class_name`, `note`, `time` (UTC). In a multilabel task `label` and
+        `prediction` are names such as "cat;dog", `decision` is classes, wrong_label or skip, and `classes` and
+        `undecided` replace the class. For numbers, a `value` for each target replaces it, and if people judge
+        predictions, a `verdict`.
     """
     rows = answers_of(run).tabulate(known.decisions)
     notes = [known.notes.get((decision.example, decision.reviewer), "") for decision in known.decisions]
@@ -202,9 +202,9 @@ def encode_npz(run: Run, known: ReviewSummary) -> bytes:
     """Encode corrected labels as numpy's npz.
 
     Returns:
-        A file with `labels` (N,) int64, `mask` (N,) bool and `reviewed` (N,) bool, as `Outcome` has them, `given` (N,)
-        int64, the labels as they were, -1 where unknown, `class_names` (C,) texts, and `ids` (N,) texts. Of several
-        labels an example `labels` and `given` are (N, C) int8, of numbers (N, D) float32.
+        A file with `labels` (N,) int64, `mask` (N,) bool and `reviewed` (N,) bool, from `Outcome`, `given` (N,) int64,
+        the original labels, -1 if unknown, `class_names` (C,) texts, and `ids` (N,) texts. In a multilabel task
+        `labels` and `given` are (N, C) int8, for numbers (N, D) float32.
     """
     outcome, file = compute_outcome(run, known), io.BytesIO()
     np.savez_compressed(

@@ -2,7 +2,7 @@
 
 Rows are only added, each in a transaction that is on disk before `Reviews.add` returns. So a killed process loses at
 most one decision, and several reviewers lose nothing. Each row has a checksum, except those of format 1, which come
-first. Since format 3 a decision may be of several classes, since format 4 of numbers.
+first. A decision may name several classes since format 3, and numbers since format 4.
 """
 
 import hashlib
@@ -30,12 +30,12 @@ from mcviz.validate import invalid, whole_number
 DecisionKind = Literal["class", "classes", "values", "none", "wrong_label", "skip"]
 EntryKind = DecisionKind | Literal["note", "undo"]
 REVIEWS_FORMAT = 4
-APPLICATION = 0x6D637669  # "mcvi", by which the file is known
+APPLICATION = 0x6D637669  # "mcvi", identifies the file
 LOCK_SECONDS = 5.0
 MOST_VALUE_BYTES = 1 << 16  # of one value; files with more are refused
 LONGEST_REVIEWER = 100
 LONGEST_NOTE = 2_000
-LONGEST_CLASSES = 60_000  # bytes, of what is said of all classes or targets
+LONGEST_CLASSES = 60_000  # bytes, for all classes or targets together
 EXAMPLES_TABLE = "CREATE TABLE examples (sha256 TEXT NOT NULL, count INTEGER NOT NULL) STRICT"
 DECISIONS_TABLE = (
     "CREATE TABLE decisions (number INTEGER PRIMARY KEY, example INTEGER NOT NULL, reviewer TEXT NOT NULL, "
@@ -59,16 +59,14 @@ class ReviewRow(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
         number: of the line, counted from 1.
         example: its number.
         reviewer: their name.
-        time: in UTC, as ISO 8601 writes it.
-        kind: of the entry: a class was given, it was said which classes the example has, its numbers were given, none
-            of the classes fits, the given label is wrong, the example was skipped, a note was written, or a line of the
-            same reviewer was undone.
-        class_name: the class that was given; of several what was said of each, as `encode_classes` writes it; or the
-            number of each target, as `encode_values` writes them.
-        label: the name of the class that the run gave as label, or None without one; of several labels what is known of
-            each class, as `encode_classes` writes it; of numbers as `encode_values` writes them.
-        note: the note that was written.
-        undone: the number of the line that was undone.
+        time: in UTC, as ISO 8601.
+        kind: of the entry: a class was given, several classes were decided, numbers were given, no class fits, the
+            given label is wrong, the example was skipped, a note was written, or a line of the same reviewer was
+            undone.
+        class_name: the given class; several classes as `encode_classes` writes them, numbers as `encode_values` does.
+        label: the run's label, a class name, or None without one; several labels and numbers likewise.
+        note: the written note.
+        undone: the number of the undone line.
     """
 
     number: int
@@ -124,7 +122,7 @@ class Reviews:
             reviewer: a name of 1 to 100 characters.
             kind: of the decision, as in `ReviewRow`.
             class_name: with `class`; with `classes` and `values` as `encode_classes` and `encode_values` write them.
-            label: that the run gives, as `ReviewRow` has it.
+            label: of the run, as in `ReviewRow`.
             note: with `note`, at most 2,000 characters; an empty one removes the note.
 
         Raises:

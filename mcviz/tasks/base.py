@@ -337,7 +337,7 @@ class Task(ABC):
         pass_terms: of measures that look at single passes, the terms of one number an example that a run keeps beside
             it, by the way to predict and their name; none where measures look only at the mean of the passes.
         loss: of an example: how wrong its prediction is.
-        loss_column: of the table of scores with labels, which holds the loss as a number; "" where none does.
+        loss_column: the column of the loss in the table of scores with labels; "" without one.
         has_one_class: whether the label of an example is one of the classes, of which each pass gives the probability.
         instead: what there is for runs of the task where something is for others, in sentences.
         outputs: what a model puts out: probabilities that exclude each other (a softmax), or each by itself (sigmoids),
@@ -384,7 +384,7 @@ class Task(ABC):
         return ()
 
     def decided(self, decisions: Decisions, manifest: Manifest) -> "Task":
-        """Return the task that decides as a user does; this one where it has nothing of which to decide."""
+        """Return the task with a user's decisions; this one if it takes none."""
         return self
 
     def decide(self, predictions: np.ndarray) -> np.ndarray:

@@ -255,7 +255,7 @@ def short_value(score: Score, value: float) -> str:
 
 
 def look_head(key: str, data: dict[str, Any], act: Callable[[Any], None]) -> Any:
-    """Render the head, which receives the browser's requests: `what`, an `example`, and for ranges all `examples`.
+    """Render the head, which receives requests of the browser: `what`, an `example`, and for ranges all `examples`.
 
     Args:
         key: of the component.

@@ -163,7 +163,7 @@ def render_runs(runs: Sequence[ListedRun], ticked: Sequence[str], opened: str) -
 
     Args:
         runs: all of them.
-        ticked: the names of those that are ticked.
+        ticked: the names of ticked runs.
         opened: the name of the open one.
     """
     names = [run.name for run in runs]

@@ -119,7 +119,7 @@ def render_loss(run: Run, state: PageState) -> None:
 
 
 def render_questions(run: Run, state: PageState) -> None:
-    """Render a question each, with its answer, which is computed where it is open."""
+    """Render each question; an open one computes its answer."""
     with st.container(gap="xsmall"):
         for name, question in QUESTIONS.items():
             if not all(has(run, need) for need in question.needs):

@@ -79,7 +79,7 @@ def share(
         run: of any task and kind.
         to: the file, such as `page.html`; it is replaced if it is there.
         score: by which the page ranks at first; that of the run without it.
-        examples: numbers of those that the page has; all without it, as far as they fit.
+        examples: numbers of the examples on the page, as far as they fit; None for all.
         without: parts of the run that the page does not have: "images", which are the examples of whatever kind,
             "labels", "columns" and "ids". The page says so, and shows what is shown of a run that lacks them.
         link: the address of a dashboard that shows the run; none without it.
@@ -128,7 +128,7 @@ def fit_page(
     Args:
         run: of any task and kind.
         state: with which the page opens.
-        examples: (n,) int64 numbers of those that the page has, ascending, as far as they fit.
+        examples: (n,) int64 numbers of the examples on the page, ascending, as far as they fit.
         link: the address of a dashboard that shows the run; none without it.
         max_size: in megabytes.
         present: whether the page also has the steps of Present, as slides.
@@ -227,7 +227,7 @@ class Summary:
 
 
 def _start(state: PageState) -> str:
-    """The query with which the page opens: what it understands of a state."""
+    """The query that the page opens with: the parts of a state that it knows."""
     filters = state.filters.without("lasso", "selected")
     return urlencode(PageState(score=state.score, order=state.order, filters=filters).to_query())
 

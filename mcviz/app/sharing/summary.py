@@ -186,7 +186,7 @@ def _seen(run: Run, step: Step) -> str:
 
 
 def cards(figures: Iterable[Sequence[str]]) -> str:
-    """Write figures side by side: what each is of, how much, and a few words."""
+    """Write figures side by side: name, value and a few words each."""
     written = (
         f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd><dd class=quiet>{escape(meaning)}</dd></div>"
         for label, value, meaning in figures

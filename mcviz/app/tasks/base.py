@@ -52,7 +52,7 @@ class Step:
         headline: its sentence in Markdown, of at most twelve words.
         render: renders what is seen.
         more: what else is said, in Markdown.
-        examples: numbers of those that it is about.
+        examples: the numbers of its examples.
         of_passes: whether it is about how good each pass is.
     """
 
@@ -272,7 +272,7 @@ class SweepFindings(Protocol):
 
     Attributes:
         inputs: that it goes over.
-        scores: of those that are done by name, as `TaskRenderer.compute_scores` gives them.
+        scores: scores by name, as `TaskRenderer.compute_scores` returns them.
         correct: (done,) bool: whether the prediction is the label; never, where that is not known.
         worst: the number, counted from 0, of the most prominent input; -1 while there is none.
         worst_content: its input.
@@ -304,7 +304,7 @@ class Phrases:
         worst_heading: what the most prominent input of a sweep is.
         no_worst: a sentence for where there is none.
         worst_clause: its prediction, such as "the most uncertain prediction".
-        tile_legend: a sentence on the colour of tiles; "" where none is marked.
+        tile_legend: a sentence on the colour of tiles; "" if none is marked.
     """
 
     quality: str
@@ -371,7 +371,7 @@ class TaskRenderer(ABC):
         return f"{right}{self._describe_promise(run)}{self._describe_gain(run)}{self._describe_found(run)}."
 
     def phrases_for(self, run: Run) -> Phrases:
-        """Return the words of sentences about a run, whose decisions may say what a mistake is."""
+        """Return the words for sentences about a run; its decisions may define a mistake."""
         return self.phrases
 
     def _describe_promise(self, run: Run) -> str:
@@ -610,7 +610,7 @@ class TaskRenderer(ABC):
 
 
 def mark_classes(row: Mapping[Any, Any], class_count: int) -> TileText:
-    """Return the predicted classes, of which wrong ones are marked, and behind them those that are missed.
+    """Return the predicted classes, wrong ones marked, then the missed classes.
 
     Args:
         row: of the run's table, with the columns that `mcviz.tasks.multilabel.name_sets` makes.

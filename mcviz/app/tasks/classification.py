@@ -86,7 +86,7 @@ class ClassificationStory(Story):
     """The steps of a classification: a number, the votes, the mistakes, the mean of the passes, and noise."""
 
     def steps(self, run: Run, *, live: bool = True) -> list[Callable[[Run], Step]]:
-        """Return the steps for a run: without labels none about mistakes, and noise only where there is some."""
+        """Return the steps for a run; those about mistakes need labels, and noise a kind that has it."""
         labelled = [self.review, self.ensemble] if has(run, "labels") else []
         noise = noise_steps(run, "no prediction is correct.", self.noise_prediction) if live else []
         return [self.one_prediction, self.all_passes, *labelled, *noise]
@@ -439,7 +439,7 @@ class ClassificationRenderer(TaskRenderer):
 
 
 def load_convergence(run: Run, score: str) -> Convergence | None:
-    """Load what more passes change; None where it was not computed yet."""
+    """Load the effect of more passes; None if not computed yet."""
     found, key, derived = _convergences(), (run.numbers_version, score), _derived_convergence(score)
     is_kept = not run.decisions.thresholds
     if key not in found and is_kept and (stored := load_derived(run.path, run.digest, derived)) is not None:
@@ -485,7 +485,7 @@ def _derived_convergence(score: str) -> Derived:
 
 @st.cache_resource(show_spinner=False)
 def _convergences() -> dict[tuple[str, str], Convergence]:
-    """Return what more passes change, by the version of the run and the score, shared by all sessions."""
+    """Return the effect of more passes, by the run's version and the score, shared by all sessions."""
     return {}
 
 

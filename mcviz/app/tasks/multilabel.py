@@ -87,7 +87,7 @@ def _class_reliability(run: Run, number: int, group: str | None) -> go.Figure:
 
 
 def _mean_and_share(run: Run, number: int) -> tuple[float, float]:
-    """The mean probability of a class, and the share of examples that have it, of those of which that is known."""
+    """Return a class's mean probability and share, over examples whose label of it is known."""
     probs, labels = (_terms(run)[name][:, number] for name in ("probs", "labels"))
     is_known = labels != UNKNOWN
     return float(probs[is_known].mean(dtype=float)), float((labels[is_known] == 1).mean())
@@ -143,7 +143,7 @@ class MultilabelStory(Story):
     """The steps of several labels: sure classes, a doubtful one, how often a class is there, the review, and noise."""
 
     def steps(self, run: Run, *, live: bool = True) -> list[Callable[[Run], Step]]:
-        """Return the steps for a run: without labels none that needs them, and noise only where there is some."""
+        """Return the steps for a run; some need labels, and noise a kind that has it."""
         labelled = [self.holds, self.review] if has(run, "labels") else []
         noise = noise_steps(run, "none of the classes is there.", self.noise_prediction) if live else []
         return [self.sure, self.unsure, *labelled, *noise]
@@ -297,7 +297,7 @@ class MultilabelRenderer(TaskRenderer):
     # Lists
 
     def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
-        """Return the predicted classes, of which wrong ones are marked, and behind them those that are missed."""
+        """Return the predicted classes, wrong ones marked, then the missed classes."""
         names = class_names(run)
         if not isinstance(row["prediction"], str):  # of a new input
             mean = np.array([row[f"prediction_{c}"] for c in range(len(names))], float)

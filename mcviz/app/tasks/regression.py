@@ -79,7 +79,7 @@ SMALL_CHART_HEIGHT = 260  # pixels, of a chart among others
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Computing the intervals …")
 def regression_trust(run: Run) -> QualityTrust:
-    """Measure what `mcviz trust` prints of a run with labels, but for its slices."""
+    """Compute the figures of `mcviz trust` for a run with labels, except slices."""
     with progress_bar("groups of examples measured") as progress:
         return measure_quality(run, progress=progress)
 
@@ -278,7 +278,7 @@ class RegressionStory(Story):
     """The steps of a regression: a number, its passes, whether intervals hold, a wide one, noise, the review."""
 
     def steps(self, run: Run, *, live: bool = True) -> list[Callable[[Run], Step]]:
-        """Return the steps for a run: without labels none that needs them, and noise only where there is some."""
+        """Return the steps for a run; some need labels, and noise a kind that has it."""
         holds, review = ([self.holds], [self.review]) if has(run, "labels") else ([], [])
         noise = noise_steps(run, "there is nothing to be predicted.", self.noise_prediction) if live else []
         return [self.sure, self.unsure, *holds, self.cause, *noise, *review]

@@ -255,7 +255,7 @@ class SegmentationStory(Story):
     """The steps of a segmentation: a sure image, an unsure one, its passes, their map, a blurred image, the review."""
 
     def steps(self, run: Run, *, live: bool = True) -> list[Callable[[Run], Step]]:
-        """Return the steps for a run: without labels none about losses, and a blurred image where there are images."""
+        """Return the steps for a run; those about losses need labels, the blurred image needs images."""
         blurred = [self.blurred] if live and has(run, "images") else []
         reviewed = [self.review] if has(run, "labels") else []
         return [self.sure, self.unsure, self.passes, self.disagreement, *blurred, *reviewed]
@@ -354,7 +354,7 @@ class SegmentationStory(Story):
 
 
 class SegmentationRenderer(TaskRenderer):
-    """How pages show a segmentation: a class for each pixel, of which the label maps of all passes are kept."""
+    """How pages show a segmentation, with the label map of every pass."""
 
     ood_score = "mean_mutual_information"
     group_column = "loss"
@@ -431,7 +431,7 @@ class SegmentationRenderer(TaskRenderer):
     # Lists
 
     def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
-        """Return the Dice and the drawn classes, of which wrong ones are marked, and behind them the missed ones."""
+        """Return the Dice and the drawn classes, wrong ones marked, then the missed classes."""
         if isinstance(row["prediction"], str):
             text = mark_classes(row, len(foreground_of(run.manifest)))
             if np.isnan(row.get("loss", np.nan)):

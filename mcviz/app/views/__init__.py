@@ -1,4 +1,4 @@
-"""The views of a selection, each with what it needs of a run; those that are tables stand here."""
+"""The views of a selection, each with its needs; views that are tables are here."""
 
 import hashlib
 from collections.abc import Callable, Collection
