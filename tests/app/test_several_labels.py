@@ -15,7 +15,9 @@ from mcviz.analysis.labelling import label_errors_sentence
 from mcviz.analysis.referral import find_cheapest_referral, refer
 from mcviz.analysis.thresholds import choosing_curve
 from mcviz.app.referral import referral_filters
+from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
+from mcviz.app.tasks.base import load_example
 from mcviz.app.wording import as_markdown
 from mcviz.measures import most_uncertain_first, percent
 from mcviz.measures.multilabel import MULTILABEL, class_ece, class_reliability
@@ -378,3 +380,11 @@ def test_a_tile_has_all_in_its_title_and_a_count_for_where_names_do_not_fit(cach
         title = tile["hover"].splitlines()[0]
         assert title.startswith(f"Predicted {', '.join(predicted) or 'none'}")
         assert all(name in title for name in wrong)
+
+
+def test_the_highest_bar_of_an_example_reaches_the_top_of_its_histograms(cache: Path) -> None:
+    run = mcviz.open_run(cache / "labelled")
+    histograms = task_renderer(run).explain(load_example(run, PageState(), 30))["histograms"]
+    highest = max(max(panel["counts"]) for panel in histograms["panels"])
+    assert highest < run.passes
+    assert highest == histograms["top"] >= histograms["ticks"][-1]

@@ -1,7 +1,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 
-// As a share of the height, from above, on a square-root scale.
-const depth = (count, passes) => 1 - Math.sqrt(count / passes);
+// As a share of the height, from above, on a square-root scale to the count at the top.
+const depth = (count, top) => 1 - Math.sqrt(count / top);
 
 /* How many passes fall into each bin, of which those without any were not sent: hundredths, unless there are fewer. */
 function countsOf({ bins, counts }, size = 100) {
@@ -10,13 +10,13 @@ function countsOf({ bins, counts }, size = 100) {
   return all;
 }
 
-function bars(counts, passes) {
+function bars(counts, top) {
   const svg = document.createElementNS(SVG, "svg");
   const path = document.createElementNS(SVG, "path");
   svg.setAttribute("viewBox", `0 0 ${counts.length} 1`);
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("aria-hidden", "true"); // the panel says it all
-  const steps = counts.map((count, bin) => `V${depth(count, passes)}H${bin + 1}`);
+  const steps = counts.map((count, bin) => `V${depth(count, top)}H${bin + 1}`);
   path.setAttribute("d", `M0 1${steps.join("")}V1Z`);
   svg.append(path);
   return svg;
@@ -47,7 +47,7 @@ function imageOf(shown, className) {
   return image;
 }
 
-function panelOf(shown, { passes, ticks }) {
+function panelOf(shown, { passes, ticks, top = passes }) {
   const panel = imageOf(shown, "panel");
   const head = element("div", "head");
   const value = element("span", "value", shown.value);
@@ -60,7 +60,7 @@ function panelOf(shown, { passes, ticks }) {
   const plot = element("div", "plot");
   for (const count of ticks) {
     const line = element("div", "count", count);
-    line.style.top = `${100 * depth(count, passes)}%`;
+    line.style.top = `${100 * depth(count, top)}%`;
     plot.append(line);
   }
   for (const share of [0, 0.5, 1]) {
@@ -69,7 +69,7 @@ function panelOf(shown, { passes, ticks }) {
     plot.append(tick);
   }
   const counts = countsOf(shown);
-  plot.append(bars(counts, passes));
+  plot.append(bars(counts, top));
   readBars(plot, counts, passes, value);
   panel.append(head, plot);
   return panel;

@@ -129,9 +129,11 @@ def _histograms(
     shown = [c for rank, c in enumerate(order) if rank < MOST_SHOWN or is_predicted[c] or known[c] == 1]
     panels = [class_panel(summary, c, names[c], *_role(bool(is_predicted[c]), known[c])) for c in shown]
     left = len(names) - min(MOST_STRIPS, len(panels))
+    top = int(summary.histograms[shown].max())  # doubtful classes would leave an axis to all passes empty
     return {
         "passes": summary.passes,
-        "ticks": ticks(summary.passes),
+        "top": top,
+        "ticks": ticks(top),
         "spoken": f"Histograms of the passes, the most doubtful class first: {names[order[0]]}.",
         "panels": panels,
         "strips": list(range(min(MOST_STRIPS, len(panels)))),
