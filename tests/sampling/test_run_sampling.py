@@ -370,12 +370,15 @@ def test_memory_stays_flat_while_blocks_finish(tmp_path: Path, network: FakeNetw
     """The most that is allocated at once is the same for three times the blocks, but for what grows with the images."""
     import tracemalloc
 
-    peaks = []
-    sample_run(network, np.zeros((8, 6, 5, 1), np.uint8), tmp_path / "warm", passes=1000)
-    for blocks in (4, 12):
+    def peak(blocks: int, attempt: int) -> int:
         images = np.zeros((8 * blocks, 6, 5, 1), np.uint8)
         tracemalloc.start()
-        sample_run(network, images, tmp_path / f"run-{blocks}", passes=1000)
-        peaks.append(tracemalloc.get_traced_memory()[1])
+        sample_run(network, images, tmp_path / f"run-{blocks}-{attempt}", passes=1000)
+        most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
+        return most
+
+    sample_run(network, np.zeros((8, 6, 5, 1), np.uint8), tmp_path / "warm", passes=1000)
+    # Threads may hold more or less at once, by chance; the least of some attempts grows only with the blocks.
+    peaks = [min(peak(blocks, attempt) for attempt in range(3)) for blocks in (4, 12)]
     assert peaks[1] < 1.2 * peaks[0]
