@@ -17,7 +17,6 @@ from mcviz import figures, validate
 from mcviz.analysis.base import (
     REVIEWED_SHARE,
     as_predictions,
-    calibrate_intervals,
     column,
     find_groups,
     mistakes_in_order,
@@ -26,7 +25,7 @@ from mcviz.analysis.base import (
     summarise_classes,
 )
 from mcviz.analysis.comparison import Comparison
-from mcviz.analysis.intervals import calibrate_by_size
+from mcviz.analysis.intervals import calibrate_by_size, calibrate_intervals
 from mcviz.analysis.layouts import components_plane, load_components, load_tsne
 from mcviz.analysis.pairing import class_order, name_apart, paired_class_names
 from mcviz.analysis.predictors import Convergence, compute_convergence, main_predictors, predictors
@@ -193,7 +192,7 @@ def intervals(run: Run, target: int = 0, found: Sequence[IntervalCalibration] | 
     Args:
         run: with labels.
         target: the index of a target.
-        found: the result of `analysis.base.calibrate_intervals`, if it is there already.
+        found: the result of `analysis.intervals.calibrate_intervals`, if it is there already.
     """
     _require_targets(run, target)
     return figures.interval_coverage((calibrate_intervals(run) if found is None else found)[target])

@@ -9,7 +9,6 @@ import numpy as np
 
 from mcviz.errors import InvalidInputError
 from mcviz.measures import RegressionPredictions
-from mcviz.measures.conformal import IntervalCalibration, interval_calibration
 from mcviz.measures.intervals import Interval, count_groups
 from mcviz.measures.multilabel import UNKNOWN
 from mcviz.runs import Run, labelled_examples, labelled_numbers
@@ -256,12 +255,6 @@ def as_predictions(
 ) -> RegressionPredictions:
     """Return the input of measures from (T, n, K) predictions and facts of n examples."""
     return Regression().predictions(predictions, labels, deterministic, targets=len(run.targets))
-
-
-def calibrate_intervals(run: Run) -> list[IntervalCalibration]:
-    """Compare the intervals of each target of a regression with the labels, as `interval_calibration` does."""
-    run = labelled_examples(run)
-    return interval_calibration(as_predictions(run, run.predictions_block(0, None), require_any_labels(run)))
 
 
 def mistakes_in_order(run: Run, order: Array) -> Array:

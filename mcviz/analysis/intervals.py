@@ -1,5 +1,6 @@
 """Prediction intervals of a run: by its passes, and by split-conformal prediction, which holds whatever the model."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,12 @@ COLUMNS = {BY_PASSES: "passes", OF_ONE_WIDTH: "conformal", BY_STD: "conformal_by
 SHOWN_LEVELS = np.array([0.5, 0.8, 0.9, 0.95])
 EVERY = "all"
 THIRDS = "lowest third", "middle third", "highest third"  # of the examples, by their predictions
+
+
+def calibrate_intervals(run: Run) -> list[IntervalCalibration]:
+    """Compare the intervals of each target of a regression with the labels, as `interval_calibration` does."""
+    run = labelled_examples(run)
+    return interval_calibration(_load(run, require_any_labels(run)))
 
 
 def calibrate_by_size(run: Run, target: int = 0, group: str | None = None) -> dict[str, IntervalCalibration]:
@@ -97,15 +104,19 @@ def find_intervals(
     return found
 
 
-def measure_intervals(run: Run, coverage: float = INTERVAL) -> dict[str, tuple[list[Interval], Array]]:
-    """Measure, by the run's own labels, how many of them each interval holds, with its mean width.
+def measure_intervals(run: Run, found: Mapping[str, PredictionIntervals]) -> dict[str, tuple[list[Interval], Array]]:
+    """Measure how many of the run's own labels intervals hold, and their mean width.
+
+    Args:
+        run: with labels.
+        found: its result of `find_intervals`; intervals of examples without a label do not count.
 
     Returns:
         By method D shares with their exact 95% intervals, and (D,) widths.
     """
-    run = labelled_examples(run)
-    labels, found = require_any_labels(run), find_intervals(run, coverage)
-    return {name: (intervals.coverage(labels), intervals.width) for name, intervals in found.items()}
+    labels, numbers = require_any_labels(labelled_examples(run)), labelled_numbers(run)
+    known = {name: PredictionIntervals(each.low[numbers], each.high[numbers]) for name, each in found.items()}
+    return {name: (intervals.coverage(labels), intervals.width) for name, intervals in known.items()}
 
 
 def prediction_intervals(run: Run, coverage: float = INTERVAL, calibrated_on: Run | None = None) -> "pd.DataFrame":
@@ -117,12 +128,25 @@ def prediction_intervals(run: Run, coverage: float = INTERVAL, calibrated_on: Ru
         calibrated_on: as for `find_intervals`.
 
     Returns:
+        The table of `tabulate_intervals`.
+    """
+    return tabulate_intervals(run, find_intervals(run, coverage, calibrated_on))
+
+
+def tabulate_intervals(run: Run, found: Mapping[str, PredictionIntervals]) -> "pd.DataFrame":
+    """Tabulate the intervals of each example and target of a run.
+
+    Args:
+        run: a regression.
+        found: its result of `find_intervals`.
+
+    Returns:
         A row for each example and target: `example`, `id`, `target`, `prediction`, and the ends of each interval, such
         as `passes_low` and `passes_high`, in the unit of the target. Infinite ends mean too few labels.
     """
     import pandas as pd  # here, because it takes time to import
 
-    found, targets = find_intervals(run, coverage, calibrated_on), len(run.targets)
+    targets = len(run.targets)
     examples = np.repeat(np.arange(len(run)), targets)
     columns = {
         "example": examples,

@@ -3,25 +3,31 @@
 import math
 from functools import partial
 
+import numpy as np
 import streamlit as st
 from plotly.graph_objects import Figure
 
 from mcviz import plot
 from mcviz.analysis.base import group_sentence
-from mcviz.analysis.intervals import BY_PASSES, measure_intervals, prediction_intervals
+from mcviz.analysis.intervals import BY_PASSES, find_intervals, measure_intervals, prediction_intervals
 from mcviz.app.components import chart, text_table
 from mcviz.app.navigation import target_chooser
 from mcviz.app.resources import cached_for_run, numbers_key
 from mcviz.app.state import COVERAGES, PageState, choose_segment
 from mcviz.app.wording import as_markdown
 from mcviz.measures import percent
+from mcviz.measures.intervals import Interval
 from mcviz.measures.registry import format_with_unit
 from mcviz.runs import Run
 from mcviz.tasks.regression import coverage_sentence
 from mcviz.text import one_line
 
 WAITING = "Comparing intervals with the labels …"
-_measured = cached_for_run(numbers_key, max_entries=24, show_spinner=WAITING)(measure_intervals)
+
+
+@cached_for_run(numbers_key, max_entries=24, show_spinner=WAITING)
+def _measured(run: Run, coverage: float) -> dict[str, tuple[list[Interval], np.ndarray]]:
+    return measure_intervals(run, find_intervals(run, coverage))
 
 
 @cached_for_run(numbers_key, max_entries=24, show_spinner=WAITING)

@@ -1,6 +1,7 @@
 """Intervals of a run: conformal ones are by their definition, also for new examples, and hold by construction."""
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,11 @@ def test_the_command_writes_a_table_and_refuses_classes(tmp_path: Path, capsys: 
     pd.testing.assert_frame_equal(
         pd.read_csv(file, dtype={"id": str}), mcviz.prediction_intervals(run, 0.95), check_dtype=False, rtol=1e-6
     )
+    new = make(tmp_path / "new", 30, seed=1)
+    assert main(["intervals", new.path, "--calibrated-on", run.path, "--to", str(file)]) == 0
+    written, labels = pd.read_csv(file), np.asarray(new.labels)[:, 0]
+    held = np.mean((written["conformal_low"] <= labels) & (labels <= written["conformal_high"]))
+    assert re.search(rf"split-conformal, of one width +{100 * held:.1f}%", capsys.readouterr().out), "of those written"
     probs = np.random.default_rng(0).dirichlet(np.ones(2), (3, 4))
     classes = mcviz.write_run(tmp_path / "classes", probs, labels=[0, 1, 0, 1])
     with pytest.raises(InvalidInputError, match="Intervals are of numbers"):

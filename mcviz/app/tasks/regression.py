@@ -9,8 +9,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.base import LEAST_LABELLED, as_predictions, calibrate_intervals, column, group_sentence
+from mcviz.analysis.base import LEAST_LABELLED, as_predictions, column, group_sentence
 from mcviz.analysis.comparison import Comparison
+from mcviz.analysis.intervals import calibrate_intervals
 from mcviz.analysis.quality_trust import QualityTrust, measure_quality
 from mcviz.analysis.terms import load_terms
 from mcviz.app.components import MOST_STRIPS, Explanation, chart, render_explanation, text_table
