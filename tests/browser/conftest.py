@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 import mcviz
 from mcviz import Run
@@ -13,6 +13,7 @@ from mcviz.measures import most_uncertain_first
 from tests.browsing import MILLISECONDS_TO_APPEAR, ROOT, check_log, serving, visited
 
 expect.set_options(timeout=MILLISECONDS_TO_APPEAR)
+LAPTOP, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
 FIRST_PREDICTION = 120_000  # milliseconds: the model is loaded
 # Nothing scrolls sideways.
 FITS = "() => { const m = document.querySelector('[data-testid=stMain]'); return m.scrollWidth <= m.clientWidth; }"
@@ -44,6 +45,13 @@ def url(cache: Path, chromium: str, tmp_path_factory: pytest.TempPathFactory) ->
     with serving(tmp_path_factory.mktemp("app"), MCVIZ_CACHE=str(cache)) as (address, log):
         yield address
     check_log(log)
+
+
+@pytest.fixture(scope="module")
+def cache_page(browser: Browser, url: str) -> Iterator[Page]:
+    """One page of that app for all tests of the module, at first of a laptop's size; see `visited`."""
+    with visited(browser, url, viewport=LAPTOP) as page:
+        yield page
 
 
 @pytest.fixture

@@ -1,17 +1,14 @@
 """Every task has an answer, a chart and an action in the first screen of each page, at 1440 × 900."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Page, expect
 
 from benchmarks import each_task
-from tests.browser.conftest import FITS, settle
-from tests.browsing import check_log, serving, visited
+from tests.browser.conftest import FITS, LAPTOP, PHONE, settle
 
-SCREEN, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
 TASKS = tuple(each_task.MAKE)
 WHOLE = 0.85  # of a chart or picture, at least
 Cell = tuple[str, str, str]  # a sentence, as a regular expression; a chart or picture, and an action, as selectors
@@ -59,7 +56,7 @@ PAGES: dict[str, dict[str, Cell]] = {
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of each task, as the script makes them."""
     folder = tmp_path_factory.mktemp("each")
     for name in TASKS:
@@ -67,22 +64,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def task_page(browser: Browser, made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with (
-        serving(tmp_path_factory.mktemp("served"), MCVIZ_CACHE=str(made)) as (url, log),
-        visited(browser, url, viewport=SCREEN) as page,
-    ):
-        yield page
-    check_log(log)
-
-
 @pytest.mark.parametrize("task", TASKS)
-def test_each_page_answers_draws_and_offers_an_action_in_the_first_screen(task_page: Page, task: str) -> None:
-    page = task_page
+def test_each_page_answers_draws_and_offers_an_action_in_the_first_screen(cache_page: Page, task: str) -> None:
+    page = cache_page
     for name, cells in PAGES.items():
         answer, drawn, action = cells[task]
-        page.set_viewport_size(SCREEN)
+        page.set_viewport_size(LAPTOP)
         page.goto(f"/{name}?run={task}")
         settle(page)
         expect(page.get_by_test_id("stMain").get_by_text(re.compile(answer)).first, name).to_be_in_viewport()

@@ -1,6 +1,7 @@
 """Names that are meant to do harm, in a real browser: it shows them as they were typed, and asks no other host."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -20,7 +21,7 @@ from tests.app.hostile import (
     hostile_cache,
 )
 from tests.browser.conftest import MILLISECONDS_TO_APPEAR, settle
-from tests.browsing import check_log, serving, visited
+from tests.browsing import visited
 
 SHOWN = list(HOSTILE.values())
 # What no name may become: anything that is loaded, clicked or typeset. Our own pictures are data within the page.
@@ -47,18 +48,16 @@ ALL_TEXT = """() => {
 
 
 @pytest.fixture(scope="module")
-def named_url(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    cache = tmp_path_factory.mktemp("cache")
-    hostile_cache(cache)
-    with serving(tmp_path_factory.mktemp("named"), MCVIZ_CACHE=str(cache)) as (url, log):
-        yield url
-    check_log(log)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cache")
+    hostile_cache(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def named_page(browser: Browser, named_url: str) -> Iterator[Page]:
+def named_page(browser: Browser, url: str) -> Iterator[Page]:
     """One page for all addresses; it fails on any request that leaves this machine."""
-    with visited(browser, named_url, viewport={"width": 1440, "height": 900}, accept_downloads=True) as page:
+    with visited(browser, url, viewport={"width": 1440, "height": 900}, accept_downloads=True) as page:
         page.route(f"**://*{CANARY}/**", lambda route: route.abort())
         yield page
 

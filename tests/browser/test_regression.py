@@ -1,23 +1,21 @@
 """A regression in a real browser: a lasso around predictions, a range of true values, one example; wide and narrow."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Page, expect
 
 import mcviz
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
 from tests.app.kinds import EXAMPLES, REGRESSIONS
-from tests.browser.conftest import FITS, matching, settle
+from tests.browser.conftest import FITS, LAPTOP, PHONE, matching, settle
 from tests.browser.test_exploration import tiles
-from tests.browsing import check_log, drag, serving, visited
+from tests.browsing import drag
 
-LAPTOP, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
 RUNS = ("regression-of-rows", "regression-of-three-targets")
 
 
@@ -30,25 +28,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def regression_page(browser: Browser, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """One page; it fails on any error in its console, and on any request that leaves this machine."""
-    with (
-        serving(tmp_path_factory.mktemp("served"), MCVIZ_CACHE=str(cache)) as (url, log),
-        visited(browser, url, viewport=LAPTOP) as page,
-    ):
-        yield page
-    check_log(log)
-
-
 @pytest.mark.parametrize(
     ("run", "view", "target"),
     [(RUNS[0], "predicted", 0), (RUNS[1], "predicted", 1), (RUNS[0], "errors", 0)],
 )
 def test_a_lasso_selects_what_it_surrounds_and_one_of_it_is_opened(
-    regression_page: Page, cache: Path, run: str, view: str, target: int
+    cache_page: Page, cache: Path, run: str, view: str, target: int
 ) -> None:
-    page, opened = regression_page, mcviz.open_run(cache / run)
+    page, opened = cache_page, mcviz.open_run(cache / run)
     page.set_viewport_size(LAPTOP)
     page.goto(f"/uncertain?run={run}&view={view}&target={target}")
     points = page.locator(f".st-key-{view} .nsewdrag").first
@@ -70,8 +57,8 @@ def test_a_lasso_selects_what_it_surrounds_and_one_of_it_is_opened(
     assert ("target=1" in page.url) == (target == 1)
 
 
-def test_a_range_of_true_values_is_narrowed(regression_page: Page, cache: Path) -> None:
-    page, labels = regression_page, mcviz.open_run(cache / RUNS[0]).table()["label"]
+def test_a_range_of_true_values_is_narrowed(cache_page: Page, cache: Path) -> None:
+    page, labels = cache_page, mcviz.open_run(cache / RUNS[0]).table()["label"]
     page.set_viewport_size(LAPTOP)
     page.goto(f"/uncertain?run={RUNS[0]}")
     page.get_by_text(re.compile("^More: ")).click()
@@ -83,8 +70,8 @@ def test_a_range_of_true_values_is_narrowed(regression_page: Page, cache: Path) 
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_every_view_and_page_fits_and_changes_its_target(regression_page: Page, run: str) -> None:
-    page = regression_page
+def test_every_view_and_page_fits_and_changes_its_target(cache_page: Page, run: str) -> None:
+    page = cache_page
     for path in (
         "",
         *(f"uncertain?view={view}" for view in ("table", "scatter", "predicted", "errors", "intervals")),

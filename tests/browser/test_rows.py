@@ -1,31 +1,29 @@
 """Rows of a table in a real browser: tiles, one example, and sliders that move the prediction of a live model."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.app.live_rows import cache_of_rows
-from tests.browser.conftest import FIRST_PREDICTION, FITS, settle
-from tests.browser.test_kinds import LAPTOP, PHONE
-from tests.browsing import check_log, serving, visited
+from tests.browser.conftest import FIRST_PREDICTION, FITS, LAPTOP, PHONE, settle
+from tests.browsing import visited
 
 
 @pytest.fixture(scope="module")
-def rows_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    cache = tmp_path_factory.mktemp("rows")
-    cache_of_rows(cache)
-    with serving(tmp_path_factory.mktemp("served"), MCVIZ_CACHE=str(cache)) as (url, log):
-        yield url
-    check_log(log)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("rows")
+    cache_of_rows(folder)
+    return folder
 
 
 @pytest.fixture(params=[(LAPTOP, "light"), (PHONE, "dark")])
-def rows_page(request: pytest.FixtureRequest, browser: Browser, rows_url: str) -> Iterator[Page]:
+def rows_page(request: pytest.FixtureRequest, browser: Browser, url: str) -> Iterator[Page]:
     """A page of each size; it fails on any error in its console, and on any request that leaves this machine."""
     size, scheme = request.param
-    with visited(browser, rows_url, viewport=size, color_scheme=scheme) as page:
+    with visited(browser, url, viewport=size, color_scheme=scheme) as page:
         page.context.set_default_timeout(60_000)
         yield page
         page.wait_for_function(FITS)

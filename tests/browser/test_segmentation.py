@@ -1,20 +1,17 @@
 """A segmentation in a real browser: outlines are drawn, every control changes the picture, and keys are its own."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 import mcviz
 from tests.app.test_segmentation_pages import NAMES, draw
-from tests.browser.conftest import FITS, settle
+from tests.browser.conftest import FITS, LAPTOP, PHONE, settle
 from tests.browser.test_accessible import AXE, FOUND, of_streamlit
-from tests.browsing import check_log, serving, visited
 
-LAPTOP, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
 # A number that changes with any pixel of the picture.
 DRAWN = """(canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
   .reduce((sum, value, index) => (sum * 31 + value * (index % 97)) % 2147483647, 7)"""
@@ -37,16 +34,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
         images, masks, probs = draw(np.random.default_rng(0), lean)
         mcviz.write_run(folder / name, probs, data=images, labels=masks, task="segmentation", class_names=NAMES)
     return folder
-
-
-@pytest.fixture(scope="module")
-def maps_page(browser: Browser, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with (
-        serving(tmp_path_factory.mktemp("served"), MCVIZ_CACHE=str(cache)) as (url, log),
-        visited(browser, url, viewport=LAPTOP) as page,
-    ):
-        yield page
-    check_log(log)
 
 
 def picture(page: Page, example: int) -> Locator:
@@ -105,37 +92,37 @@ def test_the_controls_of_the_picture_are_in_the_first_screen_and_it_is_drawn_onc
     expect(page.get_by_role("img", name=re.compile(r"^Example 2\b"))).to_have_count(1)
 
 
-def test_the_eleventh_class_is_hatched_in_the_colour_of_the_first(maps_page: Page, cache: Path) -> None:
+def test_the_eleventh_class_is_hatched_in_the_colour_of_the_first(cache_page: Page, cache: Path) -> None:
     maps = np.zeros((2, 1, 16, 16), np.uint8)
     maps[..., :8], maps[..., 8:] = 1, 11
     maps[1, 0, 0, 0] = 0  # so that the passes differ
     mcviz.write_run(cache / "many", maps, task="segmentation", class_names=[f"class {number}" for number in range(12)])
-    maps_page.set_viewport_size(LAPTOP)
-    maps_page.goto("/example?run=many&example=0")
-    canvas = picture(maps_page, 0)
+    cache_page.set_viewport_size(LAPTOP)
+    cache_page.goto("/example?run=many&example=0")
+    canvas = picture(cache_page, 0)
     for name in ("Prediction", "Filled"):
-        maps_page.get_by_role("checkbox", name=name).click()
+        cache_page.get_by_role("checkbox", name=name).click()
     assert canvas.evaluate(COLOURED, [0.1, 0.9]) == 0  # nothing is filled without the prediction
-    maps_page.get_by_role("checkbox", name="Prediction").click()
+    cache_page.get_by_role("checkbox", name="Prediction").click()
     first, eleventh = (canvas.evaluate(COLOURED, half) for half in ([0.1, 0.45], [0.55, 0.9]))
     assert first == 1
     assert 0.3 < eleventh < 0.7
-    expect(maps_page.locator(".class.hatched")).to_have_text(["class 11"])
+    expect(cache_page.locator(".class.hatched")).to_have_text(["class 11"])
 
 
-def test_a_demo_draws_one_pass_after_the_other_until_it_is_paused(maps_page: Page) -> None:
-    maps_page.set_viewport_size(LAPTOP)
-    maps_page.goto("/story?run=discs&step=3")
-    told = maps_page.get_by_text(re.compile(r"^Pass \d of 6$"))
+def test_a_demo_draws_one_pass_after_the_other_until_it_is_paused(cache_page: Page) -> None:
+    cache_page.set_viewport_size(LAPTOP)
+    cache_page.goto("/story?run=discs&step=3")
+    told = cache_page.get_by_text(re.compile(r"^Pass \d of 6$"))
     expect(told).to_have_text("Pass 1 of 6")
     expect(told).to_have_text("Pass 3 of 6")
-    maps_page.get_by_role("button", name="Pause").click()
-    expect(maps_page.get_by_role("button", name="Play")).to_be_visible()
-    paused, box = told.text_content(), maps_page.locator(".stage").bounding_box()
+    cache_page.get_by_role("button", name="Pause").click()
+    expect(cache_page.get_by_role("button", name="Play")).to_be_visible()
+    paused, box = told.text_content(), cache_page.locator(".stage").bounding_box()
     assert paused is not None
     assert box is not None
     assert box["y"] + box["height"] <= LAPTOP["height"]
-    slider = maps_page.get_by_role("slider", name=paused)
+    slider = cache_page.get_by_role("slider", name=paused)
     expect(slider).to_have_value(paused.split()[1])
     slider.press("ArrowRight")
     expect(told).not_to_have_text(paused)
@@ -145,8 +132,8 @@ def test_a_demo_draws_one_pass_after_the_other_until_it_is_paused(maps_page: Pag
 @pytest.mark.parametrize(
     "address", ["example?example=5", "side_by_side?pinned=3,5", "trust", "uncertain", "runs?other=other"]
 )
-def test_pages_fit_and_axe_finds_nothing_of_ours(maps_page: Page, size: ViewportSize, address: str) -> None:
-    page = maps_page
+def test_pages_fit_and_axe_finds_nothing_of_ours(cache_page: Page, size: ViewportSize, address: str) -> None:
+    page = cache_page
     page.set_viewport_size(size)
     page.goto(f"/{address}{'&' if '?' in address else '?'}run=discs")
     settle(page)
@@ -155,8 +142,8 @@ def test_pages_fit_and_axe_finds_nothing_of_ours(maps_page: Page, size: Viewport
     assert [each for each in page.evaluate(FOUND) if not of_streamlit(each)] == []
 
 
-def test_every_target_of_a_referral_can_be_seen_on_a_phone(maps_page: Page) -> None:
-    page = maps_page
+def test_every_target_of_a_referral_can_be_seen_on_a_phone(cache_page: Page) -> None:
+    page = cache_page
     page.set_viewport_size(PHONE)
     page.goto("/trust?run=discs")
     for name in ("Budget", "Mean Dice", "Losses of Dice", "Cheapest"):

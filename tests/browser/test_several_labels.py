@@ -10,12 +10,11 @@ from playwright.sync_api import Browser, Page, expect
 import mcviz
 from mcviz.measures import most_uncertain_first
 from mcviz.reviews import open_reviews, summarise_reviews
-from tests.browser.conftest import FITS, came_ahead, settle
+from tests.browser.conftest import FITS, LAPTOP, PHONE, came_ahead, settle
 from tests.browsing import visited
 
 EXAMPLES = 24
 NAMES = ["one", "two", "three", "a rather long name", "five", "six"]
-LAPTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")

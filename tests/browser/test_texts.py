@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -10,24 +11,22 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from tests.app.hostile import HOSTILE
 from tests.app.live_texts import live_texts, texts
 from tests.browser.conftest import FIRST_PREDICTION, FITS, settle
-from tests.browsing import check_log, serving, visited
+from tests.browsing import visited
 
 SIZES = {"laptop": ViewportSize(width=1440, height=900), "phone": ViewportSize(width=390, height=844)}
 
 
 @pytest.fixture(scope="module")
-def served(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    cache = tmp_path_factory.mktemp("texts")
-    live_texts(cache)
-    with serving(tmp_path_factory.mktemp("served"), MCVIZ_CACHE=str(cache)) as (url, log):
-        yield url
-    check_log(log)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("texts")
+    live_texts(folder)
+    return folder
 
 
 @pytest.fixture(params=SIZES)
-def page(request: pytest.FixtureRequest, browser: Browser, served: str) -> Iterator[Page]:
+def page(request: pytest.FixtureRequest, browser: Browser, url: str) -> Iterator[Page]:
     """A page whose test fails on an error in its console, a request that leaves this machine, and what is too wide."""
-    with visited(browser, served, viewport=SIZES[request.param]) as page:
+    with visited(browser, url, viewport=SIZES[request.param]) as page:
         yield page
         page.wait_for_function(FITS)
 

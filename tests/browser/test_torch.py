@@ -9,8 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import mcviz
-from tests.browser.conftest import FIRST_PREDICTION, FITS, settle
-from tests.browser.test_kinds import LAPTOP, PHONE
+from tests.browser.conftest import FIRST_PREDICTION, FITS, LAPTOP, PHONE, settle
 from tests.browsing import check_log, serving, visited
 from tests.requiring import require_torch
 
