@@ -559,8 +559,8 @@ def _render_table(scores: OODScores) -> None:
     st.caption(
         "Stopped: the verdict is out of distribution. Sure: the confidence is above 90%. The other columns are "
         f"AUROC, of {len(names)} detectors: the table goes on at the right. Click a cell to see its distributions "
-        "below. What the detectors are: `docs/how-to/out-of-distribution.md`. A study of many on MNIST: "
-        "`docs/appendix/higher-moments.md`."
+        "below. `docs/how-to/out-of-distribution.md` explains the detectors; `docs/appendix/higher-moments.md` "
+        "compares many on MNIST."
     )
 
 
