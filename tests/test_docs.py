@@ -481,3 +481,13 @@ def test_the_variables_of_streamlit_are_its_own() -> None:
     named = set(re.findall(r"STREAMLIT_\w+", DOCS["docs/how-to/deploy.md"]))
     assert named
     assert named <= {option.env_var for option in config.get_config_options().values()}
+
+
+def test_the_two_commands_that_ci_types_are_those_of_the_readme() -> None:
+    text, script = ((ROOT / name).read_text("utf-8") for name in ("README.md", ".ci/run"))
+    for typed in (
+        "pip install -r requirements.txt\nstreamlit run dashboard.py",
+        "pip install -r requirements-dev.txt\npytest",
+    ):
+        assert f"```\n{typed}\n```" in text
+        assert f'step "{typed.replace(chr(10), " && ")}' in script
