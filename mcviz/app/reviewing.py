@@ -48,7 +48,8 @@ RECENT = 20  # decisions that the pace is taken from
 FEWEST = 3
 
 # Of the session. AT is None where the next example is still to be found, after that which was decided LAST.
-AT, LAST, QUEUE, TROUBLE, PRESSES = "review-at", "review-last", "review-queue", "review-trouble", "review-presses"
+AT, LAST, QUEUE, TROUBLE = "review-at", "review-last", "review-queue", "review-trouble"
+TURN, HEARD = "review-turn", "review-heard"  # how often the buttons were replaced, and how many presses were heard
 DRAFT = "review-draft"  # of several classes: the run, the example, and the numbers of those that are chosen
 REVIEWER, PENDING, ASKS = "reviewer", "review-pending", "review-asks"  # also of the session: see `_with_name`
 KEYS = "keys-of-review"  # of the switch
@@ -236,7 +237,7 @@ def render_queue(selection: Selection, store: Reviews, reviewer: str, *, dispute
         pressing = _render_example(review, example)
         asks = session.pop(ASKS, False)
         with listening:
-            keys(**({"": "first-name"} if asks else pressing))
+            keys({"": "first-name"} if asks else pressing, session.get(HEARD, 0))
         following = next_open(queue, done | {example}, skipped, example) if reviewer else None
         steps = _steps(queue, example, following, "keep" if review.answers.several else "class")
         send_steps_ahead(review.run, steps, review.explain)
@@ -320,15 +321,15 @@ class _Controls:
 
     def __init__(self, example: int, keyboard: dict[str, str]) -> None:
         self.example, self.keyboard = example, keyboard
-        self.presses: int = session_store().setdefault(PRESSES, 0)
+        self.turn: int = session_store().setdefault(TURN, 0)
 
     def key(self, name: str) -> str:
-        return f"review-{name}-{self.example}-{self.presses}"
+        return f"review-{name}-{self.example}-{self.turn}"
 
     def once(self, action: Callable[..., None]) -> Callable[..., None]:
         def run_once(*args: Any) -> None:
-            if session_store()[PRESSES] == self.presses:
-                session_store()[PRESSES] += 1
+            if session_store()[TURN] == self.turn:
+                session_store()[TURN] += 1
                 action(*args)
 
         return run_once
@@ -353,7 +354,7 @@ class _Controls:
             (f"`{pressed}` " if pressed and pressed != words else "") + words_shown + after,
             key=self.key(name),
             type=style,
-            on_click=action if again else self.once(action),
+            on_click=_count_press(action if again else self.once(action)),
         )
 
 
@@ -527,6 +528,14 @@ def _render_similar(review: Review, example: int) -> None:
 
 
 # Callbacks
+def _count_press(action: Callable[[], None]) -> Callable[[], None]:
+    def count() -> None:
+        session_store()[HEARD] = session_store().get(HEARD, 0) + 1
+        action()
+
+    return count
+
+
 def _with_name(review: Review, act: Callable[[Review], object]) -> None:
     """Do something in the reviewer's name, asking for it first."""
     if review.reviewer:

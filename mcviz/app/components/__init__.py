@@ -310,15 +310,16 @@ def render_histograms(summary: PassSummary, class_names: Sequence[str], label: i
     render_explanation(f"explanation-{key}", {"histograms": pass_histograms(summary, class_names, label)})
 
 
-def keys(**widgets: str) -> None:
+def keys(widgets: Mapping[str, str], heard: int = 0) -> None:
     """Bind keys to buttons and fields unless somebody types; Enter and Escape leave fields.
 
     Args:
         widgets: the key of a Streamlit button or of a text field or selectbox, or what only its key begins with, for
             each key of the keyboard, which is named as browsers name it, in small letters; for "" a field that is to be
             typed in next, without a key.
+        heard: how many presses of the buttons that are replaced by later ones the server has heard.
     """
-    _keys(data=widgets, key="keys", height=1)
+    _keys(data={"widgets": widgets, "heard": heard}, key="keys", height=1)
 
 
 def arrow_keys(move: Callable[[int], None]) -> None:

@@ -3,13 +3,16 @@ const REST = 1000; // milliseconds, after which a page that is drawn lacks what 
 let pending = []; // keys that wait their turn: the name that each leads to, what was typed into its field, and until when
 const fields = new Set(); // names that lead to a field, also while it is not drawn yet
 let frame; // in which the first of them is looked at again
-let step; // that was made last: the turn of its button, whether the server was busy by then, and whether it has begun
+let heard; // how many presses the server has heard, by what is drawn
+let step; // that was made last: the turn of its button, and how many presses were heard before
 
 export default withLatestData((component) => {
+  const widgets = component.data.widgets;
+  heard = component.data.heard;
   // Where a name is the beginning of a key, a number at its end counts the turns: of two, the later one is on the screen.
   const all = (name) => [...document.querySelectorAll(`[class*="st-key-${name}"]:not(${RETAINED})`)];
   const turnOf = (place) => Number([...place.classList].find((each) => each.startsWith("st-key-")).match(/\d*$/)[0]);
-  const inTurns = () => Object.values(component.data).filter((each) => each.endsWith("-")).flatMap(all);
+  const inTurns = () => Object.values(widgets).filter((each) => each.endsWith("-")).flatMap(all);
   const latestTurn = () => Math.max(...inTurns().map(turnOf));
   const reached = (name, kind) => {
     if (!name.endsWith("-")) return all(name)[0]?.querySelector(kind);
@@ -19,9 +22,7 @@ export default withLatestData((component) => {
   const isDrawing = () => scriptState() === "running";
   // Until a step is drawn, the buttons are those of the example before; some steps lead to no other turn.
   const isStepping = () => {
-    if (step && isDrawing()) step.hasBegun ||= !step.isBusy;
-    else if (step) step.isBusy = false;
-    if (step && latestTurn() === step.turn && (isDrawing() || !step.hasBegun)) return true;
+    if (step && latestTurn() === step.turn && heard === step.heard) return true;
     step = undefined;
     return mainBlock().classList.contains(WAITING);
   };
@@ -42,7 +43,7 @@ export default withLatestData((component) => {
     if (isDrawing()) first.until = now + PATIENCE;
     else first.until = Math.min(first.until ?? Infinity, now + (rests ? REST : PATIENCE));
     if (canAct && first.isSeen) act(field, button, pending.shift());
-    else if (now > first.until) pending = waits ? [] : pending.slice(1);
+    else if (now > first.until) [pending, step] = [waits ? [] : pending.slice(1), undefined];
     else first.isSeen = canAct;
     if (pending.length) frame = requestAnimationFrame(go);
   };
@@ -62,7 +63,7 @@ export default withLatestData((component) => {
       return;
     }
     if (event.key === " " && event.target.matches?.(".st-key-bar :not(a, a *)")) return; // it opens what has the focus
-    const name = component.data[event.key.toLowerCase()];
+    const name = widgets[event.key.toLowerCase()];
     if (!name || !(pending.length || isStepping() || isDrawing() || all(name).length)) return;
     event.preventDefault(); // of a space, which would press the button that was pressed last
     reach(name, !pending.length && !isStepping());
@@ -74,17 +75,15 @@ export default withLatestData((component) => {
   const clicked = ({ target }) => {
     const button = target.closest?.(BUTTON);
     if (!button || !inTurns().some((place) => place.contains(button))) return;
-    step = { turn: latestTurn(), isBusy: isDrawing() };
-    const watching = new MutationObserver(() => isStepping() || watching.disconnect());
-    watching.observe(appRoot(), { attributeFilter: [SCRIPT_STATE] });
+    step = { turn: latestTurn(), heard };
   };
-  Object.values(component.data).forEach(note);
+  Object.values(widgets).forEach(note);
   const active = document.activeElement;
-  const isOurs = Object.values(component.data).some((name) => active?.closest(`[class*="st-key-${name}"]`));
+  const isOurs = Object.values(widgets).some((name) => active?.closest(`[class*="st-key-${name}"]`));
   if (isField(active) && !isOurs) active.blur(); // what was typed there brought the buttons
-  if (component.data[""]) {
+  if (widgets[""]) {
     cancelAnimationFrame(frame);
-    pending = [{ name: component.data[""], typed: "", takesText: true, isSeen: true }];
+    pending = [{ name: widgets[""], typed: "", takesText: true, isSeen: true }];
     go();
   }
   return listen(component.parentElement, { keydown: pressed }, { keydown: typed, click: clicked });

@@ -108,7 +108,7 @@ def render_buttons(state: PageState, step: int, steps: int) -> None:
         if pressed and origin:
             open_page(origin, state, step=1, present=False, origin="")
     pressing = {"pagedown": "story-next", " ": "story-next", "pageup": "story-back"}
-    keys(**pressing, **({"p": "story-leave", "escape": "story-leave"} if state.present else {"p": "story-present"}))
+    keys(pressing | ({"p": "story-leave", "escape": "story-leave"} if state.present else {"p": "story-present"}))
 
 
 run, state = begin(PRESENT, name_run)
