@@ -167,8 +167,7 @@ def write_run(
         if len(examples) not in (0, count):
             raise validate.invalid("passes", f"of {len(examples):,} examples, as the data are", f"{count:,} examples")
         if preprocessing is not None:
-            values = examples.rows if examples.images is None else examples.images
-            preprocessing.check(None if values is None else values.shape[-1])
+            preprocessing.check(examples.held.width)
         features = None if features is None else _check_features(features, count)
         ignored, unknown = examples.resolve_ignore(ignore)
         if unknown:

@@ -161,8 +161,7 @@ class Watcher:
 
     def _shown(self, example: int) -> str:
         held = self.examples
-        if held is not None and held.texts is not None:
-            text = str(held.texts[example])
+        if held is not None and (text := held.held.text(example)):
             return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
         if held is None or held.images is None or self._manifest.images is None:
             return ""

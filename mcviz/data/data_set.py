@@ -10,6 +10,7 @@ import pandas as pd
 
 from mcviz import validate
 from mcviz.choices import USUAL_IGNORE, Ignore
+from mcviz.data.content import NOTHING, Content, ImageContent, NumberContent, TextContent
 from mcviz.data.fitting import Size, have_same_proportions, scale_label_maps
 from mcviz.data.in_place import LazyRows
 from mcviz.data.label_sets import match_label_sets, take_lists
@@ -36,25 +37,21 @@ AS_PASSES = (
     "Other sizes are taken in the same proportions. If the model took the middle of each image, say so by "
     "preprocessing, on the command line --crop; otherwise bring the masks to the size of the passes."
 )
-PARTS = ("images", "texts", "rows", "inputs", "labels", "ids", "columns")  # of a data set, with a row an example
+PARTS = ("inputs", "labels", "ids", "columns")  # of a data set beside its content, with a row an example
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class DataSet:
     """Checked examples in one order: images, texts, rows, or none.
 
     Attributes:
-        images: (N, height, width, channels), uint8 in 0..255 or finite float32; or what is read when it is indexed, or
-            pictures that are decoded then; None where the examples are no images.
+        held: the examples in the form of their kind: of the `images`, `texts` or `rows` that are given, or nothing.
         labels: (N,) int64 class indices; of a regression (N, D) float32, NaN where one is not known; of a segmentation
             (N, H, W) uint8, or masks in files, which may differ in size; or None where none is known.
         class_names: names of the classes, where the data know them, in the order of the class indices.
         ids: N texts that name the examples, where the data know them; all different.
         columns: a row an example: the user's own columns, of which there may be none; or None.
         notes: sentences on what was found out, to be told to the person.
-        texts: (N,) of dtype object, all `str`; None where the examples are no texts.
-        rows: N × D float32, finite, in columns that are named as the model's inputs, in their order; None where the
-            examples are no rows.
         target_names: names of what a regression predicts, D of them; None for classes.
         matched_by: how `match_labels` found the class indices.
         kind: what the examples are, a name of `mcviz.kinds.KINDS`; "none" until whoever reads them gives it.
@@ -66,34 +63,87 @@ class DataSet:
         InvalidInputError: more than one of images, texts and rows.
     """
 
-    images: Images | None
-    labels: np.ndarray | MaskFiles | None = None
-    class_names: tuple[str, ...] | None = None
-    ids: tuple[str, ...] | None = None
-    columns: pd.DataFrame | None = None
-    notes: tuple[str, ...] = ()
-    texts: np.ndarray | None = None
-    rows: pd.DataFrame | None = None
-    target_names: tuple[str, ...] | None = None
-    matched_by: MatchedBy = "place"
-    kind: str = "none"
-    inputs: np.ndarray | None = None
-    ignored: int | None = None
-    some_unlabelled: bool = False
+    held: Content
+    labels: np.ndarray | MaskFiles | None
+    class_names: tuple[str, ...] | None
+    ids: tuple[str, ...] | None
+    columns: pd.DataFrame | None
+    notes: tuple[str, ...]
+    target_names: tuple[str, ...] | None
+    matched_by: MatchedBy
+    kind: str
+    inputs: np.ndarray | None
+    ignored: int | None
+    some_unlabelled: bool
 
-    def __post_init__(self) -> None:
-        given = [name for name in ("images", "texts", "rows") if getattr(self, name) is not None]
+    def __init__(
+        self,
+        images: Images | None = None,
+        labels: np.ndarray | MaskFiles | None = None,
+        class_names: tuple[str, ...] | None = None,
+        ids: tuple[str, ...] | None = None,
+        columns: pd.DataFrame | None = None,
+        notes: tuple[str, ...] = (),
+        texts: np.ndarray | None = None,
+        rows: pd.DataFrame | None = None,
+        target_names: tuple[str, ...] | None = None,
+        matched_by: MatchedBy = "place",
+        kind: str = "none",
+        inputs: np.ndarray | None = None,
+        ignored: int | None = None,
+        some_unlabelled: bool = False,
+        held: Content = NOTHING,
+    ) -> None:
+        contents = held, ImageContent(images), TextContent(texts), NumberContent(rows)
+        given = {type(content): content for content in contents if content.values is not None}
         if len(given) > 1:
-            raise validate.invalid("data", "of one kind", " and ".join(given), "Leave out all but one.")
+            received = " and ".join(content.plural for content in given.values())
+            raise validate.invalid("data", "of one kind", received, "Leave out all but one.")
+        vars(self).update(
+            held=next(iter(given.values()), NOTHING),
+            labels=labels,
+            class_names=class_names,
+            ids=ids,
+            columns=columns,
+            notes=notes,
+            target_names=target_names,
+            matched_by=matched_by,
+            kind=kind,
+            inputs=inputs,
+            ignored=ignored,
+            some_unlabelled=some_unlabelled,
+        )
 
     def __len__(self) -> int:
-        parts = (getattr(self, name) for name in PARTS)
+        parts = (self.held.values, *(getattr(self, name) for name in PARTS))
         return next((len(part) for part in parts if part is not None), 0)
+
+    @property
+    def images(self) -> Images | None:
+        """(N, height, width, channels), uint8 in 0..255 or finite float32; or None.
+
+        Images in files are read when this is indexed.
+        """
+        return self.held.values if isinstance(self.held, ImageContent) else None
+
+    @property
+    def texts(self) -> np.ndarray | None:
+        """(N,) of dtype object, all `str`; or None."""
+        return self.held.values if isinstance(self.held, TextContent) else None
+
+    @property
+    def rows(self) -> pd.DataFrame | None:
+        """N × D float32, finite, in the model's named inputs; or None."""
+        return self.held.values if isinstance(self.held, NumberContent) else None
 
     @property
     def content(self) -> pd.DataFrame | None:
         """The columns of examples: `text`, or those of rows; else None."""
-        return self.rows if self.texts is None else pd.DataFrame({"text": self.texts})
+        return self.held.columns
+
+    def with_content(self, held: Content) -> "DataSet":
+        """Return the data with other content, of as many examples."""
+        return replace(self, held=held)
 
     @property
     def labelled(self) -> int:
@@ -470,7 +520,7 @@ class DataSet:
         """Add examples by missing ids without content; other labels stay unchanged."""
         labels, own = self.labels, set(self.ids or ())
         missing = [name for name in ids if name not in own]
-        is_more = any(part is not None for part in (self.images, self.texts, self.rows, self.inputs))
+        is_more = self.held.values is not None or self.inputs is not None
         fits = bool(own and missing) and own <= set(ids) and not is_more
         if not fits or not isinstance(labels, np.ndarray) or labels.ndim > 2:
             return self
@@ -512,7 +562,8 @@ class DataSet:
 
     def _map_parts(self, change: Callable[[Any], Any]) -> "DataSet":
         parts = {name: getattr(self, name) for name in PARTS}
-        return replace(self, **{name: change(part) for name, part in parts.items() if part is not None})
+        changed = {name: change(part) for name, part in parts.items() if part is not None}
+        return replace(self, held=self.held.map(change), **changed)
 
     def _name_classes_of_masks(self, names: tuple[str, ...]) -> "DataSet":
         if self.class_names is not None and names != self.class_names:

@@ -148,13 +148,9 @@ def _add_names(examples: DataSet, arrays: NpzArrays) -> DataSet:
         if name in arrays:
             examples = put(examples, _read_texts(name, arrays))
     columns = next((name for name in COLUMN_ARRAYS if name in arrays), None)
-    if examples.rows is None or columns is None:
+    if columns is None:
         return examples
-    names = _read_texts(columns, arrays)
-    if not len(set(names)) == len(names) == examples.rows.shape[1]:
-        expected = f"{examples.rows.shape[1]:,} different names, one a column"
-        raise validate.invalid(columns, expected, f"{len(names):,}, {len(set(names)):,} of them different")
-    return replace(examples, rows=examples.rows.set_axis(names, axis=1))
+    return examples.with_content(examples.held.with_names(columns, _read_texts(columns, arrays)))
 
 
 def _read_texts(name: str, arrays: NpzArrays) -> list[str]:

@@ -3,7 +3,6 @@
 Opening a run needs neither pandas nor Pillow, so kinds import them only to read examples.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,12 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from mcviz.data.content import Content
 from mcviz.errors import InvalidInputError
-from mcviz.kinds.content import Content
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from mcviz.data.data_set import DataSet
     from mcviz.data.tables import ColumnNames
 
@@ -103,14 +100,14 @@ def join_halves(contents: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.concatenate([contents[:, :middle], others[:, middle:]], axis=1)
 
 
-class Kind(ABC):
+class Kind:
     """A kind of examples; the defaults are for no content.
 
     Attributes:
         name: in a run's manifest.
         plural: their name, in messages and as an array of an `.npz`.
         column: the field of `ColumnNames` for its column or columns; "" for none.
-        content: how a run stores the examples.
+        content: the form of the examples in a data set and in a run.
         arrays: the arrays it takes, in words; "" for none.
         suffixes: of files with an example each.
         files: the word for such files.
@@ -122,7 +119,7 @@ class Kind(ABC):
     name: ClassVar[str]
     plural: ClassVar[str] = ""
     column: ClassVar[str] = ""
-    content: ClassVar[Content] = Content()
+    content: ClassVar[type[Content]] = Content
     arrays: ClassVar[str] = ""
     suffixes: ClassVar[tuple[str, ...]] = ()
     files: ClassVar[str] = ""
@@ -130,9 +127,9 @@ class Kind(ABC):
     alone: ClassVar[str] = ""
     similarity_basis: ClassVar[str] = ""
 
-    @abstractmethod
     def holds(self, examples: "DataSet") -> bool:
         """Whether the examples are of this kind."""
+        return type(examples.held) is self.content
 
     def check(self, examples: "DataSet") -> "DataSet":
         """Return the examples with their content in the form of `DataSet`.
@@ -141,10 +138,6 @@ class Kind(ABC):
             InvalidInputError: it cannot be converted.
         """
         return examples
-
-    def read_content(self, examples: "DataSet", content: "pd.DataFrame") -> "DataSet":
-        """Return the examples with content from a run's content columns."""
-        raise NotImplementedError
 
     def takes(self, array: np.ndarray) -> bool:
         """Whether shape and dtype of an array fit this kind."""
@@ -237,9 +230,6 @@ class Nothing(Kind):
     """Examples without content."""
 
     name = "none"
-
-    def holds(self, examples: "DataSet") -> bool:
-        return examples.images is None and examples.content is None
 
     def read_table(self, examples: "DataSet", names: "ColumnNames", files: Files) -> "DataSet | None":
         return None if examples.labels is None and examples.ids is None else examples

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
+from mcviz.data.content import ImageContent
 from mcviz.data.in_place import LazyRows, NpyRows, Places, locate_npy
 from mcviz.data.tables import (
     PICTURE_COLUMNS,
@@ -19,7 +20,6 @@ from mcviz.data.tables import (
     require_complete,
 )
 from mcviz.kinds.base import Files, Kind, OODRecipe, Progress, drop_broken, join_halves
-from mcviz.kinds.content import ImageContent
 from mcviz.kinds.image_distortions import NOISES, Noise, invert, mix, rotate, shuffle_pixels
 
 if TYPE_CHECKING:
@@ -55,16 +55,13 @@ class Image(Kind):
     name = "image"
     plural = "images"
     column = "picture"
-    content = ImageContent()
+    content = ImageContent
     arrays = "(N, height, width), (N, height, width, channels)"
     suffixes = PICTURE_SUFFIXES
     files = "pictures"
     ood_sets = OOD_SETS
     alone = "Pixels alone"
     similarity_basis = "pixels"
-
-    def holds(self, examples: "DataSet") -> bool:
-        return examples.images is not None
 
     def check(self, examples: "DataSet") -> "DataSet":
         from mcviz.data.pictures import Pictures
@@ -83,12 +80,12 @@ class Image(Kind):
     def read_array(self, examples: "DataSet", name: str, array: np.ndarray) -> "DataSet":
         self.check_form(name, array)
         if (rows := locate_npy(array)) is None:
-            return replace(examples, images=as_images(name, array))
+            return examples.with_content(ImageContent(as_images(name, array)))
         read = partial(_read_rows, name, rows)
         at_once = max(1, validate.VALUES_AT_ONCE // array[0].size)
         for start in range(0, len(array), at_once):
             block = read(range(start, min(start + at_once, len(array))))
-        return replace(examples, images=LazyRows(read, range(len(array)), block.shape[1:], block.dtype))
+        return examples.with_content(ImageContent(LazyRows(read, range(len(array)), block.shape[1:], block.dtype)))
 
     def compute_vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
         averaged = contents
@@ -158,7 +155,7 @@ class Image(Kind):
         from mcviz.data.pictures import check_pictures
 
         pictures, broken = check_pictures(names, read, progress=files.progress)
-        return drop_broken(replace(examples, images=pictures), self.files, names, broken, files)
+        return drop_broken(examples.with_content(ImageContent(pictures)), self.files, names, broken, files)
 
 
 def _read_rows(name: str, rows: NpyRows, places: Places) -> np.ndarray:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
+from mcviz.data.content import NumberContent
 from mcviz.data.tables import UNNAMED_PREFIX, is_numeric
 from mcviz.errors import InvalidInputError
 from mcviz.kinds.base import Files, Kind, OODRecipe, Progress, join_halves
-from mcviz.kinds.content import NumberContent
 from mcviz.kinds.row_distortions import add_noise, column_stats, out_of_range, shuffle_columns
 from mcviz.text import list_names
 
@@ -46,24 +46,18 @@ class Row(Kind):
     name = "row"
     plural = "rows"
     column = "features"
-    content = NumberContent()
+    content = NumberContent
     arrays = "(N, columns) of numbers"
     ood_sets = OOD_SETS
     alone = "Values alone"
     similarity_basis = "values"
-
-    def holds(self, examples: "DataSet") -> bool:
-        return examples.rows is not None
 
     def check(self, examples: "DataSet") -> "DataSet":
         import pandas as pd
 
         if not isinstance(examples.rows, pd.DataFrame):
             return self.read_array(examples, "rows", validate.array("rows", examples.rows))
-        return replace(examples, rows=_float32(examples.rows))
-
-    def read_content(self, examples: "DataSet", content: "pd.DataFrame") -> "DataSet":
-        return replace(examples, rows=content.reset_index(drop=True))
+        return examples.with_content(NumberContent(_float32(examples.rows)))
 
     def takes(self, array: np.ndarray) -> bool:
         return array.ndim == 2
@@ -78,7 +72,7 @@ class Row(Kind):
 
         self.check_form(name, array)
         rows = pd.DataFrame(array, columns=[f"x{number}" for number in range(array.shape[1])])
-        return replace(examples, rows=_float32(rows))
+        return examples.with_content(NumberContent(_float32(rows)))
 
     def compute_vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
         return np.clip(column_stats(others).z(contents), -FARTHEST, FARTHEST).astype(np.float32)
@@ -106,7 +100,8 @@ class Row(Kind):
             examples = replace(examples, notes=(*examples.notes, note))
             if not chosen:
                 return examples
-        examples = replace(examples, rows=_float32(own[chosen]), columns=own.drop(columns=chosen))
+        content = NumberContent(_float32(own[chosen]))
+        examples = replace(examples, held=content, columns=own.drop(columns=chosen))
         if names.features:
             return examples
         note = f"Rows of {len(chosen):,} numeric columns: {list_names(chosen)}."

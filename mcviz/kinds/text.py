@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
+from mcviz.data.content import TextContent
 from mcviz.data.tables import TEXT_COLUMNS, find_usual_column, holds_texts
 from mcviz.errors import InvalidInputError
 from mcviz.kinds.base import Files, Kind, OODRecipe, Progress, drop_broken
-from mcviz.kinds.content import TextContent
 from mcviz.kinds.text_distortions import TEXT_NOISES, TextNoise, drop_words, random_characters, shuffle_words
 from mcviz.regular import open_regular
 from mcviz.text import is_text
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from mcviz.data.data_set import DataSet
     from mcviz.data.tables import ColumnNames
 
@@ -57,7 +55,7 @@ class Text(Kind):
     name = "text"
     plural = "texts"
     column = "text"
-    content = TextContent()
+    content = TextContent
     arrays = "N texts"
     suffixes = (".txt",)
     files = "texts"
@@ -65,14 +63,8 @@ class Text(Kind):
     alone = "Words alone"
     similarity_basis = "words"
 
-    def holds(self, examples: "DataSet") -> bool:
-        return examples.texts is not None
-
     def check(self, examples: "DataSet") -> "DataSet":
         return self.read_array(examples, "texts", validate.array("texts", examples.texts))
-
-    def read_content(self, examples: "DataSet", content: "pd.DataFrame") -> "DataSet":
-        return replace(examples, texts=content.iloc[:, 0].to_numpy(object))
 
     def takes(self, array: np.ndarray) -> bool:
         if array.ndim != 1 or array.dtype.kind not in "OUST":
@@ -86,7 +78,7 @@ class Text(Kind):
 
     def read_array(self, examples: "DataSet", name: str, array: np.ndarray) -> "DataSet":
         self.check_form(name, array)
-        return replace(examples, texts=_check_texts(name, array.tolist()))
+        return examples.with_content(TextContent(_check_texts(name, array.tolist())))
 
     def compute_vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
         counts = np.zeros((len(contents), NUMBERS), np.float32)
@@ -112,7 +104,8 @@ class Text(Kind):
         if own is None or name is None or not (names.text or holds_texts(own[name])):
             return None
         others = own.drop(columns=[name]).rename(columns={"text": "user_text"})  # a run's texts have that name
-        return replace(examples, texts=_check_texts(name, own[name].tolist()), columns=others)
+        content = TextContent(_check_texts(name, own[name].tolist()))
+        return replace(examples, held=content, columns=others)
 
     def read_files(self, examples: "DataSet", paths: Sequence[Path], files: Files) -> "DataSet":
         folder = files.folder or Path()
@@ -125,7 +118,7 @@ class Text(Kind):
             if files.progress:
                 files.progress(place + 1, len(paths))
         names = [str(path.relative_to(folder)) for path in paths]
-        return drop_broken(replace(examples, texts=texts), self.files, names, broken, files)
+        return drop_broken(examples.with_content(TextContent(texts)), self.files, names, broken, files)
 
 
 def _check_texts(name: str, values: list[Any]) -> np.ndarray:

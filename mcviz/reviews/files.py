@@ -19,8 +19,8 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from mcviz.data.content import Content
 from mcviz.errors import InvalidInputError, StorageError
-from mcviz.kinds.content import Content
 from mcviz.reviews.answers import (
     LABEL_IS_WRONG,
     NO_CLASS_FITS,
@@ -274,8 +274,8 @@ def _task_content(run: Run, example: int, picture: Callable[[np.ndarray], str] |
     return {field: content.label_studio_value(run.content.iloc[example])} if content.in_columns else {}
 
 
-def _content(run: Run) -> Content:
-    return run.kind.content if run.manifest.has_examples else Content()
+def _content(run: Run) -> type[Content]:
+    return run.kind.content if run.manifest.has_examples else Content
 
 
 def _result(known: ReviewSummary, decision: Decision, choices: list[str]) -> list[dict[str, Any]]:

@@ -36,9 +36,11 @@ def data_set_of(run: Run) -> DataSet:
         McvizError: the run was kept without its examples.
     """
     examples = run.manifest.examples
-    held = DataSet(_images_of(run) if run.manifest.images is not None else None, kind=examples.kind)
-    if examples.content:
-        held = run.kind.read_content(held, run.content)
+    content = run.kind.content
+    if run.manifest.images is not None:
+        held = DataSet(held=content(_images_of(run)), kind=examples.kind)
+    else:
+        held = DataSet(held=content.from_columns(run.content) if examples.content else content(), kind=examples.kind)
     if run.labels is not None:
         held = replace(held, labels=run.task.given_labels(run.manifest, run.labels))
         held = replace(held, some_unlabelled=run.manifest.examples_with_labels is not None)

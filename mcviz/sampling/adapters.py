@@ -81,7 +81,7 @@ class Adapter(ABC):
         Raises:
             McvizError: the run was kept without them.
         """
-        return cls.to_array(run.content)
+        return _to_array(run, run.content)
 
     @classmethod
     def load_shown(cls, run: Run, examples: np.ndarray) -> np.ndarray:
@@ -90,12 +90,7 @@ class Adapter(ABC):
         Raises:
             McvizError: the run was kept without them.
         """
-        return cls.to_array(run.content.iloc[examples])
-
-    @classmethod
-    def to_array(cls, content: "pd.DataFrame") -> np.ndarray:
-        """Return examples in columns for `from_stored` and `from_inputs`."""
-        raise NotImplementedError
+        return _to_array(run, run.content.iloc[examples])
 
     @abstractmethod
     def from_stored(self, examples: np.ndarray) -> np.ndarray:
@@ -299,10 +294,6 @@ class RowAdapter(Adapter):
         preprocessing.check(rows.shape[1])
         return cls(sampler, preprocessing), rows
 
-    @classmethod
-    def to_array(cls, content: "pd.DataFrame") -> np.ndarray:
-        return content.to_numpy(np.float32)
-
     def from_stored(self, examples: np.ndarray) -> np.ndarray:
         """Return whole numbers for a model that takes them."""
         taken = examples if self.preprocessing.applied else preprocess(examples, self.preprocessing)
@@ -348,10 +339,6 @@ class TextAdapter(Adapter):
             raise invalid("preprocessing", "left out for texts", str(preprocessing))
         assert examples.texts is not None
         return (cls(sampler, BY_TRANSFORM) if by_transform else cls(sampler)), examples.texts
-
-    @classmethod
-    def to_array(cls, content: "pd.DataFrame") -> np.ndarray:
-        return content.iloc[:, 0].to_numpy(object)
 
     def from_stored(self, examples: np.ndarray) -> np.ndarray:
         return examples
@@ -416,6 +403,12 @@ def load_shown(run: Run, examples: np.ndarray) -> np.ndarray:
         McvizError: the run was kept without them.
     """
     return _adapter_of(run).load_shown(run, examples)
+
+
+def _to_array(run: Run, columns: "pd.DataFrame") -> np.ndarray:
+    array = run.kind.content.from_columns(columns).to_array()
+    assert array is not None
+    return array
 
 
 def _adapter_of(run: Run) -> type[Adapter]:

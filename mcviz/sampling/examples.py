@@ -239,12 +239,9 @@ def default_preprocessing(network: Network, dtype: np.dtype) -> Preprocessing:
 
 def _to_one_array(examples: DataSet | np.ndarray, shape: InputShape | None) -> np.ndarray:
     if isinstance(examples, DataSet):
-        if examples.texts is not None and examples.inputs is None:
-            raise invalid("examples", "numbers", "texts", TEXTS_FOR_NUMBERS)
-        if examples.inputs is not None:
-            examples = examples.inputs
-        elif examples.rows is not None:
-            examples = examples.rows.to_numpy()
+        array = examples.held.to_array() if examples.inputs is None else examples.inputs
+        if array is not None:
+            examples = array
         else:
             images = resize_to_model(examples, shape)[:]
             examples = images.reshape(model_shape(shape, images.shape))

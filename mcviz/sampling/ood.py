@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -654,9 +654,7 @@ def _draw_some(examples: DataSet) -> DataSet:
 def _draw_from_run(run: Run) -> DataSet:
     contents = load_shown(run, _draw(len(run)))
     examples = run.kind.read_array(DataSet(None, kind=run.kind.name), "examples", contents)
-    if examples.rows is None:
-        return examples
-    return replace(examples, rows=examples.rows.set_axis(list(run.manifest.examples.content), axis=1))
+    return examples.with_content(examples.held.with_names("columns", run.manifest.examples.content))
 
 
 def _last_features(sampler: Sampler, examples: np.ndarray) -> np.ndarray | None:

@@ -379,8 +379,7 @@ def _describe(
 def _hash_inputs(prepared: _Prepared) -> str | None:
     """Return the SHA-256 of model inputs; None if the run stores them."""
     inputs, examples = prepared.inputs, prepared.examples
-    held = examples.images is not None or examples.content is not None
-    if inputs is None or (held and inputs.dtype.names == (NAMELESS,)):
+    if inputs is None or (examples.held.values is not None and inputs.dtype.names == (NAMELESS,)):
         return None
     return _hash_prepared(prepared.source, np.arange(len(inputs)))
 

@@ -148,11 +148,10 @@ def _shown(given: DataSet | np.ndarray) -> Rows:
         return as_images("examples", given) if given.ndim in (3, 4) else given
     if given.images is not None:
         return resize_for_transform(given)
-    if given.texts is not None:
-        return given.texts
-    if given.rows is None:
+    array = given.held.to_array()
+    if array is None:
         raise invalid("examples", "images, texts or rows, which the transform takes", "none of these")
-    return given.rows.to_numpy(np.float32)
+    return array
 
 
 def _check(name: str, array: np.ndarray) -> np.ndarray:
