@@ -1,12 +1,10 @@
 """Examples in one form, and how a run stores, exports and searches this form."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-
-from mcviz import validate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,14 +55,6 @@ class Content:
     def map(self, change: Callable[[Any], Any]) -> Self:
         """Return changed values, such as some of them; nothing stays nothing."""
         return self if self.values is None else replace(self, values=change(self.values))
-
-    def with_names(self, argument: str, names: Sequence[str]) -> Self:
-        """Return the content with names for its columns, if it has some.
-
-        Raises:
-            InvalidInputError: the names of `argument` are not one a column, or not different.
-        """
-        return self
 
     def to_array(self) -> np.ndarray | None:
         """Return the examples as a model's transform takes them, (N, …), or None."""
@@ -194,12 +184,6 @@ class NumberContent(Content):
     @classmethod
     def from_columns(cls, columns: "pd.DataFrame") -> Self:
         return cls(columns.reset_index(drop=True))
-
-    def with_names(self, argument: str, names: Sequence[str]) -> Self:
-        if not len(set(names)) == len(names) == self.width:
-            received = f"{len(names):,}, {len(set(names)):,} of them different"
-            raise validate.invalid(argument, f"{self.width:,} different names, one a column", received)
-        return self.map(lambda rows: rows.set_axis(list(names), axis=1))
 
     def to_array(self) -> np.ndarray | None:
         return None if self.values is None else self.values.to_numpy(np.float32)

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from mcviz import validate
+from mcviz.data.content import NumberContent
 from mcviz.data.data_set import DataSet
 from mcviz.data.in_place import load_array
 from mcviz.data.labels import ARRAY_NAMES, find_labels_file
@@ -148,9 +149,13 @@ def _add_names(examples: DataSet, arrays: NpzArrays) -> DataSet:
         if name in arrays:
             examples = put(examples, _read_texts(name, arrays))
     columns = next((name for name in COLUMN_ARRAYS if name in arrays), None)
-    if columns is None:
+    if examples.rows is None or columns is None:
         return examples
-    return examples.with_content(examples.held.with_names(columns, _read_texts(columns, arrays)))
+    names = _read_texts(columns, arrays)
+    if not len(set(names)) == len(names) == examples.rows.shape[1]:
+        expected = f"{examples.rows.shape[1]:,} different names, one a column"
+        raise validate.invalid(columns, expected, f"{len(names):,}, {len(set(names)):,} of them different")
+    return examples.with_content(NumberContent(examples.rows.set_axis(names, axis=1)))
 
 
 def _read_texts(name: str, arrays: NpzArrays) -> list[str]:

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from mcviz.data.data_set import DataSet
 
 # in search order
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (Image(), Text(), Row(), Nothing())}
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Image(),
+        Text(),
+        Row(),
+        Nothing(),
+    )
+}
 
 
 def kind_of(manifest: Manifest) -> Kind:

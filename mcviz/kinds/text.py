@@ -78,7 +78,7 @@ class Text(Kind):
 
     def read_array(self, examples: "DataSet", name: str, array: np.ndarray) -> "DataSet":
         self.check_form(name, array)
-        return examples.with_content(TextContent(_check_texts(name, array.tolist())))
+        return examples.with_content(TextContent(check_texts(name, array.tolist())))
 
     def compute_vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
         counts = np.zeros((len(contents), NUMBERS), np.float32)
@@ -104,7 +104,7 @@ class Text(Kind):
         if own is None or name is None or not (names.text or holds_texts(own[name])):
             return None
         others = own.drop(columns=[name]).rename(columns={"text": "user_text"})  # a run's texts have that name
-        content = TextContent(_check_texts(name, own[name].tolist()))
+        content = TextContent(check_texts(name, own[name].tolist()))
         return replace(examples, held=content, columns=others)
 
     def read_files(self, examples: "DataSet", paths: Sequence[Path], files: Files) -> "DataSet":
@@ -121,7 +121,12 @@ class Text(Kind):
         return drop_broken(examples.with_content(TextContent(texts)), self.files, names, broken, files)
 
 
-def _check_texts(name: str, values: list[Any]) -> np.ndarray:
+def check_texts(name: str, values: list[Any]) -> np.ndarray:
+    """Convert values to texts, (N,) of dtype object.
+
+    Raises:
+        InvalidInputError: one of `name` is missing, or is no text of Unicode.
+    """
     import pandas as pd
 
     missing = np.flatnonzero(pd.isna(pd.Series(values, dtype=object)))

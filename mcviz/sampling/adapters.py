@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from msgspec.structs import replace
 
 from mcviz.data import DataSet, LazyRows, Pictures
+from mcviz.data.content import Content
 from mcviz.data.pictures import convert_channels, resize_images
 from mcviz.kinds import Image, Kind, Row, Text, find_kind
 from mcviz.runs import Preprocessing, Run, ValueScale
@@ -25,10 +26,6 @@ from mcviz.sampling.examples import (
 )
 from mcviz.sampling.sampler import Sampler
 from mcviz.validate import invalid
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 ARRAYS_AS_THEY_ARE = Preprocessing(reason="The arrays are what the model takes.")
 
@@ -81,7 +78,7 @@ class Adapter(ABC):
         Raises:
             McvizError: the run was kept without them.
         """
-        return _to_array(run, run.content)
+        return _to_array(run.kind.content.from_columns(run.content))
 
     @classmethod
     def load_shown(cls, run: Run, examples: np.ndarray) -> np.ndarray:
@@ -90,7 +87,7 @@ class Adapter(ABC):
         Raises:
             McvizError: the run was kept without them.
         """
-        return _to_array(run, run.content.iloc[examples])
+        return _to_array(run.kind.content.from_columns(run.content.iloc[examples]))
 
     @abstractmethod
     def from_stored(self, examples: np.ndarray) -> np.ndarray:
@@ -337,15 +334,13 @@ class TextAdapter(Adapter):
             raise invalid("data", "of the kind that the model takes, numbers", "texts", advice)
         if preprocessing is not None and preprocessing.steps:
             raise invalid("preprocessing", "left out for texts", str(preprocessing))
-        assert examples.texts is not None
-        return (cls(sampler, BY_TRANSFORM) if by_transform else cls(sampler)), examples.texts
+        return (cls(sampler, BY_TRANSFORM) if by_transform else cls(sampler)), _to_array(examples.held)
 
     def from_stored(self, examples: np.ndarray) -> np.ndarray:
         return examples
 
     def read_inputs(self, run: Run, examples: DataSet) -> np.ndarray:
-        assert examples.texts is not None
-        return examples.texts
+        return _to_array(examples.held)
 
     def describe(self, texts: np.ndarray) -> str:
         lengths = [len(text) for text in texts]
@@ -353,7 +348,11 @@ class TextAdapter(Adapter):
 
 
 # A kind that derives from one of these shares its adapter; other kinds have none.
-ADAPTERS: dict[type[Kind], type[Adapter]] = {Image: ImageAdapter, Text: TextAdapter, Row: RowAdapter}
+ADAPTERS: dict[type[Kind], type[Adapter]] = {
+    Image: ImageAdapter,
+    Text: TextAdapter,
+    Row: RowAdapter,
+}
 
 
 def adapter_for_examples(
@@ -405,8 +404,8 @@ def load_shown(run: Run, examples: np.ndarray) -> np.ndarray:
     return _adapter_of(run).load_shown(run, examples)
 
 
-def _to_array(run: Run, columns: "pd.DataFrame") -> np.ndarray:
-    array = run.kind.content.from_columns(columns).to_array()
+def _to_array(content: Content) -> np.ndarray:
+    array = content.to_array()
     assert array is not None
     return array
 

@@ -39,7 +39,8 @@ def prepare_examples(given: Any, network: Network) -> np.ndarray:
     shape, dtype = network.input_shape, network.input_dtype
     array = _to_one_array(as_examples(given), shape)
     if array.size and isinstance(array.flat[0], str):
-        raise invalid("examples", "numbers", f"dtype {array.dtype}", TEXTS_FOR_NUMBERS)
+        received = "texts" if array.ndim == 1 else f"dtype {array.dtype}"
+        raise invalid("examples", "numbers", received, TEXTS_FOR_NUMBERS)
     if shape is not None and not fits_shape(array.shape[1:], shape):
         raise invalid("examples", f"of the shape that the model takes, {format_shape(shape)}", f"shape {array.shape}")
     if array.ndim < 2 or not array.size:

@@ -652,9 +652,9 @@ def _draw_some(examples: DataSet) -> DataSet:
 
 
 def _draw_from_run(run: Run) -> DataSet:
-    contents = load_shown(run, _draw(len(run)))
-    examples = run.kind.read_array(DataSet(None, kind=run.kind.name), "examples", contents)
-    return examples.with_content(examples.held.with_names("columns", run.manifest.examples.content))
+    drawn, content = _draw(len(run)), run.kind.content
+    held = content.from_columns(run.content.iloc[drawn]) if content.in_columns else content(load_shown(run, drawn))
+    return DataSet(held=held, kind=run.kind.name)
 
 
 def _last_features(sampler: Sampler, examples: np.ndarray) -> np.ndarray | None:

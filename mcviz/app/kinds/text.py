@@ -64,7 +64,9 @@ def text_box(text: str, spoken: str, height: int = HEIGHT) -> None:
 
 def load_texts(run: Run, examples: np.ndarray) -> np.ndarray:
     """Load the texts of some examples, (n,) of dtype object."""
-    return run.content.iloc[examples, 0].to_numpy(object)
+    texts = run.kind.content.from_columns(run.content.iloc[examples]).to_array()
+    assert texts is not None
+    return texts
 
 
 def sample_texts(run: Run) -> np.ndarray:
@@ -187,9 +189,8 @@ class TextRenderer(KindRenderer):
         return Tiles(details=tuple({"text": _beginning(text, ON_A_TILE)} for text in contents))
 
     def table_columns(self, run: Run, examples: np.ndarray) -> dict[str, tuple[list[Any], Any]]:
-        (name,) = run.manifest.examples.content
-        beginnings = [_beginning(text, IN_A_TABLE) for text in load_texts(run, examples)]
-        return {name: (beginnings, st.column_config.TextColumn(width="large"))}
+        shown = run.content.iloc[examples].map(lambda text: _beginning(text, IN_A_TABLE))
+        return {str(name): (shown[name].tolist(), st.column_config.TextColumn(width="large")) for name in shown}
 
     def noise(self, run: Run) -> ProbeInput:
         return ProbeInput(noise_of_words(1, sample_texts(run), seed=0)[0], "Random words")
