@@ -44,7 +44,6 @@ from mcviz.app.state import PageState, choose_name, state_widget_args
 from mcviz.app.wording import as_markdown
 from mcviz.app.work import hide_folders, progress_bar
 from mcviz.errors import McvizError
-from mcviz.measures import fixed, percent
 from mcviz.measures.calibration import (
     Calibration,
     Verdict,
@@ -59,7 +58,7 @@ from mcviz.measures.shift import FEWEST_LABELS
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Run, labelled_examples, labelled_numbers
 from mcviz.runs.columns import Groups
-from mcviz.text import one_line
+from mcviz.text import fixed, one_line, percent
 
 INDEPENDENT = "none: all are independent"
 ANSWERS: dict[Verdict, str] = {

@@ -25,13 +25,12 @@ from mcviz.app.tasks.base import load_example
 from mcviz.app.wording import as_markdown, counted
 from mcviz.app.work import refusal, show_failures
 from mcviz.errors import McvizError
-from mcviz.measures import percent
 from mcviz.measures.multilabel import UNKNOWN
 from mcviz.reviews import Answers, Decision, LabelAnswers, Reviews, ReviewSummary, answers_of, summarise_reviews
 from mcviz.reviews.answers import ChosenClasses, Numbers
 from mcviz.reviews.store import LONGEST_NOTE, LONGEST_REVIEWER, DecisionKind, encode_classes, encode_values
 from mcviz.runs import Run, labelled_numbers
-from mcviz.text import format_duration, one_line, printable
+from mcviz.text import format_duration, one_line, percent, printable
 
 BUTTONS = 10  # classes that have a key each; more are typed
 DIGITS = "0123456789"

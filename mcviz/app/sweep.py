@@ -36,11 +36,11 @@ from mcviz.app.work import compute_on_request, give_way_to_clicks, progress_bar,
 from mcviz.figures.sweeps import score_comparison
 from mcviz.figures.trust import PREDICTOR_LABELS, calibration_along
 from mcviz.kinds.base import Distortion
-from mcviz.measures import percent
 from mcviz.measures.calibration import TERMS, Calibration, calibration
 from mcviz.measures.intervals import Interval, proportion
 from mcviz.measures.registry import Terms
 from mcviz.runs import Derived, Run, labelled_numbers, load_derived, save_derived
+from mcviz.text import percent
 
 DEFAULT_INPUTS = 100  # as many findings are kept beside a run
 SWEEP = "sweep"  # of the session

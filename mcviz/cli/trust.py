@@ -23,7 +23,6 @@ from mcviz.cli.base import table_lines
 from mcviz.cli.gate import Findings, Rows, check_summary_folder, finish
 from mcviz.cli.progress import count_progress
 from mcviz.cli.refer import ood_warnings
-from mcviz.measures import percent
 from mcviz.measures.calibration import CALIBRATION_MEASURES, ENOUGH, Calibration
 from mcviz.measures.conformal import SetFigures
 from mcviz.measures.intervals import Interval
@@ -31,7 +30,7 @@ from mcviz.measures.measure import Measure
 from mcviz.measures.selective import SelectiveFigures
 from mcviz.plot import intervals, reliability
 from mcviz.runs import Run, labelled_numbers, open_run
-from mcviz.text import one_line
+from mcviz.text import one_line, percent
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

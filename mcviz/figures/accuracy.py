@@ -34,7 +34,7 @@ from mcviz.figures.style import (
     uncertainty_scale,
     veil,
 )
-from mcviz.measures import fixed, significant
+from mcviz.text import fixed, significant
 
 NARROWEST_MATRIX = 280  # pixels of all cells together on a phone
 NEXT_TICK = 1.5  # least ratio of the last tick to the one before

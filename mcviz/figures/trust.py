@@ -28,7 +28,6 @@ from mcviz.figures.style import (
     position_line,
     shorten_name,
 )
-from mcviz.measures import fixed, percent
 from mcviz.measures.calibration import (
     CALIBRATION_MEASURES,
     CONFIDENCE_EDGES,
@@ -40,6 +39,7 @@ from mcviz.measures.calibration import (
 )
 from mcviz.measures.intervals import Interval
 from mcviz.measures.measure import SCALE
+from mcviz.text import fixed, percent
 
 Array = np.ndarray
 PREDICTOR_COLOURS = {"deterministic": DETERMINISTIC, "single pass": SINGLE_PASS, "ensemble": ENSEMBLE}

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 
 from mcviz.measures.intervals import Interval
-from mcviz.measures.registry import Terms, fixed, significant
+from mcviz.measures.registry import Terms
+from mcviz.text import fixed, significant
 
 Unit = Literal["share", "per mille", "nats", "target", ""]
 Place = Literal["trust", "compare"]

@@ -14,7 +14,8 @@ import mcviz
 from mcviz import Run
 from mcviz.app import navigation
 from mcviz.app.wording import abbreviated
-from mcviz.measures import SCORES, most_uncertain_first, percent
+from mcviz.measures import SCORES, most_uncertain_first
+from mcviz.text import percent
 from tests.app.keeping import kept_of
 from tests.app.opening import assert_sound, open_popovers
 from tests.app.probing import about_run, class_means, paragraphs, widget

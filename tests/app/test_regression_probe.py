@@ -12,7 +12,7 @@ import mcviz
 from mcviz.app import out_of_distribution
 from mcviz.app.out_of_distribution import NONE_TO_FIT, ScoreDetector
 from mcviz.app.sweep import Sweep
-from mcviz.measures import significant
+from mcviz.text import significant
 from tests.app.keeping import kept_of
 from tests.app.opening import assert_sound
 from tests.app.probing import OpenProbe, button, table, verdict_figures, widget, words

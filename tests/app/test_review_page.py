@@ -12,8 +12,9 @@ import mcviz
 from mcviz.analysis.labelling import label_errors_sentence
 from mcviz.analysis.layouts import load_components
 from mcviz.app.wording import as_markdown
-from mcviz.measures import most_uncertain_first, significant
+from mcviz.measures import most_uncertain_first
 from mcviz.reviews import ReviewSummary, compute_outcome, open_reviews, summarise_reviews
+from mcviz.text import significant
 from tests.app.keeping import kept_of
 from tests.app.kinds import passes
 from tests.app.opening import assert_sound

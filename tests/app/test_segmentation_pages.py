@@ -17,10 +17,9 @@ from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.segmentation import draw_outlines
 from mcviz.app.wording import as_markdown
 from mcviz.figures.style import CLASSES
-from mcviz.measures import percent
-from mcviz.measures.registry import fixed
 from mcviz.measures.segmentation import count_overlaps
 from mcviz.reviews import answers_of, open_reviews, summarise_reviews
+from mcviz.text import fixed, percent
 from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import compared_figures, sent, sentences, table, widget, words
 from tests.cases import one_in

@@ -19,11 +19,12 @@ from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
 from mcviz.app.wording import as_markdown
-from mcviz.measures import most_uncertain_first, percent
+from mcviz.measures import most_uncertain_first
 from mcviz.measures.multilabel import MULTILABEL, class_ece, class_reliability
 from mcviz.measures.quality import FEWEST_RANKED
-from mcviz.measures.registry import MultilabelPredictions, percent_at_least
+from mcviz.measures.registry import MultilabelPredictions
 from mcviz.reviews import compute_outcome, open_reviews, summarise_reviews
+from mcviz.text import percent, percent_at_least
 from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import sentences, widget, words
 

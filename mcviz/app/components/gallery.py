@@ -56,9 +56,9 @@ from mcviz.app.tasks.base import ExampleContext, TileText, load_example
 from mcviz.app.wording import abbreviated, counted
 from mcviz.errors import McvizError
 from mcviz.figures import sheet_url
-from mcviz.measures import Score, percent
+from mcviz.measures import Score
 from mcviz.runs import Run
-from mcviz.text import true_minus
+from mcviz.text import percent, true_minus
 
 SHORT_NAME = 5  # letters, of which two names and a value fit in the line of a tile
 MOST_FACTS = 12  # columns, that a tile's tooltip lists

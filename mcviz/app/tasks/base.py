@@ -32,11 +32,10 @@ from mcviz.app.wording import (
     counted,
     plural,
 )
-from mcviz.measures import percent
 from mcviz.measures.intervals import finds_more_than_chance
 from mcviz.runs import Run, labelled_numbers
 from mcviz.tasks.multilabel import SEPARATOR
-from mcviz.text import list_names, one_line
+from mcviz.text import list_names, one_line, percent
 
 QUALITY_HEIGHT = 290  # pixels, of a chart beside examples
 PASSES = "passes"  # the section of Overview

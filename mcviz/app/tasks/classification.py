@@ -70,12 +70,12 @@ from mcviz.figures import (
 )
 from mcviz.figures import two_classes as two_classes_figure
 from mcviz.figures.sweeps import SWEEP_SCORES, predictions_along
-from mcviz.measures import PassSummary, percent, scores, summarise
+from mcviz.measures import PassSummary, scores, summarise
 from mcviz.measures.intervals import Interval
 from mcviz.measures.multilabel import UNKNOWN as UNKNOWN_LABEL
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.columns import UNKNOWN
-from mcviz.text import one_line
+from mcviz.text import one_line, percent
 
 CONVERGENCE = "convergence"  # work, of which the subject is the run and the score
 CONVERGENCE_HEIGHT = 440  # pixels, of four figures one below the other

@@ -52,11 +52,11 @@ from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.app.work import progress_bar
 from mcviz.figures import class_counts, class_curves, curves_along
 from mcviz.figures.style import ENSEMBLE, NEUTRAL, WRONG
-from mcviz.measures import PassSummary, percent, summarise
+from mcviz.measures import PassSummary, summarise
 from mcviz.measures.multilabel import UNKNOWN, binary_entropy, class_ece
 from mcviz.measures.registry import MULTILABEL_SCORES, MultilabelPredictions, Terms
 from mcviz.runs import Run
-from mcviz.text import list_names, one_line
+from mcviz.text import list_names, one_line, percent
 
 ENOUGH = 0.0005  # of the accuracy over labels: what more passes change of it does not matter
 MOST_COMPARED = 10  # classes of an example that two runs share, those first on which they differ most

@@ -57,17 +57,16 @@ from mcviz.figures import (
 )
 from mcviz.figures.style import ENSEMBLE
 from mcviz.figures.sweeps import score_comparison
-from mcviz.measures import percent, regression_scores, significant
+from mcviz.measures import regression_scores
 from mcviz.measures.conformal import pass_intervals
 from mcviz.measures.quality import INTERVAL
-from mcviz.measures.registry import format_with_unit
 from mcviz.measures.regression import (
     FEWEST_UNBOUNDED,
     predictive_variance,
 )
 from mcviz.measures.scores import HISTOGRAM_BINS
 from mcviz.runs import Run, labelled_examples
-from mcviz.text import make_target_names, one_line
+from mcviz.text import format_with_unit, make_target_names, one_line, percent, significant
 
 NAMED_TARGETS = 3  # of an example, where there is room for a line
 

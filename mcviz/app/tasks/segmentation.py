@@ -53,7 +53,6 @@ from mcviz.app.work import progress_bar
 from mcviz.data.fitting import scale_label_maps
 from mcviz.figures import CRISP_BELOW, class_counts, class_curves, curves_along, sheet_url, thumbnails
 from mcviz.figures.style import CLASSES
-from mcviz.measures import percent
 from mcviz.measures.registry import SEGMENTATION_SCORES, SegmentationPredictions
 from mcviz.measures.segmentation import areas, count_overlaps, pairwise_dice
 from mcviz.runs import Run
@@ -64,7 +63,7 @@ from mcviz.tasks.segmentation import (
     foreground_of,
     label_maps_of,
 )
-from mcviz.text import list_names, one_line
+from mcviz.text import list_names, one_line, percent
 
 BLACK = "#000000"
 ENOUGH = 0.0005  # of mean Dice: what more passes change of it does not matter

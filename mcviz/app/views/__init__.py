@@ -41,9 +41,8 @@ from mcviz.app.tasks import task_renderer
 from mcviz.app.views.scatter import render_confusion, render_errors, render_map, render_predicted, render_scatter
 from mcviz.app.wording import all_as_markdown, as_markdown, ranking_end_labels
 from mcviz.figures.style import NAMED_CLASSES
-from mcviz.measures import fixed, percent
 from mcviz.runs import Run
-from mcviz.text import one_line
+from mcviz.text import fixed, one_line, percent
 
 MOST_ROWS = 500  # a table of thumbnails beyond that is slow to send, and nobody scrolls through it
 cached_intervals = cached_for_run(numbers_key, max_entries=24, show_spinner="Comparing intervals with the labels …")(
