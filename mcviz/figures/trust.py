@@ -228,7 +228,7 @@ def _class_bin_texts(name: str, bins: Bins, gaps: Sequence[Interval]) -> list[st
     columns = zip(bins.edges, bins.edges[1:], bins.count, bins.confidence, bins.accuracy, points, strict=False)
     return [
         f"{escape_label(name)}, probability {100 * low:g}% to {100 * high:g}%<br>{count:,.0f} examples<br>"
-        f"mean probability {100 * probability:.2f}%, {100 * share:.2f}% have it<br>share − probability "
+        f"mean probability {percent(probability, 2)}, {percent(share, 2)} have it<br>share − probability "
         f"{gap.format(lambda value: fixed(value, 2, '+'), ' points')}"
         for low, high, count, probability, share, gap in columns
     ]
@@ -247,7 +247,7 @@ def _bin_texts(name: str, bins: Bins, gaps: Sequence[Interval]) -> list[str]:
     columns = zip(bins.edges, bins.edges[1:], bins.count, bins.confidence, bins.accuracy, points, strict=False)
     return [
         f"{escape_label(name)}, confidence {100 * low:g}% to {100 * high:g}%<br>{count:,.0f} examples<br>"
-        f"mean confidence {100 * confidence:.2f}%, accuracy {100 * accuracy:.2f}%<br>accuracy − confidence "
+        f"mean confidence {percent(confidence, 2)}, accuracy {percent(accuracy, 2)}<br>accuracy − confidence "
         f"{gap.format(lambda value: fixed(value, 2, '+'), ' points')}"
         for low, high, count, confidence, accuracy, gap in columns
     ]

@@ -89,7 +89,7 @@ from mcviz.runs import ListedRun, Run, list_runs, preview_removal, remove_run, r
 from mcviz.runs.folder import LONGEST_NAME, cache_folder, list_shipped_runs
 from mcviz.runs.storage import is_shipped
 from mcviz.tasks import task_of
-from mcviz.text import format_bytes, format_duration, one_line
+from mcviz.text import format_bytes, format_duration, one_line, percent
 
 STATES = {"finished": "finished", "partial": "partial", "damaged": "damaged", "unreadable": "cannot be read"}
 TICKS = 2  # runs
@@ -223,7 +223,7 @@ def describe_state(run: ListedRun) -> str:
     """Return the state of a run, with the finished share."""
     if run.state != "partial" or run.manifest is None:
         return STATES[run.state]
-    return f"partial, {run.examples_done / run.manifest.examples.count:.0%}"
+    return f"partial, {percent(run.examples_done / run.manifest.examples.count, 0)}"
 
 
 def describe_quality(run: ListedRun) -> str:

@@ -143,7 +143,8 @@ class ClassificationStory(Story):
         if single is None or by_size is None:
             raise McvizError(missing(run, "labels"))
         together, alone = float(by_size[-1]), float(single.mean())
-        headline = f"{_compare_with_alone(run, together - alone)}: **{together:.2%}** against **{alone:.2%}**."
+        accuracies = f"**{percent(together, 2)}** against **{percent(alone, 2)}**"
+        headline = f"{_compare_with_alone(run, together - alone)}: {accuracies}."
         more = f"So many examples are right{at_half(run)} by the mean of all {len(single)}, and by one pass on average."
         if deterministic is not None:
             gained = round((float(by_size[-1]) - deterministic) * run.manifest.labelled)
