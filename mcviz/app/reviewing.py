@@ -184,8 +184,8 @@ class Review:
         renderer = task_renderer(self.run)
         if not isinstance(self.answers, ChosenClasses):
             return renderer.explain(load_example(self.run, self.selection.state, example))
-        given = renderer.describe_label(self.run, example)
-        predicted = renderer.describe_prediction(self.run, self.run.predictions(example))
+        given = renderer.phrases.describe_label(self.run, example)
+        predicted = renderer.phrases.describe_prediction(self.run, self.run.predictions(example))
         return {"sentences": [f"{given} {predicted}".lstrip()]}
 
     def keyboard(self) -> dict[str, str]:

@@ -300,8 +300,8 @@ def test_overview_and_trust_name_the_score_that_is_best_here(cache: Path, open_p
 
 def test_a_poor_outline_of_the_right_class_is_not_called_right(run: Run) -> None:
     row = {"prediction": "bar", "wrong": "", "label": "bar", "loss": 0.85}
-    assert task_renderer(run).tile_text(run, row).brief == "Dice 15%"
-    assert task_renderer(run).tile_text(run, row | {"wrong": "bar", "loss": 1.0}).brief == "Dice 0%"
+    assert task_renderer(run).phrases.tile_text(run, row).brief == "Dice 15%"
+    assert task_renderer(run).phrases.tile_text(run, row | {"wrong": "bar", "loss": 1.0}).brief == "Dice 0%"
 
 
 def test_outlines_lie_around_what_they_surround() -> None:

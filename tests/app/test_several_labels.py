@@ -340,14 +340,14 @@ def rows(run: mcviz.Run) -> list[dict[str, Any]]:
 
 def test_an_example_is_described_by_what_is_predicted_wrong_and_missed(cache: Path) -> None:
     run = mcviz.open_run(cache / "labelled")
-    renderer, seen = task_renderer(run), set()
+    phrases, seen = task_renderer(run).phrases, set()
     for example in range(20, EXAMPLES):
         predicted, given = run.mean_probs[example] > 0.5, run.labels[example] == 1
         kind = (int(predicted.sum()), int((predicted & ~given).sum()), int((~predicted & given).sum()))
         if kind in seen:
             continue
         seen.add(kind)
-        said = renderer.describe_example(run, rows(run)[example])
+        said = phrases.describe_example(run, rows(run)[example])
 
         def listed(which: np.ndarray) -> str:
             return ", ".join(f"**{as_markdown(name)}**" for name, has in zip(NAMES, which, strict=True) if has)
@@ -359,7 +359,7 @@ def test_an_example_is_described_by_what_is_predicted_wrong_and_missed(cache: Pa
         assert said == "; ".join(parts)
     assert len(seen) > 5
     app = opened("example", example="30")
-    assert f"Example 30 {renderer.describe_example(run, rows(run)[30])}. Its " in words(app)
+    assert f"Example 30 {phrases.describe_example(run, rows(run)[30])}. Its " in words(app)
 
 
 def test_a_tile_has_all_in_its_title_and_a_count_for_where_names_do_not_fit(cache: Path) -> None:

@@ -116,7 +116,8 @@ def _rows(selection: Selection, small: dict[str, list[Any]]) -> pd.DataFrame:
 def render_groups(selection: Selection) -> None:
     """Render a row a group of the selection, the worst predicted first, or the most uncertain without labels."""
     run, score = selection.run, run_scores(selection.run)[selection.score]
-    column, label = task_renderer(run).group_column, task_renderer(run).phrases.group
+    phrases = task_renderer(run).phrases
+    column, label = phrases.group_column, phrases.group
     quality = run.task.quality.measures[0]
     offered = all_grouping_columns(run)
     name = choose_name(selection.state.column, offered)
