@@ -84,7 +84,7 @@ class Page:
 
 
 OVERVIEW = Page("overview.py", "Overview", ":material/monitoring:")
-EXPLORE = Page("uncertain.py", "Explore", ":material/grid_view:", path="uncertain")
+EXPLORE = Page("explore.py", "Explore", ":material/grid_view:", path="uncertain")
 TRUST = Page("trust.py", "Trust", ":material/verified_user:")
 LABELLING = Page("review.py", "Label", ":material/rate_review:", path="review")
 PROBE = Page("probe.py", "Probe", ":material/science:")
