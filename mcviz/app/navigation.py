@@ -86,7 +86,7 @@ class Page:
 OVERVIEW = Page("overview.py", "Overview", ":material/monitoring:")
 EXPLORE = Page("explore.py", "Explore", ":material/grid_view:", path="uncertain")
 TRUST = Page("trust.py", "Trust", ":material/verified_user:")
-LABELLING = Page("review.py", "Label", ":material/rate_review:", path="review")
+LABELLING = Page("label.py", "Label", ":material/rate_review:", path="review")
 PROBE = Page("probe.py", "Probe", ":material/science:")
 RUNS = Page("runs.py", "Runs", ":material/folder_open:")
 EXAMPLE = Page("example.py", "One example", ":material/image_search:", entry=EXPLORE.title)
