@@ -93,7 +93,7 @@ EXAMPLE = Page("example.py", "One example", ":material/image_search:", entry=EXP
 SIDE_BY_SIDE = Page("side_by_side.py", "Side by side", ":material/compare:", entry=EXPLORE.title)
 OUT_OF_DISTRIBUTION = replace(PROBE, title="Out of distribution", path="out_of_distribution", entry=PROBE.title)
 COMPARE = replace(RUNS, title="Compare", icon=":material/compare_arrows:", path="compare", entry=RUNS.title)
-PRESENT = Page("story.py", "Present", ":material/slideshow:", entry="", path="story")
+PRESENT = Page("present.py", "Present", ":material/slideshow:", entry="", path="story")
 ENTRIES = OVERVIEW, EXPLORE, TRUST, LABELLING, PROBE, RUNS  # of the bar
 PAGES = *ENTRIES, EXAMPLE, SIDE_BY_SIDE, OUT_OF_DISTRIBUTION, COMPARE, PRESENT
 MOVED_DETAILS: dict[str, tuple[Page, dict[str, Any]]] = {  # that links to Trust name: the page that took it, and where
