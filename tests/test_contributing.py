@@ -44,7 +44,7 @@ import mcviz
 run = mcviz.open_run("cache/mnist-cnn")
 expected = 1 - (run.mean_probs.astype(float) ** 2).sum(axis=1)
 assert abs(run.scores()["gini_impurity"] - expected).max() < 1e-5
-rankings = {box.label: box for box in open_page("uncertain").selectbox}["Rank by"].options
+rankings = {box.label: box for box in open_page("explore").selectbox}["Rank by"].options
 assert {"Gini impurity, highest first", "Gini impurity, lowest first"} <= set(rankings)
 """,
     "A measure": """
@@ -70,14 +70,14 @@ assert app.title[0].value == "Labels"
 assert "Labels" in [link.proto.label for link in open_page("trust").get("page_link")]
 """,
     "A view with a chart": """
-app = open_page("uncertain", view="ranks")
+app = open_page("explore", view="ranks")
 spoken = [chart.proto.alt for chart in app.get("plotly_chart")]
 assert "The share of mistakes around each rank by confidence." in spoken
 """,
     "A filter": """
 from tests.app.opening import open_popovers
 
-app = open_page("uncertain", every="1000")
+app = open_page("explore", every="1000")
 assert any("**10** of 10,000 examples" in each.value for each in app.markdown)
 assert "one example in 1,000" in [button.label for button in app.button]
 open_popovers(app)

@@ -6,18 +6,16 @@ prediction puts elsewhere. What it has is shown, what it has not is said, and no
 
 # ruff: noqa: ARG002 (a method takes what the contract says)
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import pytest
 import streamlit as st
 
 import mcviz
-from mcviz import plot
 from mcviz.analysis.requirements import parse_non_inferiority
 from mcviz.app.components import Explanation, render_explanation
 from mcviz.app.tasks import TASK_RENDERERS
@@ -167,12 +165,30 @@ class Shares(ClassProbabilities):
         return compare_unlabelled(distance(mean, other), distance(mean, other) < 0.01)
 
 
+def _no_model(*_: Any, **__: Any) -> Any:
+    raise AssertionError("There is no model to ask.")
+
+
+@dataclass(frozen=True)
+class SharesPhrases(Phrases):
+    def describe_disagreement(self, run: Run) -> str:
+        return "the passes differ"
+
+    def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
+        return TileText(f"{row['undecided']:.0%} left")
+
+    def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
+        return f"Shares of {len(run.class_names)} classes."
+
+    describe_worst = describe_sweep = _no_model
+
+
 class SharesRenderer(TaskRenderer):
     ood_score = "undecided"
-    group_column = "distance"
-    phrases = Phrases(
+    phrases = SharesPhrases(
         quality="an overlap of {}",
         beats="The ensemble beats {}.",
+        group_column="distance",
         group="distance",
         mistake="largest distance",
         only_mistake="the largest distance",
@@ -183,44 +199,28 @@ class SharesRenderer(TaskRenderer):
         worst_clause="the most",
     )
 
-    def describe_disagreement(self, run: Run) -> str:
-        return "the passes differ"
-
     def render_passes(self, run: Run, state: Any) -> None:
         st.markdown("Shares of all passes")
-
-    def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
-        return TileText(f"{row['undecided']:.0%} left")
 
     def table_columns(self, selection: Any, most: int) -> dict[str, Any]:
         return {"distance": selection.first(most)["distance"].to_numpy()}
 
     def render_summary(self, context: ExampleContext) -> None:
-        st.markdown(self.describe_prediction(context.run, context.predictions))
+        st.markdown(self.phrases.describe_prediction(context.run, context.predictions))
 
     def render_charts(self, context: ExampleContext) -> None:
         render_explanation("shares", self.explain(context))
 
     def explain(self, context: ExampleContext) -> Explanation:
-        return {"sentences": [self.describe_prediction(context.run, context.predictions)]}
+        return {"sentences": [self.phrases.describe_prediction(context.run, context.predictions)]}
 
     def render_pinned(self, context: ExampleContext) -> None:
         self.render_summary(context)
 
-    def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
-        return f"Shares of {len(run.class_names)} classes."
-
     def render_example_of_both(self, context: ExampleContext, comparison: Any) -> None:
         self.render_summary(context)
 
-    def summary_figures(self, selection: Any) -> list[go.Figure]:
-        return [plot.distribution(selection.run, selection.score, rows=selection.table)]
-
-    def _no_model(self, *_: Any, **__: Any) -> Any:
-        raise AssertionError("There is no model to ask.")
-
-    render_probe = render_curves = choose_evidence = compute_scores = _no_model
-    prominence = describe_worst = sweep_figure = describe_sweep = _no_model
+    render_probe = render_curves = choose_evidence = compute_scores = prominence = sweep_figure = _no_model
 
 
 @pytest.fixture(scope="module", autouse=True)

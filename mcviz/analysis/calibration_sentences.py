@@ -13,7 +13,7 @@ from mcviz.measures.calibration import (
     mistake_chances,
 )
 from mcviz.measures.intervals import bounded_interval, count_groups
-from mcviz.measures.registry import fixed, percent
+from mcviz.text import fixed, percent
 
 
 def calibration_sentences(result: Calibration) -> list[str]:

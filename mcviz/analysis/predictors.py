@@ -15,7 +15,6 @@ from mcviz import validate
 from mcviz.analysis.base import convergence_score, find_groups, ranking_scores, require_labels, require_one_class
 from mcviz.analysis.calibration_sentences import calibration_sentences
 from mcviz.errors import InvalidInputError
-from mcviz.measures import percent
 from mcviz.measures.calibration import (
     Calibration,
     calibration_terms,
@@ -27,7 +26,7 @@ from mcviz.measures.quality import halves_by_size, shared_top, sizes_up_to, term
 from mcviz.measures.registry import Terms, join_terms
 from mcviz.runs import Run, labelled_examples
 from mcviz.runs.tables import Progress
-from mcviz.text import one_line
+from mcviz.text import one_line, percent
 
 if TYPE_CHECKING:
     from mcviz.runs.columns import Groups

@@ -19,9 +19,8 @@ from mcviz.analysis.base import (
     require_labels,
 )
 from mcviz.errors import InvalidInputError
-from mcviz.measures import Score, percent
+from mcviz.measures import Score
 from mcviz.measures.conformal import SetFigures, cross_fit_sets, set_figures
-from mcviz.measures.registry import percent_at_least, significant
 from mcviz.measures.selective import (
     Costs,
     Guarantee,
@@ -44,7 +43,7 @@ from mcviz.measures.selective import (
 )
 from mcviz.runs import Manifest, Run, labelled_examples, unlabelled_examples
 from mcviz.tasks import Task
-from mcviz.text import list_names
+from mcviz.text import list_names, percent, percent_at_least, significant
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,10 +11,8 @@ from mcviz.analysis.base import find_groups, require_known_labels
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.predictors import CLASS_COLUMNS
 from mcviz.analysis.terms import load_terms
-from mcviz.measures import percent
 from mcviz.measures.calibration import SMALLEST_PROBABILITY
 from mcviz.measures.quality import INTERVAL
-from mcviz.measures.registry import fixed
 from mcviz.measures.slices import (
     FoundSlice,
     Scan,
@@ -33,7 +31,7 @@ from mcviz.measures.slices import (
 from mcviz.runs import Run, labelled_examples, labelled_numbers, some_examples
 from mcviz.runs.tables import Progress
 from mcviz.tasks import Loss
-from mcviz.text import one_line
+from mcviz.text import fixed, one_line, percent
 
 if TYPE_CHECKING:
     import pandas as pd

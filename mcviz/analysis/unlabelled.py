@@ -11,13 +11,13 @@ from mcviz import validate
 from mcviz.analysis.base import ranking_scores, require_any_labels, require_labels, require_one_class
 from mcviz.analysis.referral import RANDOM_SAMPLE, SHIFT_P_VALUE, check_same_model, score_uncertainty
 from mcviz.analysis.terms import load_terms
-from mcviz.measures import percent
 from mcviz.measures.intervals import Interval
 from mcviz.measures.quality import INTERVAL, compute_measures
 from mcviz.measures.selective import Shift, compare_scores
 from mcviz.measures.shift import FEWEST_LABELS, EstimatedAccuracy, adjust_p_values, compare_categories
 from mcviz.measures.shift import estimate_accuracy as estimate
 from mcviz.runs import Run, labelled_examples, unlabelled_examples
+from mcviz.text import percent
 
 Test = Literal["Kolmogorov–Smirnov", "chi-square"]
 

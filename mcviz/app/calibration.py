@@ -44,8 +44,8 @@ from mcviz.app.state import PageState, choose_name, state_widget_args
 from mcviz.app.wording import as_markdown
 from mcviz.app.work import hide_folders, progress_bar
 from mcviz.errors import McvizError
-from mcviz.measures import fixed, percent
 from mcviz.measures.calibration import (
+    CALIBRATION_MEASURES,
     Calibration,
     Verdict,
     add_predictors,
@@ -54,12 +54,11 @@ from mcviz.measures.calibration import (
     calibration_text,
     find_verdict,
 )
-from mcviz.measures.intervals import Interval
 from mcviz.measures.shift import FEWEST_LABELS
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Run, labelled_examples, labelled_numbers
 from mcviz.runs.columns import Groups
-from mcviz.text import one_line
+from mcviz.text import one_line, percent
 
 INDEPENDENT = "none: all are independent"
 ANSWERS: dict[Verdict, str] = {
@@ -206,9 +205,9 @@ def render_groups(run: Run, state: PageState) -> None:
                 "group": groups.names[group],
                 "examples": int(counts[group]),
                 "accuracy": measured.figures["ensemble"]["accuracy"].value,
-                "interval": _ends(measured.figures["ensemble"]["accuracy"]),
+                "interval": _ends(measured, "accuracy"),
                 "confidence − accuracy": 100 * measured.figures["ensemble"]["overconfidence"].value,
-                "its interval": _ends(measured.figures["ensemble"]["overconfidence"]),
+                "its interval": _ends(measured, "overconfidence"),
                 "beyond chance": ", ".join(beyond.get(group, [])),
             }
             for group, measured in _group_calibrations(run, column, group_of_examples).items()
@@ -264,8 +263,9 @@ def _name_worse(worse: list[str]) -> str:
     return f"Worse than chance explains: {named}{more}." if worse else "No group is worse than chance explains."
 
 
-def _ends(share: Interval) -> str:
-    return f"{fixed(100 * share.low, 2)} to {fixed(100 * share.high, 2)}"
+def _ends(measured: Calibration, name: str) -> str:
+    share, write = measured.figures["ensemble"][name], CALIBRATION_MEASURES[name].format_number
+    return f"{write(share.low)} to {write(share.high)}"
 
 
 def _group_columns(run: Run) -> list[str]:

@@ -20,9 +20,9 @@ from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import CloserLook, ExampleContext
 from mcviz.app.wording import counted
 from mcviz.app.work import is_stopped, offer_to_go_on, progress_bar, stop_work
-from mcviz.measures import fixed
 from mcviz.measures.scores import OcclusionEffects, occlusion_effects
 from mcviz.runs import Run
+from mcviz.text import fixed
 
 if TYPE_CHECKING:
     from mcviz.sampling.ood import Neighbours

@@ -15,12 +15,10 @@ from mcviz.app.navigation import target_chooser
 from mcviz.app.resources import cached_for_run, numbers_key
 from mcviz.app.state import COVERAGES, PageState, choose_segment
 from mcviz.app.wording import as_markdown
-from mcviz.measures import percent
 from mcviz.measures.intervals import Interval
-from mcviz.measures.registry import format_with_unit
 from mcviz.runs import Run
 from mcviz.tasks.regression import coverage_sentence
-from mcviz.text import one_line
+from mcviz.text import format_with_unit, one_line, percent
 
 WAITING = "Comparing intervals with the labels …"
 

@@ -23,9 +23,8 @@ from mcviz.data.sources import is_idx
 from mcviz.errors import McvizError
 from mcviz.jobs import FoundJob, Job, JobProgress, Jobs, JobState
 from mcviz.jobs.of_run import can_be_sampled, options_of_more
-from mcviz.measures import fixed, most_uncertain_first
+from mcviz.measures import most_uncertain_first
 from mcviz.measures.quality import count_shared, rank_correlation
-from mcviz.measures.registry import format_with_unit
 from mcviz.options import format_arguments
 from mcviz.permission import may_write
 from mcviz.runs import Run
@@ -33,7 +32,7 @@ from mcviz.runs.folder import cache_folder
 from mcviz.runs.manifest_file import read_manifest
 from mcviz.runs.storage import folder_at
 from mcviz.tasks import TASKS
-from mcviz.text import format_duration, one_line
+from mcviz.text import fixed, format_duration, format_with_unit, one_line
 
 SECONDS = 1.0  # between two looks
 MOST_PASSES, HIGHEST_SEED = 1_000_000, 2**32 - 1  # that a page asks for

@@ -153,7 +153,7 @@ def _render_menu(name: str, label: str) -> None:
 def _presentation_keys() -> dict[str, str]:
     page = current_page()
     if page is not PRESENT:
-        return {"present": "yes", "origin": page.script.stem}
+        return {"present": "yes", "origin": page.url_path}
     return {"present": "yes"} | {key: text for key, text in address().items() if key == "step"}
 
 

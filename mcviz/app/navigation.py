@@ -84,16 +84,16 @@ class Page:
 
 
 OVERVIEW = Page("overview.py", "Overview", ":material/monitoring:")
-EXPLORE = Page("uncertain.py", "Explore", ":material/grid_view:")
+EXPLORE = Page("explore.py", "Explore", ":material/grid_view:", path="uncertain")
 TRUST = Page("trust.py", "Trust", ":material/verified_user:")
-LABELLING = Page("review.py", "Label", ":material/rate_review:")
+LABELLING = Page("label.py", "Label", ":material/rate_review:", path="review")
 PROBE = Page("probe.py", "Probe", ":material/science:")
 RUNS = Page("runs.py", "Runs", ":material/folder_open:")
 EXAMPLE = Page("example.py", "One example", ":material/image_search:", entry=EXPLORE.title)
 SIDE_BY_SIDE = Page("side_by_side.py", "Side by side", ":material/compare:", entry=EXPLORE.title)
 OUT_OF_DISTRIBUTION = replace(PROBE, title="Out of distribution", path="out_of_distribution", entry=PROBE.title)
 COMPARE = replace(RUNS, title="Compare", icon=":material/compare_arrows:", path="compare", entry=RUNS.title)
-PRESENT = Page("story.py", "Present", ":material/slideshow:", entry="")
+PRESENT = Page("present.py", "Present", ":material/slideshow:", entry="", path="story")
 ENTRIES = OVERVIEW, EXPLORE, TRUST, LABELLING, PROBE, RUNS  # of the bar
 PAGES = *ENTRIES, EXAMPLE, SIDE_BY_SIDE, OUT_OF_DISTRIBUTION, COMPARE, PRESENT
 MOVED_DETAILS: dict[str, tuple[Page, dict[str, Any]]] = {  # that links to Trust name: the page that took it, and where

@@ -46,7 +46,7 @@ from mcviz.app.wording import as_markdown
 from mcviz.app.work import compute_on_request, give_way_to_clicks, refusal, request, unforeseen
 from mcviz.errors import McvizError
 from mcviz.figures.trust import auroc_of_sets, ood_score_distributions, roc_curve, shade_cells, stopped_of_sets
-from mcviz.measures import Score, percent
+from mcviz.measures import Score
 from mcviz.measures.conformal import conformal_quantile
 from mcviz.measures.ood import COVERAGE, DROPOUT_OFF, OOD_P_VALUE, VERDICT, OODDetector, roc_points
 from mcviz.permission import may_write
@@ -54,7 +54,7 @@ from mcviz.runs import Manifest, Run
 from mcviz.runs.manifest_file import NAME, read_manifest
 from mcviz.runs.ood_scores import OODScores, OODSet, load_ood_scores, save_ood_scores
 from mcviz.runs.storage import folder_at
-from mcviz.text import one_line
+from mcviz.text import one_line, percent
 
 NEARLY_NONE = 1e-9  # of a share: rounding
 POLL = 0.2  # seconds between two looks whether it is there

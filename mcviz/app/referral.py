@@ -38,13 +38,11 @@ from mcviz.app.state import COVERAGES, PageState, choose_name, choose_segment, s
 from mcviz.app.wording import as_markdown, capitalised, counted
 from mcviz.choices import Method
 from mcviz.figures.trust import mark_share
-from mcviz.measures import percent
 from mcviz.measures.calibration import ENOUGH
-from mcviz.measures.registry import percent_at_least
 from mcviz.measures.selective import Guarantee, Referral
 from mcviz.runs import Run
 from mcviz.tasks import Task
-from mcviz.text import one_line
+from mcviz.text import one_line, percent, percent_at_least
 
 CARD_WIDTH, WIDE_CARD = 130, 190  # pixels; two stand side by side on a phone
 TILES = 8  # examples, of those that are referred and of the mistakes that are missed

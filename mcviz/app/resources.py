@@ -25,7 +25,6 @@ from mcviz.errors import McvizError
 from mcviz.extras import named_modules
 from mcviz.kinds.row_distortions import ColumnStats, column_stats
 from mcviz.measures import Score, most_uncertain_first
-from mcviz.measures.registry import format_with_unit
 from mcviz.runs import Run, open_run, run_names
 from mcviz.runs.columns import (
     UNKNOWN,
@@ -39,7 +38,7 @@ from mcviz.runs.columns import (
 from mcviz.runs.folder import cache_folder, require_folder
 from mcviz.runs.manifest_file import explain_closed_model
 from mcviz.runs.storage import shipped_runs
-from mcviz.text import one_line, true_minus
+from mcviz.text import format_with_unit, one_line, true_minus
 
 if TYPE_CHECKING:
     from mcviz.sampling import Sampler

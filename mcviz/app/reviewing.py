@@ -25,13 +25,12 @@ from mcviz.app.tasks.base import load_example
 from mcviz.app.wording import as_markdown, counted
 from mcviz.app.work import refusal, show_failures
 from mcviz.errors import McvizError
-from mcviz.measures import percent
 from mcviz.measures.multilabel import UNKNOWN
 from mcviz.reviews import Answers, Decision, LabelAnswers, Reviews, ReviewSummary, answers_of, summarise_reviews
 from mcviz.reviews.answers import ChosenClasses, Numbers
 from mcviz.reviews.store import LONGEST_NOTE, LONGEST_REVIEWER, DecisionKind, encode_classes, encode_values
 from mcviz.runs import Run, labelled_numbers
-from mcviz.text import format_duration, one_line, printable
+from mcviz.text import format_duration, one_line, percent, printable
 
 BUTTONS = 10  # classes that have a key each; more are typed
 DIGITS = "0123456789"
@@ -185,8 +184,8 @@ class Review:
         renderer = task_renderer(self.run)
         if not isinstance(self.answers, ChosenClasses):
             return renderer.explain(load_example(self.run, self.selection.state, example))
-        given = renderer.describe_label(self.run, example)
-        predicted = renderer.describe_prediction(self.run, self.run.predictions(example))
+        given = renderer.phrases.describe_label(self.run, example)
+        predicted = renderer.phrases.describe_prediction(self.run, self.run.predictions(example))
         return {"sentences": [f"{given} {predicted}".lstrip()]}
 
     def keyboard(self) -> dict[str, str]:

@@ -64,7 +64,7 @@ REFUSAL = "The server holds as many uploads as it may. Try again in some minutes
 
 HOST = "127.0.0.1"
 SCRIPT = Path(mcviz.__file__).with_name("dashboard.py")
-STYLES = "page.css", "bar.css", "review.css", "runs.css", "probe.css", "present.css"
+STYLES = "page.css", "bar.css", "label.css", "runs.css", "probe.css", "present.css"
 # The place of a table of texts, while its code loads.
 TABLES = "".join(f'[class*="-of-{rows}-rows"] {{ min-height: {31 + 30 * rows}px }}' for rows in range(1, 33))
 NOTE_PAGE = """

@@ -246,7 +246,7 @@ class PageState:
     detector: Name = ""  # of what is out of distribution
     step: Count = 1  # of the story
     present: Annotated[bool, _PRESENT] = False  # to an audience: large, and without the navigation
-    origin: Name = ""  # the file of the page that the presentation was started from
+    origin: Name = ""  # the path of the page that the presentation was started from
     unknown_example: Annotated[str, ELSEWHERE] = field(
         default="", compare=False
     )  # that the address names and this run does not have

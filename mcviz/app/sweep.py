@@ -36,11 +36,11 @@ from mcviz.app.work import compute_on_request, give_way_to_clicks, progress_bar,
 from mcviz.figures.sweeps import score_comparison
 from mcviz.figures.trust import PREDICTOR_LABELS, calibration_along
 from mcviz.kinds.base import Distortion
-from mcviz.measures import percent
 from mcviz.measures.calibration import TERMS, Calibration, calibration
 from mcviz.measures.intervals import Interval, proportion
 from mcviz.measures.registry import Terms
 from mcviz.runs import Derived, Run, labelled_numbers, load_derived, save_derived
+from mcviz.text import percent
 
 DEFAULT_INPUTS = 100  # as many findings are kept beside a run
 SWEEP = "sweep"  # of the session
@@ -212,7 +212,7 @@ def summarize(run: Run, sweep: Sweep) -> str:
     sentences = [
         f"{stopped:,} of {sweep.done:,} {kind} {are} stopped as out of distribution{by} "
         f"(95% interval {percent(share.low, 0)} to {percent(share.high, 0)}).",
-        *task_renderer(run).describe_sweep(run, sweep),
+        *task_renderer(run).phrases.describe_sweep(run, sweep),
     ]
     if sweep.done < sweep.total:
         sentences.append(f"Ended after {sweep.done:,} of {sweep.total:,}.")
@@ -312,7 +312,7 @@ def render_findings(run: Run, state: PageState, sweep: Sweep) -> None:
     st.markdown(f"**What is predicted for {sweep.done:,} {sweep.inputs.kind}**")
     st.caption(as_markdown(as_sentence(sweep.inputs.name)))
     figure = task_renderer(run).sweep_figure(run, state, sweep)
-    chart(figure, "sweep-predictions", " ".join(task_renderer(run).describe_sweep(run, sweep)))
+    chart(figure, "sweep-predictions", " ".join(task_renderer(run).phrases.describe_sweep(run, sweep)))
     render_comparison(run, state, sweep)
 
 

@@ -14,14 +14,13 @@ from mcviz.app.resources import cached_for_run, class_names, numbers_key, table,
 from mcviz.app.state import queue_toast, rerun_fragments, session_store, state_widget_args, update_state, widget_value
 from mcviz.app.wording import all_as_markdown, as_markdown
 from mcviz.errors import InvalidInputError, McvizError
-from mcviz.measures import percent
 from mcviz.measures.intervals import Interval
 from mcviz.measures.multilabel import THRESHOLD, measure_class
 from mcviz.measures.thresholds import FEWEST_POSITIVE, Counts, Curve
 from mcviz.permission import may_write
 from mcviz.runs import Run
 from mcviz.runs.storage import is_shipped
-from mcviz.text import one_line
+from mcviz.text import one_line, percent
 
 HEADER = "From which probability on is it predicted?"
 STEP = 0.005  # of the slider

@@ -9,9 +9,9 @@ import pandas as pd
 from msgspec.structs import replace
 
 from mcviz.kinds import kind_of
-from mcviz.measures import PassSummary, Score, percent
+from mcviz.measures import PassSummary, Score
 from mcviz.runs import Layer, Manifest, Preprocessing
-from mcviz.text import one_line
+from mcviz.text import one_line, percent
 
 MASKS = {
     "per_pass": "`per_pass`: all examples of a pass share one draw of dropout masks, so a pass is one network.",

@@ -18,11 +18,11 @@ from mcviz.app.wording import as_inline_markdown, as_markdown
 from mcviz.cli.base import print_json, say, tell
 from mcviz.errors import InvalidInputError
 from mcviz.figures.report import draw_in_page, web_page
-from mcviz.measures import most_uncertain_first, significant
+from mcviz.measures import most_uncertain_first
 from mcviz.plot import draw_contact_sheet
 from mcviz.runs import Run
 from mcviz.runs.verify import replaced_file
-from mcviz.text import as_html
+from mcviz.text import as_html, significant
 
 Rows = list[Sequence[str]]  # of a table, the column names first
 if TYPE_CHECKING:

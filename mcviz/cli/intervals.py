@@ -4,10 +4,8 @@ from pathlib import Path
 
 from mcviz.analysis.intervals import find_intervals, measure_intervals, tabulate_intervals
 from mcviz.cli.base import say, table_lines
-from mcviz.measures import percent
-from mcviz.measures.registry import format_with_unit
 from mcviz.runs import check_table_file, open_run, write_table
-from mcviz.text import one_line
+from mcviz.text import format_with_unit, one_line, percent
 
 
 def intervals(run: str, coverage: float, calibrated_on: str | None, to: Path) -> None:

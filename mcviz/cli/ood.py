@@ -4,10 +4,10 @@ import mcviz
 from mcviz.cli.base import loading, print_json, say, table_lines
 from mcviz.cli.progress import stage_progress
 from mcviz.extras import require_framework
-from mcviz.measures import percent
 from mcviz.runs import open_run
 from mcviz.runs.ood_scores import OODScores, load_ood_scores
 from mcviz.sampling.sampler import find_backend
+from mcviz.text import percent
 
 LABEL = "<26.25"  # a column with shortened labels of sets
 

@@ -34,10 +34,9 @@ from mcviz.data.tables import (
 )
 from mcviz.errors import InvalidInputError, McvizError, MissingPackageError
 from mcviz.extras import require_framework
-from mcviz.measures import percent
 from mcviz.measures.multilabel import THRESHOLD
 from mcviz.runs import Run, check_table_file, open_run, write_table
-from mcviz.text import one_line
+from mcviz.text import one_line, percent
 
 IDS_SHOWN = 10
 

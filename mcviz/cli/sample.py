@@ -55,7 +55,7 @@ from mcviz.sampling.run_sampling import sample_run
 from mcviz.sampling.sampler import Sampler, find_backend
 from mcviz.tasks import TASKS
 from mcviz.tasks.base import StoredLabels
-from mcviz.text import list_names
+from mcviz.text import list_names, percent
 from mcviz.validate import invalid
 
 if TYPE_CHECKING:
@@ -549,8 +549,8 @@ def train(out: Path, data: Path | None, seed: int, epochs: int, activation: str)
     def report(epoch: int, row: dict[str, float]) -> None:
         say(
             f"epoch {epoch:2d} of {epochs}  {time.perf_counter() - started:4.0f} s  "
-            f"training: loss {row['train_loss']:.4f}, accuracy {row['train_accuracy']:.2%}  "
-            f"test: loss {row['test_loss']:.4f}, accuracy {row['test_accuracy']:.2%}"
+            f"training: loss {row['train_loss']:.4f}, accuracy {percent(row['train_accuracy'], 2)}  "
+            f"test: loss {row['test_loss']:.4f}, accuracy {percent(row['test_accuracy'], 2)}"
         )
 
     model, history = training.train(

@@ -23,7 +23,6 @@ from mcviz.cli.base import table_lines
 from mcviz.cli.gate import Findings, Rows, check_summary_folder, finish
 from mcviz.cli.progress import count_progress
 from mcviz.cli.refer import ood_warnings
-from mcviz.measures import percent
 from mcviz.measures.calibration import CALIBRATION_MEASURES, ENOUGH, Calibration
 from mcviz.measures.conformal import SetFigures
 from mcviz.measures.intervals import Interval
@@ -31,7 +30,7 @@ from mcviz.measures.measure import Measure
 from mcviz.measures.selective import SelectiveFigures
 from mcviz.plot import intervals, reliability
 from mcviz.runs import Run, labelled_numbers, open_run
-from mcviz.text import one_line
+from mcviz.text import one_line, percent
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -328,9 +327,9 @@ def _convergence_lines(trusted: ClassificationTrust) -> list[str]:
         convergence.sizes, convergence.accuracy, convergence.nll, convergence.ece, convergence.shared_top, strict=True
     )
     for size, accuracy, nll, ece, shared in columns:
-        top = f"{100 * shared:.0f}%" if size > 1 else ""
-        rows.append((f"{size:,}", f"{100 * accuracy:.2f}%", f"{nll:.4f}", f"{100 * ece:.2f}%", top))
-    lines = ["", *table_lines(rows, "<8", ">11", ">10", ">9", ">17")]
+        top = percent(shared, 0) if size > 1 else ""
+        rows.append((f"{size:,}", percent(accuracy, 2), f"{nll:.4f}", percent(ece, 2), top))
+    lines = ["", *table_lines(rows)]
     top = f"Top 100 shared: the part of the 100 most uncertain by {score} that two halves of the passes agree on."
     if convergence.enough == trusted.run.passes:
         return [*lines, f"The figures still move up to the last pass. {top}"]

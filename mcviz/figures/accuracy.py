@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -34,7 +35,7 @@ from mcviz.figures.style import (
     uncertainty_scale,
     veil,
 )
-from mcviz.measures import fixed, significant
+from mcviz.text import fixed, percent, significant
 
 NARROWEST_MATRIX = 280  # pixels of all cells together on a phone
 NEXT_TICK = 1.5  # least ratio of the last tick to the one before
@@ -65,7 +66,7 @@ class PassMeasure:
     ends: Mapping[str, float] = field(default_factory=dict)
 
 
-ACCURACY = PassMeasure("accuracy", "{:.2%}".format, ".2%", ".1%", SHARES)
+ACCURACY = PassMeasure("accuracy", partial(percent, digits=2), ".2%", ".1%", SHARES)
 
 
 def accuracy_against_ensemble(
@@ -201,7 +202,7 @@ def mistakes_by_reviewed(wrong: np.ndarray, share: float, mistakes: str = "mista
         x=[share],
         y=[share_of_mistakes[marked - 1]],
         mode="markers+text",
-        text=[f"{share_of_mistakes[marked - 1]:.0%} of the {mistakes}"],
+        text=[f"{percent(share_of_mistakes[marked - 1], 0)} of the {mistakes}"],
         textposition="top left" if share_of_mistakes[marked - 1] > share else "top right",
         marker={"color": ENSEMBLE, "size": 12},
         showlegend=False,

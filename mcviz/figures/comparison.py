@@ -18,7 +18,8 @@ from mcviz.figures.style import (
     escape_labels,
     shorten_name,
 )
-from mcviz.measures import PassSummary, significant
+from mcviz.measures import PassSummary
+from mcviz.text import significant
 
 MOST_COMPARED_CLASSES = 4  # that fit side by side
 RUN_BINS = 25

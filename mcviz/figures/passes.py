@@ -28,8 +28,8 @@ from mcviz.figures.style import (
     to_pixels,
     veil,
 )
-from mcviz.measures import PassSummary, fixed, significant
-from mcviz.text import true_minus
+from mcviz.measures import PassSummary
+from mcviz.text import fixed, significant, true_minus
 
 OTHER_CLASSES = "other classes"
 LIKELIEST = 10  # classes shown of one example, or of a sweep, if there are many

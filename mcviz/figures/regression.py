@@ -24,8 +24,8 @@ from mcviz.figures.style import (
     pad_range,
     pass_histogram,
 )
-from mcviz.measures import significant
 from mcviz.measures.conformal import IntervalCalibration
+from mcviz.text import significant
 
 ERROR_BARS = 300  # examples; with more, error bars would hide each other
 TENTHS = 10

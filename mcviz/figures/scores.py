@@ -26,7 +26,7 @@ from mcviz.figures.style import (
     shorten_name,
     value_colours,
 )
-from mcviz.text import true_minus
+from mcviz.text import percent, true_minus
 
 MOST_DRAWN_POINTS = 20_000  # visible ones; browsers draw more slowly, so they become cells
 CELLS_ALONG_AXIS = 160  # along each axis
@@ -300,7 +300,7 @@ def _add_group_cells(
     most = counts.argmax(axis=1)
     shares = counts.max(axis=1) / cells.counts
     figure.add_trace(
-        cells.hover_points([f"{share:.0%} {names[group]}" for share, group in zip(shares, most, strict=True)])
+        cells.hover_points([f"{percent(share, 0)} {names[group]}" for share, group in zip(shares, most, strict=True)])
     )
 
 

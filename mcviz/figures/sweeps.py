@@ -23,7 +23,8 @@ from mcviz.figures.style import (
     png_url,
     position_line,
 )
-from mcviz.measures import scores, significant
+from mcviz.measures import scores
+from mcviz.text import significant
 
 HIGH, LOW = 360, 240  # pixels
 MOST_PICTURES = 13

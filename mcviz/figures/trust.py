@@ -28,7 +28,6 @@ from mcviz.figures.style import (
     position_line,
     shorten_name,
 )
-from mcviz.measures import fixed, percent
 from mcviz.measures.calibration import (
     CALIBRATION_MEASURES,
     CONFIDENCE_EDGES,
@@ -40,6 +39,7 @@ from mcviz.measures.calibration import (
 )
 from mcviz.measures.intervals import Interval
 from mcviz.measures.measure import SCALE
+from mcviz.text import fixed, percent
 
 Array = np.ndarray
 PREDICTOR_COLOURS = {"deterministic": DETERMINISTIC, "single pass": SINGLE_PASS, "ensemble": ENSEMBLE}
@@ -228,7 +228,7 @@ def _class_bin_texts(name: str, bins: Bins, gaps: Sequence[Interval]) -> list[st
     columns = zip(bins.edges, bins.edges[1:], bins.count, bins.confidence, bins.accuracy, points, strict=False)
     return [
         f"{escape_label(name)}, probability {100 * low:g}% to {100 * high:g}%<br>{count:,.0f} examples<br>"
-        f"mean probability {100 * probability:.2f}%, {100 * share:.2f}% have it<br>share − probability "
+        f"mean probability {percent(probability, 2)}, {percent(share, 2)} have it<br>share − probability "
         f"{gap.format(lambda value: fixed(value, 2, '+'), ' points')}"
         for low, high, count, probability, share, gap in columns
     ]
@@ -247,7 +247,7 @@ def _bin_texts(name: str, bins: Bins, gaps: Sequence[Interval]) -> list[str]:
     columns = zip(bins.edges, bins.edges[1:], bins.count, bins.confidence, bins.accuracy, points, strict=False)
     return [
         f"{escape_label(name)}, confidence {100 * low:g}% to {100 * high:g}%<br>{count:,.0f} examples<br>"
-        f"mean confidence {100 * confidence:.2f}%, accuracy {100 * accuracy:.2f}%<br>accuracy − confidence "
+        f"mean confidence {percent(confidence, 2)}, accuracy {percent(accuracy, 2)}<br>accuracy − confidence "
         f"{gap.format(lambda value: fixed(value, 2, '+'), ' points')}"
         for low, high, count, confidence, accuracy, gap in columns
     ]

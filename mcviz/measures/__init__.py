@@ -8,11 +8,8 @@ from .registry import Predictions as Predictions
 from .registry import RegressionPredictions as RegressionPredictions
 from .registry import Score as Score
 from .registry import Scores as Scores
-from .registry import fixed as fixed
 from .registry import most_uncertain_first as most_uncertain_first
-from .registry import percent as percent
 from .registry import register as register
-from .registry import significant as significant
 from .regression import regression_scores as regression_scores
 from .regression import squared_error_by_ensemble_size as squared_error_by_ensemble_size
 from .regression import squared_error_per_pass as squared_error_per_pass

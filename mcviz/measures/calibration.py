@@ -32,7 +32,8 @@ from mcviz.measures.intervals import (
     subtract,
 )
 from mcviz.measures.measure import CLASSIFICATION_MEASURES
-from mcviz.measures.registry import Terms, percent, select_terms
+from mcviz.measures.registry import Terms, select_terms
+from mcviz.text import percent
 
 Array = np.ndarray
 Verdict = Literal["calibrated", "over-confident", "under-confident", "uneven", "too few examples", "too few groups"]

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 
 from mcviz.measures.intervals import Interval
-from mcviz.measures.registry import Terms, fixed, significant
+from mcviz.measures.registry import Terms
+from mcviz.text import fixed, percent, significant
 
 Unit = Literal["share", "per mille", "nats", "target", ""]
 Place = Literal["trust", "compare"]
@@ -76,6 +77,8 @@ class Measure:
             return fixed(value, digits, sign)
         if self.unit == "target":
             return f"{'+' if sign == '+' and value >= 0 else ''}{significant(value)}"
+        if self.unit == "share" and not (sign or self.is_signed):
+            return percent(value, MEASURE_DIGITS[self.unit]).removesuffix("%")
         return fixed(SCALE.get(self.unit, 1) * value, MEASURE_DIGITS[self.unit], sign)
 
     def format_interval(

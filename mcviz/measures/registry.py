@@ -1,15 +1,14 @@
-"""Scores, their registries, the predictions they are computed from, and formats of numbers."""
+"""Scores, their registries, and the predictions they are computed from."""
 
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from decimal import ROUND_FLOOR, Decimal
 from typing import Literal, TypeVar
 
 import numpy as np
 
-from mcviz.text import one_line, true_minus
+from mcviz.text import format_with_unit, percent, true_minus
 
 Array = np.ndarray
 Terms = Mapping[str, Array]  # (N, …) numbers by name, to compute measures from
@@ -17,59 +16,6 @@ ScoreFunction = TypeVar("ScoreFunction", bound=Callable[..., Array])
 NOT_FROM_PASSES = frozenset(  # inputs of scores beyond the passes
     ("labels", "dice_by_ensemble_size", "deterministic_probs", "deterministic_outputs", "deterministic_variances")
 )
-
-
-def percent(fraction: float, digits: int = 1) -> str:
-    """Format a percentage that never rounds up to certainty.
-
-    Args:
-        fraction: 0 to 1.
-        digits: after the point.
-
-    Returns:
-        Such as "99.2%"; "over 99.9%" for less than 1 that would round to it, "under 0.1%" for more than 0 that would.
-    """
-    text, step = fixed(100 * fraction, digits), 10.0**-digits
-    if fraction < 1 and text == fixed(100, digits):
-        return f"over {100 - step:.{digits}f}%"
-    if fraction > 0 and text == fixed(0, digits):
-        return f"under {step:.{digits}f}%"
-    return f"{text}%"
-
-
-def fixed(value: float, digits: int, sign: str = "") -> str:
-    """Format a number with fixed digits, so that rounding errors never show.
-
-    Args:
-        value: such as 3.875, which may also be computed as 3.8749999999999996.
-        digits: after the point; more if a difference that is not 0 would be printed as 0.
-        sign: "" of a value; of a difference "-", or "+" to show that of one that is not below 0 as printed. 0 has no
-            minus sign.
-    """
-    value = round(value, max(9, digits))
-    while sign and value and not round(value, digits):
-        digits += 1
-    return true_minus(f"{value:{sign}z,.{digits}f}")
-
-
-def percent_at_least(fraction: float, digits: int = 1) -> str:
-    """Format a lower bound as a percentage, rounded down to hold as printed.
-
-    Args:
-        fraction: 0 to 1.
-        digits: after the point.
-    """
-    return f"{(Decimal(str(fraction)) * 100).quantize(Decimal(10) ** -digits, ROUND_FLOOR)}%"
-
-
-def significant(value: float) -> str:
-    """Format with four significant digits, such as "3.21", "−0.05" or "452,300"."""
-    return true_minus(f"{float(f'{value:.4g}'):z,.15g}")
-
-
-def format_with_unit(value: float, unit: str) -> str:
-    """Format a number with a user's unit, which may be "": "452,300 mg/dl"."""
-    return f"{significant(value)} {one_line(unit)}".rstrip()
 
 
 @dataclass(frozen=True)

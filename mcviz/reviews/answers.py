@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from mcviz.errors import InvalidInputError
-from mcviz.measures import significant
 from mcviz.measures.multilabel import label_losses
 from mcviz.reviews.store import (
     DecisionKind,
@@ -22,7 +21,7 @@ from mcviz.reviews.store import (
 )
 from mcviz.runs import Run
 from mcviz.tasks.multilabel import join_names
-from mcviz.text import list_names
+from mcviz.text import list_names, significant
 
 NO_CLASS_FITS = "no class fits"
 LABEL_IS_WRONG = "the given label is wrong"

@@ -21,9 +21,8 @@ from mcviz.measures.ood import (
     detection,
     detection_intervals,
 )
-from mcviz.measures.registry import percent
 from mcviz.runs.derived import Derived, load_derived, save_derived
-from mcviz.text import describe_in_html
+from mcviz.text import describe_in_html, percent
 
 if TYPE_CHECKING:
     import pandas as pd

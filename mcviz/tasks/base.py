@@ -11,10 +11,11 @@ from mcviz import validate
 from mcviz.choices import Ignore, Predicts
 from mcviz.decisions import Decisions
 from mcviz.manifest import LabelMaps, Manifest, TargetScaler
-from mcviz.measures import Scores, percent
+from mcviz.measures import Scores
 from mcviz.measures.intervals import Interval
 from mcviz.measures.quality import Quality
-from mcviz.measures.registry import AnyPredictions, Terms, fixed, format_with_unit
+from mcviz.measures.registry import AnyPredictions, Terms
+from mcviz.text import fixed, format_with_unit, percent
 
 if TYPE_CHECKING:
     import pandas as pd

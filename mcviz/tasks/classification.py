@@ -10,7 +10,7 @@ from mcviz.choices import Predicts
 from mcviz.decisions import Decisions
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import LabelMaps, Manifest
-from mcviz.measures import SCORES, Predictions, correct_by_ensemble_size, correct_per_pass, percent
+from mcviz.measures import SCORES, Predictions, correct_by_ensemble_size, correct_per_pass
 from mcviz.measures.calibration import calibration_terms
 from mcviz.measures.multilabel import THRESHOLD, UNKNOWN
 from mcviz.measures.quality import CLASSIFICATION
@@ -34,6 +34,7 @@ from mcviz.tasks.base import (
     set_unlabelled_apart,
 )
 from mcviz.tasks.probabilities import ClassProbabilities
+from mcviz.text import percent
 from mcviz.validate import invalid
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from mcviz.choices import Predicts
 from mcviz.decisions import Decisions
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import LabelMaps, Manifest
-from mcviz.measures import percent
 from mcviz.measures.intervals import Interval, find_biased
 from mcviz.measures.multilabel import (
     MULTILABEL,
@@ -41,7 +40,7 @@ from mcviz.tasks.base import (
     set_unlabelled_apart,
 )
 from mcviz.tasks.probabilities import ClassProbabilities
-from mcviz.text import list_names, one_line
+from mcviz.text import list_names, one_line, percent
 from mcviz.validate import invalid
 
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ import numpy as np
 from mcviz.choices import Predicts
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import Manifest
-from mcviz.measures import percent
 from mcviz.tasks.base import PassNames, StoredArray, Task, by_example
-from mcviz.text import list_names
+from mcviz.text import list_names, percent
 
 if TYPE_CHECKING:
     from mcviz.data import DataSet

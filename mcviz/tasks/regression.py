@@ -12,10 +12,10 @@ from mcviz.choices import PREDICTS, Predicts
 from mcviz.decisions import Decisions, Tolerance
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import LabelMaps, Manifest, TargetScaler
-from mcviz.measures import REGRESSION_SCORES, RegressionPredictions, significant
+from mcviz.measures import REGRESSION_SCORES, RegressionPredictions
 from mcviz.measures.intervals import Interval, can_reject, largest_design_effect
 from mcviz.measures.quality import INTERVAL, REGRESSION, TOLERANT_REGRESSION
-from mcviz.measures.registry import Terms, format_with_unit
+from mcviz.measures.registry import Terms
 from mcviz.measures.regression import (
     MEASURED_BY,
     TERMS,
@@ -43,7 +43,7 @@ from mcviz.tasks.base import (
     set_unlabelled_apart,
 )
 from mcviz.tasks.classification import Classification
-from mcviz.text import list_names, make_target_names
+from mcviz.text import format_with_unit, list_names, make_target_names, significant
 from mcviz.validate import choice, different_names, invalid
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from mcviz import validate
 from mcviz.choices import Predicts
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import LabelMaps, Manifest
-from mcviz.measures import percent
 from mcviz.measures.intervals import Interval
 from mcviz.measures.registry import SEGMENTATION_SCORES, SegmentationPredictions, Terms
 from mcviz.measures.segmentation import (
@@ -47,7 +46,7 @@ from mcviz.tasks.base import (
     locate,
 )
 from mcviz.tasks.multilabel import Multilabel, name_sets, require_separable
-from mcviz.text import list_names
+from mcviz.text import list_names, percent
 from mcviz.validate import invalid
 
 if TYPE_CHECKING:

@@ -3,11 +3,18 @@
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 from tests.app.keeping import kept_of
 from tests.browsing import ROOT
 
 SECONDS = 120  # that a page may take
+
+
+def switch_page(app: AppTest, path: str) -> AppTest:
+    """Open a page by its path in the address next; before an app has run, Streamlit itself knows files alone."""
+    app._page_hash = calc_hash(path)
+    return app
 
 
 def open_popovers(app: AppTest, are_open: bool = True) -> None:
@@ -29,7 +36,7 @@ def opened_page(page: str, query: dict[str, str], *said: str, **kept: Any) -> Ap
     """The app on one of its pages, first of all, where nothing fails but what is said.
 
     Args:
-        page: its file's name.
+        page: its path in the address.
         query: of the address.
         *said: words of the errors that it shows, in their order.
         **kept: what the app keeps of the visit.
@@ -40,6 +47,6 @@ def opened_page(page: str, query: dict[str, str], *said: str, **kept: Any) -> Ap
         kept_of(app).update(kept)
     for key, value in query.items():
         app.query_params[key] = value
-    app.switch_page(f"mcviz/app/pages/{page}.py").run()
+    switch_page(app, page).run()
     assert_sound(app, *said)
     return app

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from mcviz.app import work
 from mcviz.runs.storage import SHIPPED_RUNS
+from tests.app.opening import switch_page
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +30,7 @@ def opened(page: str, **query: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
     for key, value in query.items():
         app.query_params[key] = value
-    return app.switch_page(f"mcviz/app/pages/{page}.py").run()
+    return switch_page(app, page).run()
 
 
 def failing(*_: object, **__: object) -> None:

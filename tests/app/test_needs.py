@@ -104,3 +104,11 @@ def test_views_and_exports_are_offered_where_the_run_has_what_they_need() -> Non
 def test_pages_are_registered_once_each_with_its_needs() -> None:
     assert not PROBE.needs, "its detectors are shown without a model"
     assert {page.script for page in PAGES} == set((APP / "pages").glob("*.py"))
+
+
+def test_links_to_pages_that_people_kept_still_lead_there() -> None:
+    assert {page.title: page.url_path for page in PAGES} == {
+        "Overview": "overview", "Explore": "uncertain", "Trust": "trust", "Label": "review", "Probe": "probe",
+        "Runs": "runs", "One example": "example", "Side by side": "side_by_side", "Present": "story",
+        "Out of distribution": "out_of_distribution", "Compare": "compare",
+    }  # fmt: skip

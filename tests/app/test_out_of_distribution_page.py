@@ -13,11 +13,11 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz.app import out_of_distribution
 from mcviz.app.jobs import offered_data
-from mcviz.measures import percent
 from mcviz.measures.ood import DETECTORS, VERDICT
 from mcviz.runs.ood_scores import OODScores, load_ood_scores, save_ood_scores
 from mcviz.sampling import Sampler
 from mcviz.sampling.ood import compute_ood_scores
+from mcviz.text import percent
 from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import button, paragraphs, words
 from tests.sampling.ood_runs import CLASSES, photograph_run, text_run

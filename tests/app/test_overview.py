@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz.analysis.predictors import compute_convergence
 from mcviz.analysis.quality_trust import compare_with_deterministic
-from mcviz.app.tasks import task_renderer
+from mcviz.app.tasks.base import pass_quality, quality_cards
 from mcviz.app.wording import as_markdown, counted
 from mcviz.runs import Run
 from mcviz.runs.storage import SHIPPED_RUNS
@@ -101,8 +101,7 @@ def test_passes_that_are_nearly_always_right_are_not_said_to_be_always_right(tmp
     probs = np.full((400, 100, 2), [0.9, 0.1], np.float32)
     probs[0, 0] = [0.4, 0.6]
     run = mcviz.write_run(tmp_path / "run", probs, labels=np.zeros(100, int))
-    renderer = task_renderer(run)
-    cards = renderer.quality_cards(run, renderer.pass_quality(run))
+    cards = quality_cards(run, pass_quality(run))
     assert [value for _, value, _ in cards] == ["over 99.99%", "100.00%"]
 
 

@@ -14,9 +14,10 @@ import mcviz
 from mcviz import Run
 from mcviz.app import navigation
 from mcviz.app.wording import abbreviated
-from mcviz.measures import SCORES, most_uncertain_first, percent
+from mcviz.measures import SCORES, most_uncertain_first
+from mcviz.text import percent
 from tests.app.keeping import kept_of
-from tests.app.opening import assert_sound, open_popovers
+from tests.app.opening import assert_sound, open_popovers, switch_page
 from tests.app.probing import about_run, class_means, paragraphs, widget
 from tests.cases import one_in
 from tests.runs.making import make, some_images
@@ -35,7 +36,7 @@ def open_page() -> OpenPage:
         open_popovers(app)
         for key, value in query.items():
             app.query_params[key] = value
-        app.switch_page(f"mcviz/app/pages/{name}.py").run()
+        switch_page(app, name).run()
         return app
 
     return opened
@@ -50,7 +51,7 @@ def words(app: AppTest) -> str:
     )
 
 
-@pytest.mark.parametrize("name", [page.script.stem for page in navigation.PAGES])
+@pytest.mark.parametrize("name", [page.url_path for page in navigation.PAGES])
 def test_every_page_opens(open_page: OpenPage, name: str) -> None:
     app = open_page(name)
     assert_sound(app)

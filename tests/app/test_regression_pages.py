@@ -24,10 +24,9 @@ from mcviz.app.selection import select
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
 from mcviz.app.views import actions
-from mcviz.measures import significant
-from mcviz.measures.registry import fixed
 from mcviz.measures.regression import FEWEST_UNBOUNDED
 from mcviz.tasks import regression
+from mcviz.text import fixed, significant
 from tests.analysis.test_intervals import make as make_regions
 from tests.app.kinds import EXAMPLES, REGRESSIONS
 from tests.app.opening import opened_page

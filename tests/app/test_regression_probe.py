@@ -12,9 +12,9 @@ import mcviz
 from mcviz.app import out_of_distribution
 from mcviz.app.out_of_distribution import NONE_TO_FIT, ScoreDetector
 from mcviz.app.sweep import Sweep
-from mcviz.measures import significant
+from mcviz.text import significant
 from tests.app.keeping import kept_of
-from tests.app.opening import assert_sound
+from tests.app.opening import assert_sound, switch_page
 from tests.app.probing import OpenProbe, button, table, verdict_figures, widget, words
 from tests.app.test_kinds import OF_CLASSES
 from tests.cases import only
@@ -124,6 +124,6 @@ def test_pictures_of_a_regression_are_probed_and_end_the_story(open_run_of: Open
     assert "The ensemble predicts **" in words(app)
     assert "°C" in words(app)
     app.query_params["step"] = "4"
-    app.switch_page("mcviz/app/pages/story.py").run()
+    switch_page(app, "story").run()
     assert_sound(app)
     assert "Nothing is there to be predicted" in words(app)

@@ -12,11 +12,12 @@ import mcviz
 from mcviz.analysis.labelling import label_errors_sentence
 from mcviz.analysis.layouts import load_components
 from mcviz.app.wording import as_markdown
-from mcviz.measures import most_uncertain_first, significant
+from mcviz.measures import most_uncertain_first
 from mcviz.reviews import ReviewSummary, compute_outcome, open_reviews, summarise_reviews
+from mcviz.text import significant
 from tests.app.keeping import kept_of
 from tests.app.kinds import passes
-from tests.app.opening import assert_sound
+from tests.app.opening import assert_sound, switch_page
 from tests.app.probing import words
 from tests.app.test_kinds import tiles_of
 from tests.cases import one_in
@@ -68,7 +69,7 @@ def opened(
     for key, value in {"run": run, "part": part, **query}.items():
         app.query_params[key] = value
     kept_of(app)["reviewer"] = reviewer
-    app.switch_page("mcviz/app/pages/review.py").run()
+    switch_page(app, "review").run()
     assert_sound(app)
     return app
 
@@ -400,7 +401,7 @@ def test_keys_can_be_switched_off_for_the_whole_visit(run: str) -> None:
     assert named(app.text_input, "note").label == "Note"
     press(app, "none")
     app.switch_page("mcviz/app/pages/overview.py").run()
-    app.switch_page("mcviz/app/pages/review.py").run()
+    switch_page(app, "review").run()
     assert "No class fits" in buttons()
     app.toggle[0].set_value(True).run()
     assert "`N` No class fits" in buttons()

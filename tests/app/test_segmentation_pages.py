@@ -17,10 +17,9 @@ from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.segmentation import draw_outlines
 from mcviz.app.wording import as_markdown
 from mcviz.figures.style import CLASSES
-from mcviz.measures import percent
-from mcviz.measures.registry import fixed
 from mcviz.measures.segmentation import count_overlaps
 from mcviz.reviews import answers_of, open_reviews, summarise_reviews
+from mcviz.text import fixed, percent
 from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import compared_figures, sent, sentences, table, widget, words
 from tests.cases import one_in
@@ -301,8 +300,8 @@ def test_overview_and_trust_name_the_score_that_is_best_here(cache: Path, open_p
 
 def test_a_poor_outline_of_the_right_class_is_not_called_right(run: Run) -> None:
     row = {"prediction": "bar", "wrong": "", "label": "bar", "loss": 0.85}
-    assert task_renderer(run).tile_text(run, row).brief == "Dice 15%"
-    assert task_renderer(run).tile_text(run, row | {"wrong": "bar", "loss": 1.0}).brief == "Dice 0%"
+    assert task_renderer(run).phrases.tile_text(run, row).brief == "Dice 15%"
+    assert task_renderer(run).phrases.tile_text(run, row | {"wrong": "bar", "loss": 1.0}).brief == "Dice 0%"
 
 
 def test_outlines_lie_around_what_they_surround() -> None:

@@ -19,11 +19,12 @@ from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
 from mcviz.app.wording import as_markdown
-from mcviz.measures import most_uncertain_first, percent
+from mcviz.measures import most_uncertain_first
 from mcviz.measures.multilabel import MULTILABEL, class_ece, class_reliability
 from mcviz.measures.quality import FEWEST_RANKED
-from mcviz.measures.registry import MultilabelPredictions, percent_at_least
+from mcviz.measures.registry import MultilabelPredictions
 from mcviz.reviews import compute_outcome, open_reviews, summarise_reviews
+from mcviz.text import percent, percent_at_least
 from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import sentences, widget, words
 
@@ -339,14 +340,14 @@ def rows(run: mcviz.Run) -> list[dict[str, Any]]:
 
 def test_an_example_is_described_by_what_is_predicted_wrong_and_missed(cache: Path) -> None:
     run = mcviz.open_run(cache / "labelled")
-    renderer, seen = task_renderer(run), set()
+    phrases, seen = task_renderer(run).phrases, set()
     for example in range(20, EXAMPLES):
         predicted, given = run.mean_probs[example] > 0.5, run.labels[example] == 1
         kind = (int(predicted.sum()), int((predicted & ~given).sum()), int((~predicted & given).sum()))
         if kind in seen:
             continue
         seen.add(kind)
-        said = renderer.describe_example(run, rows(run)[example])
+        said = phrases.describe_example(run, rows(run)[example])
 
         def listed(which: np.ndarray) -> str:
             return ", ".join(f"**{as_markdown(name)}**" for name, has in zip(NAMES, which, strict=True) if has)
@@ -358,7 +359,7 @@ def test_an_example_is_described_by_what_is_predicted_wrong_and_missed(cache: Pa
         assert said == "; ".join(parts)
     assert len(seen) > 5
     app = opened("example", example="30")
-    assert f"Example 30 {renderer.describe_example(run, rows(run)[30])}. Its " in words(app)
+    assert f"Example 30 {phrases.describe_example(run, rows(run)[30])}. Its " in words(app)
 
 
 def test_a_tile_has_all_in_its_title_and_a_count_for_where_names_do_not_fit(cache: Path) -> None:

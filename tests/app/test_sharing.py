@@ -56,7 +56,7 @@ def test_a_page_says_what_the_dashboard_says_and_nothing_of_this_machine(run: Ru
     page = (tmp_path / "one.html").read_text(encoding="utf-8")
     assert page == (tmp_path / "two.html").read_text(encoding="utf-8"), "the same run is the same page"
     assert "default-src 'none'" in page[: page.index("</head>")]
-    assert sentence(task_renderer(run).describe_run(run)) in page
+    assert sentence(task_renderer(run).phrases.describe_run(run)) in page
     content = re.sub('"(H4sI[^"]+)"', lambda packed: unpacked(packed[1]).decode(errors="replace"), page)
     assert {*re.findall(r"\w+://[\w.]*", content)} == {"http://www.w3.org"}, "the name of SVG"
     for words in (str(run.path), str(tmp_path), str(Path.home()), socket.gethostname(), f"/{getpass.getuser()}"):

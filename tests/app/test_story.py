@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mcviz.app.navigation import PAGES
+from mcviz.app.navigation import PAGES, PRESENT
 from tests.app.kinds import KINDS, REGRESSIONS
 from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import button
@@ -56,12 +56,11 @@ def test_the_shipped_runs_are_presented_in_few_short_headlines(run: str, steps: 
 
 def test_a_presentation_starts_on_any_page_and_leads_back_to_it_and_its_address(kinds: Path, stride: int) -> None:
     for page in PAGES[::stride]:
-        stem = page.script.stem
-        app = opened(kinds, "photographs", stem, label="1", pinned="2")
+        app = opened(kinds, "photographs", page.url_path, label="1", pinned="2")
         link = next(each.proto for each in app.get("page_link") if each.proto.label == "Present")
         query = dict(part.split("=") for part in link.query_string.split("&"))
         assert query["present"] == "yes"
-        assert query.get("origin") == (None if stem == "story" else stem)
+        assert query.get("origin") == (None if page is PRESENT else page.url_path)
         assert (query["run"], query["label"], query["pinned"]) == ("photographs", "1", "2")
 
 

@@ -17,7 +17,7 @@ from tests.app.probing import widget, words
 from tests.cases import only
 
 PAGES: list[tuple[str, dict[str, str]]] = [
-    *((page.script.stem, {}) for page in navigation.PAGES),
+    *((page.url_path, {}) for page in navigation.PAGES),
     *(("uncertain", {"view": view}) for view in VIEWS),
     *(("uncertain", {"view": view, "colour": "correct"}) for view in ("scatter", "map")),
     ("uncertain", {"correct": "wrong"}),

@@ -90,6 +90,15 @@ def test_accuracy_charts_without_a_deterministic_accuracy_have_no_line_for_it() 
     assert [line.name for line in traces(by_size, "scatter")] == ["ensemble"]
 
 
+def test_a_share_next_to_all_or_none_is_not_written_as_all_or_none() -> None:
+    against = figures.accuracy_against_ensemble(np.array([0.5, 0.6]), ensemble=0.99999, deterministic=0.00001)
+    assert [line.name for line in traces(against, "scatter")] == ["ensemble over 99.99%", "deterministic under 0.01%"]
+    wrong = np.zeros(10_000, dtype=bool)
+    wrong[:499], wrong[-1] = True, True
+    (marked,) = [line for line in figures.mistakes_by_reviewed(wrong, share=0.05).data if "text" in line.mode]
+    assert marked.text[0].startswith("over 99% of ")
+
+
 def test_mistakes_found_ends_at_all_of_them() -> None:
     wrong = np.zeros(1000, dtype=bool)
     wrong[[0, 3, 20, 900]] = True

@@ -8,6 +8,8 @@ import pytest
 
 from mcviz.data import as_data_set
 from mcviz.errors import InvalidInputError
+from mcviz.measures.intervals import Interval
+from mcviz.measures.measure import Measure
 from mcviz.tasks import TASKS
 from tests.runs.making import FORMS, made_up, make
 
@@ -40,3 +42,13 @@ def test_a_task_that_is_not_there_is_refused_with_those_that_are() -> None:
 )
 def test_a_change_of_a_share_is_in_points(name: str, unit: str, words: str) -> None:
     assert TASKS[name].loss.format_change(0.164, unit) == words
+
+
+@pytest.mark.parametrize("name", ["classification", "multilabel", "segmentation"])
+def test_a_share_is_written_as_the_quality_of_its_task_and_never_rounds_to_certainty(name: str) -> None:
+    share = TASKS[name].quality.measures[0]
+    for value in (0, 0.00001, 0.25, 0.99999, 1):
+        assert share.format(value) == TASKS[name].format_quality(value)
+    assert share.format_interval(Interval(0.99999, 0.9995, 1)) == "over 99.99% (99.95 to 100.00)"
+    gap = Measure("gap", "gap", "share", "", (-1, 1))
+    assert gap.format(0.00001) == "0.00%", "a gap of about 0 is certain of nothing"

@@ -27,7 +27,8 @@ from mcviz.app.state import session_store, widget_value
 from mcviz.app.wording import abbreviated, counted, prediction_and_votes
 from mcviz.figures import enlarge_letters, group_by_role, picture_url, select_classes
 from mcviz.figures.passes import OTHER_CLASSES
-from mcviz.measures import PassSummary, percent
+from mcviz.measures import PassSummary
+from mcviz.text import percent
 
 
 def load_assets(*names: str) -> str:

@@ -56,9 +56,9 @@ from mcviz.app.tasks.base import ExampleContext, TileText, load_example
 from mcviz.app.wording import abbreviated, counted
 from mcviz.errors import McvizError
 from mcviz.figures import sheet_url
-from mcviz.measures import Score, percent
+from mcviz.measures import Score
 from mcviz.runs import Run
-from mcviz.text import true_minus
+from mcviz.text import percent, true_minus
 
 SHORT_NAME = 5  # letters, of which two names and a value fit in the line of a tile
 MOST_FACTS = 12  # columns, that a tile's tooltip lists
@@ -144,7 +144,7 @@ def tile_data(
     """Return the browser's data of tiles; see `tiles` and `KindRenderer.tiles`."""
     rows, score_shown, own = table(run).iloc[examples].to_dict("records"), run_scores(run)[score], details(run)
     draw = _keep_pictures if has(run, "images") else _draw_contents
-    contents, tile_text = draw(run, examples, side), task_renderer(run).tile_text
+    contents, tile_text = draw(run, examples, side), task_renderer(run).phrases.tile_text
     more_of_tiles, texts = contents.details or ({},) * len(rows), [tile_text(run, row) for row in rows]
     return {
         **contents.sheet,
@@ -212,7 +212,7 @@ def input_tiles(
             look(component.clicked)
 
     shown, score = kind_renderer(run).input_tiles(run, contents), run_scores(run)[run.first_score]
-    tile_text = task_renderer(run).tile_text
+    tile_text = task_renderer(run).phrases.tile_text
     texts = [tile_text(run, defaultdict(lambda: np.nan, row)) if row else TileText("") for row in rows]
     tiles = [
         {

@@ -31,9 +31,8 @@ from mcviz.errors import McvizError
 from mcviz.kinds.base import Distortion
 from mcviz.kinds.image_distortions import Noise
 from mcviz.kinds.text_distortions import TextNoise
-from mcviz.measures import percent
 from mcviz.runs import Run
-from mcviz.text import true_minus
+from mcviz.text import percent, true_minus
 
 MOST_INPUTS = 2000  # of a sweep
 MOST_CACHED = 16  # predictions in a session, so that going back to an input costs nothing

@@ -39,9 +39,8 @@ from mcviz.figures import CRISP_BELOW, png_url, sheet_url
 from mcviz.figures.passes import map_over_picture
 from mcviz.kinds.base import Distortion
 from mcviz.kinds.image_distortions import DISTORTIONS, NOISES, uniform_noise
-from mcviz.measures import percent
 from mcviz.runs import Run
-from mcviz.text import one_line
+from mcviz.text import one_line, percent
 
 SHEET_COLUMNS = 12
 THUMBNAIL = 64  # pixels of one in a table

@@ -58,7 +58,7 @@ def render_stepper(selection: Selection, example: int) -> None:
             "Random", icon=":material/casino:", key="random", disabled=not len(examples), on_click=go_to_random,
             args=(examples,), help="Key R",
         )  # fmt: skip
-        keys(r="random")
+        keys({"r": "random"})
         arrow_keys(partial(step_through, examples, example))
     if selection.state.unknown_example:
         st.warning(
@@ -188,7 +188,7 @@ def describe_example(run: Run, state: PageState) -> str:
     """Describe prediction and uncertainty of an example."""
     example, score = open_example(run, state), run_scores(run)[state.score]
     row = table(run).iloc[example]
-    described = task_renderer(run).describe_example(run, row.to_dict())
+    described = task_renderer(run).phrases.describe_example(run, row.to_dict())
     value = as_inline_markdown(score.format(row[state.score]))
     return f"Example {example} {described}. Its {score.inline_label} is {value}."
 

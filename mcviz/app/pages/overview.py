@@ -34,7 +34,7 @@ IMPORTED = (
 
 def describe_run(run: Run, _state: PageState) -> str:
     """Describe quality and mistakes; without labels, disagreement."""
-    return task_renderer(run).describe_run(run)
+    return task_renderer(run).phrases.describe_run(run)
 
 
 def render_most_uncertain(run: Run, state: PageState) -> None:
@@ -44,7 +44,7 @@ def render_most_uncertain(run: Run, state: PageState) -> None:
     marked = f" {legend}" if has(run, "labels") and legend else ""
     first_end = direction(score, UNCERTAIN_FIRST)
     heading("What it is most uncertain about", f"{score.label}, {first_end} first. Click one to open it.{marked}")
-    pictures, numbers = has(run, "images"), not task_renderer(run).marks_mistakes
+    pictures, numbers = has(run, "images"), not task_renderer(run).phrases.marks_mistakes
     usual = NAMED_TILES if has_long_names(run) else TILES
     most = LARGE_TILES if run.kind.content.in_columns or (pictures and numbers) else usual
     size = "dense" if pictures and not numbers else "large"

@@ -163,7 +163,7 @@ def render_predictions(run: Run, state: PageState, kind: InputKind, chosen: Prob
     with words:
         headline = st.container()
         predicted, renderer = predict(run, as_batch(chosen.content))[:, 0], task_renderer(run)
-        st.markdown(f"{renderer.describe_prediction(run, predicted)} {chosen.note}")
+        st.markdown(f"{renderer.phrases.describe_prediction(run, predicted)} {chosen.note}")
     verdict = render_headline(headline, run, chosen.content, predicted) if is_detector_ready(run) else None
     renderer.render_probe(run, chosen, predicted, "probe")
     reasons = st.container()  # filled last: the charts do not wait for it

@@ -89,7 +89,7 @@ from mcviz.runs import ListedRun, Run, list_runs, preview_removal, remove_run, r
 from mcviz.runs.folder import LONGEST_NAME, cache_folder, list_shipped_runs
 from mcviz.runs.storage import is_shipped
 from mcviz.tasks import task_of
-from mcviz.text import format_bytes, format_duration, one_line
+from mcviz.text import format_bytes, format_duration, one_line, percent
 
 STATES = {"finished": "finished", "partial": "partial", "damaged": "damaged", "unreadable": "cannot be read"}
 TICKS = 2  # runs
@@ -223,7 +223,7 @@ def describe_state(run: ListedRun) -> str:
     """Return the state of a run, with the finished share."""
     if run.state != "partial" or run.manifest is None:
         return STATES[run.state]
-    return f"partial, {run.examples_done / run.manifest.examples.count:.0%}"
+    return f"partial, {percent(run.examples_done / run.manifest.examples.count, 0)}"
 
 
 def describe_quality(run: ListedRun) -> str:
@@ -557,12 +557,12 @@ def render_changes(run: ComparedRun, state: PageState, comparison: Comparison) -
 
 def _facts_in_both(run: Run, comparison: Comparison, example: int, score: str) -> list[tuple[str, str]]:
     other, place = comparison.other, comparison.pairs.find(example)
-    own, facts = task_renderer(run).tile_text(run, table(run).iloc[example].to_dict()), []
+    own, facts = task_renderer(run).phrases.tile_text(run, table(run).iloc[example].to_dict()), []
     if own.label:
         facts.append(("label", own.label))
     for of_run, number in ((run, example), (other, int(comparison.pairs.other[place]))):
         row = table(of_run).iloc[number].to_dict()
-        shown = task_renderer(of_run).tile_text(of_run, row).prediction
+        shown = task_renderer(of_run).phrases.tile_text(of_run, row).prediction
         value = short_value(run_scores(of_run)[score], row[score]) if score in run_scores(of_run) else ""
         facts.append((one_line(of_run.name), " ".join(filter(None, [shown, value]))))
     return facts

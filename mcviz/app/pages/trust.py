@@ -70,7 +70,7 @@ def describe_trust(run: Run, state: PageState) -> str:
     if has(run, "classes"):
         return describe_calibration(run, state) if has(run, "labels") else describe_estimate(run, state)
     if not has(run, "targets") and has(run, "labels"):
-        return task_renderer(run).describe_run(run)
+        return task_renderer(run).phrases.describe_run(run)
     if has(run, "labels"):
         verdict, _, figures = regression_trust(run).sentences[0].partition(":")
         return f"**{verdict}**:{figures} {labelled_sentence(run)}".rstrip()

@@ -200,7 +200,7 @@ class Summary:
         run, state = self._run, self._state
         data = {
             "count": len(run),
-            "size": "" if task_renderer(run).marks_mistakes else "large",
+            "size": "" if task_renderer(run).phrases.marks_mistakes else "large",
             "class_names": class_names(run),
             "first_score": state.score,
             "rankings": [

@@ -19,7 +19,7 @@ from mcviz.app.sharing.withheld import WithheldRun
 from mcviz.app.state import UNCERTAIN_FIRST, PageState
 from mcviz.app.sweep import find_sweep, noise_inputs, noise_kind, summarize
 from mcviz.app.tasks import task_renderer
-from mcviz.app.tasks.base import PassQuality, Step, cached_gain
+from mcviz.app.tasks.base import PassQuality, Step, cached_gain, pass_quality, quality_cards
 from mcviz.app.wording import WORD_JOINER, as_markdown, capitalised, counted, direction
 from mcviz.figures import thumbnails
 from mcviz.figures.style import DETERMINISTIC, ENSEMBLE
@@ -54,9 +54,9 @@ def overview(run: Run) -> str:
     score, renderer = run_scores(run)[run.first_score], task_renderer(run)
     legend = f" {renderer.phrases.tile_legend}" if has(run, "labels") else ""
     first = ranking(run, score.name)[:MOST_UNCERTAIN].tolist()
-    tiles = _tiles(first, score.name, "dense" if has(run, "images") and renderer.marks_mistakes else "large")
+    tiles = _tiles(first, score.name, "dense" if has(run, "images") and renderer.phrases.marks_mistakes else "large")
     return (
-        f'<h1>Overview</h1><p class="answer">{sentence(renderer.describe_run(run))}</p><div class="two">'
+        f'<h1>Overview</h1><p class="answer">{sentence(renderer.phrases.describe_run(run))}</p><div class="two">'
         f'<div><h2>What it is most uncertain about</h2><p class="quiet">{escape(score.label)}, '
         f"{direction(score, UNCERTAIN_FIRST)} first.{escape(legend)}</p>{tiles}{_noise(run)}</div><div>"
         f"{_quality(run) if has(run, 'labels') else _distribution(run)}</div></div>"
@@ -64,13 +64,12 @@ def overview(run: Run) -> str:
 
 
 def _quality(run: Run) -> str:
-    renderer = task_renderer(run)
-    quality = renderer.pass_quality(run)
+    quality = pass_quality(run)
     assert quality is not None
     gain, name = cached_gain(run)[1], escape(capitalised(run.task.sealed_quality_name))
     return (
         f"<h2>Each pass, and all of them together</h2><p class=quiet>{name}. "
-        f"{sentence(renderer.describe_beaten(quality))}</p>{cards(renderer.quality_cards(run, quality))}"
+        f"{sentence(task_renderer(run).phrases.describe_beaten(quality))}</p>{cards(quality_cards(run, quality))}"
         f"{paragraphs([as_markdown(gain)] if gain else [])}{_draw_passes(run, quality)}"
     )
 
@@ -177,7 +176,7 @@ def present(run: Run, steps: Sequence[Step]) -> str:
 
 
 def _seen(run: Run, step: Step) -> str:
-    if step.of_passes and (quality := task_renderer(run).pass_quality(run)):
+    if step.of_passes and (quality := pass_quality(run)):
         return _draw_passes(run, quality)
     if len(step.examples) != 1:
         return _tiles(step.examples[:TOLD], run.first_score, "dense" if has(run, "images") else "large")

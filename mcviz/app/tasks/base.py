@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -32,11 +32,10 @@ from mcviz.app.wording import (
     counted,
     plural,
 )
-from mcviz.measures import percent
 from mcviz.measures.intervals import finds_more_than_chance
 from mcviz.runs import Run, labelled_numbers
 from mcviz.tasks.multilabel import SEPARATOR
-from mcviz.text import list_names, one_line
+from mcviz.text import list_names, one_line, percent
 
 QUALITY_HEIGHT = 290  # pixels, of a chart beside examples
 PASSES = "passes"  # the section of Overview
@@ -289,14 +288,46 @@ class SweepFindings(Protocol):
         """How many inputs are predicted."""
 
 
+def pass_quality(run: Run) -> PassQuality | None:
+    """Return how good the passes are; None without labels."""
+    if run.quality_by_pass is None:
+        return None
+    single, ensembles = run.quality_by_pass
+    high_is_better = run.task.quality.measures[0].better == "high"
+    worse = single < ensembles[-1] if high_is_better else single > ensembles[-1]
+    return PassQuality(
+        run.deterministic_quality,
+        single,
+        one_pass=run.task.quality_of_single_pass(single),
+        ensembles=ensembles,
+        beaten=float(worse.mean()),
+    )
+
+
+def quality_cards(run: Run, quality: PassQuality) -> list[tuple[str, str, str]]:
+    """Return quality with dropout off, in one pass and in all: label, value, sentence."""
+    deterministic, one_pass, ensemble = WAYS_TO_PREDICT
+    passes = quality.passes
+    off = "" if run.manifest.origin.kind == "imported" else "Dropout off: "
+    least, most = run.task.format_quality(passes.min(), ""), run.task.format_quality(passes.max(), "")
+    ends = "the same in each" if least == most else f"from {least} to {most}"
+    figures = (
+        (deterministic, quality.deterministic, as_sentence(f"{off}one prediction, no uncertainty")),
+        (one_pass, quality.one_pass, f"On average, {ends}."),
+        (ensemble, quality.ensembles[-1], f"The mean of {counted(len(passes), 'pass')}."),
+    )
+    return [(way, run.task.format_quality(value, ""), text) for way, value, text in figures if value is not None]
+
+
 @dataclass(frozen=True)
-class Phrases:
-    """The words of a task in sentences and headings that all tasks have.
+class Phrases(ABC):
+    """The words of a task: parts of sentences that all tasks have, and its own sentences.
 
     Attributes:
         quality: how good the ensemble is, with a place for its quality.
         beats: a sentence on what the ensemble beats, with a place for the passes.
-        group: what the mean of `TaskRenderer.group_column` is called.
+        group_column: the column of a run's table whose mean says how good the predictions of a group of examples are.
+        group: what that mean is called.
         mistake: what a prediction is that a person would rather look at.
         only_mistake: the same, where there is one.
         least_sure: the beginning of the ranking, as words that follow "the 200".
@@ -305,10 +336,12 @@ class Phrases:
         no_worst: a sentence for where there is none.
         worst_clause: its prediction, such as "the most uncertain prediction".
         tile_legend: a sentence on the colour of tiles; "" if none is marked.
+        marks_mistakes: whether a prediction is either right or wrong, and a wrong one is marked in lists.
     """
 
     quality: str
     beats: str
+    group_column: str
     group: str
     mistake: str
     only_mistake: str
@@ -318,43 +351,7 @@ class Phrases:
     no_worst: str
     worst_clause: str
     tile_legend: str = ""
-
-
-class TaskRenderer(ABC):
-    """Shows a task; T passes predict K numbers; subclasses define differences.
-
-    Attributes:
-        ood_score: the score by which a new input is compared with the run's examples where nothing better is known.
-        fits_detector: whether an OOD detector can be fitted to the run's examples, which is better.
-        marks_mistakes: whether a prediction is either right or wrong, and a wrong one is marked in lists.
-        group_column: the column of a run's table whose mean says how good the predictions of a group of examples are.
-        phrases: the words that sentences and headings of all tasks are made of.
-        story: the demo's steps; None where there is no demo.
-    """
-
-    ood_score: str
-    fits_detector = False
-    marks_mistakes = False
-    group_column: str
-    phrases: Phrases
-    story: Story | None = None
-
-    # The whole run
-
-    def pass_quality(self, run: Run) -> PassQuality | None:
-        """Return how good the passes are; None without labels."""
-        if run.quality_by_pass is None:
-            return None
-        single, ensembles = run.quality_by_pass
-        high_is_better = run.task.quality.measures[0].better == "high"
-        worse = single < ensembles[-1] if high_is_better else single > ensembles[-1]
-        return PassQuality(
-            run.deterministic_quality,
-            single,
-            one_pass=run.task.quality_of_single_pass(single),
-            ensembles=ensembles,
-            beaten=float(worse.mean()),
-        )
+    marks_mistakes: bool = False
 
     def describe_run(self, run: Run) -> str:
         """Say how good the ensemble is, also against dropout off, and how many mistakes the uncertainty finds."""
@@ -367,12 +364,12 @@ class TaskRenderer(ABC):
         assert found is not None
         quality = as_inline_markdown(run.task.format_quality(found, run.manifest.unit))
         counted_by = f", {judged_words(run)}" if judged_words(run) else ""
-        right = f"**{as_markdown(run.name)}**: **{self.phrases.quality.format(quality)}** on {examples}{counted_by}"
+        right = f"**{as_markdown(run.name)}**: **{self.quality.format(quality)}** on {examples}{counted_by}"
         return f"{right}{self._describe_promise(run)}{self._describe_gain(run)}{self._describe_found(run)}."
 
-    def phrases_for(self, run: Run) -> Phrases:
+    def for_run(self, run: Run) -> Self:
         """Return the words for sentences about a run; its decisions may define a mistake."""
-        return self.phrases
+        return self
 
     def _describe_promise(self, run: Run) -> str:
         """Describe quality, its reference and intervals, as a part of a sentence."""
@@ -385,7 +382,7 @@ class TaskRenderer(ABC):
 
     def _describe_found(self, run: Run) -> str:
         """Describe mistakes among the first of the ranking, as the end of a sentence."""
-        labelled, phrases = len(labelled_numbers(run)), self.phrases_for(run)
+        labelled, phrases = len(labelled_numbers(run)), self.for_run(run)
         first = min(MOST_FIRST, labelled // 5)
         count, early = _count_mistakes(run, first)
         if not self.marks_mistakes and not first:
@@ -404,14 +401,66 @@ class TaskRenderer(ABC):
     def describe_disagreement(self, run: Run) -> str:
         """Say how far the passes differ, as a part of a sentence in Markdown."""
 
+    def describe_beaten(self, quality: PassQuality) -> str:
+        """Say how many of the passes the ensemble beats."""
+        if (quality.passes == quality.ensembles[-1]).all():
+            return "Every single pass is as good as the ensemble."
+        if quality.beaten in (0, 1):
+            return self.beats.format("every single pass" if quality.beaten else "none of the single passes")
+        return self.beats.format(f"{percent(quality.beaten)} of the single passes")
+
+    @abstractmethod
+    def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
+        """Return the words on a tile, of a row of the run's table."""
+
+    def describe_example(self, run: Run, row: Mapping[Any, Any]) -> str:
+        """Describe an example's prediction by its row, in Markdown."""
+        text = self.tile_text(run, row)
+        label = f"; its label is **{as_markdown(text.label)}**" if text.label else ""
+        return f"is predicted as **{as_markdown(text.prediction)}**{label}"
+
+    def describe_label(self, run: Run, example: int) -> str:
+        """Describe an example's labels in Markdown, or ""."""
+        return ""
+
+    @abstractmethod
+    def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
+        """Describe (T, K) predictions of a new input in a sentence in Markdown."""
+
+    @abstractmethod
+    def describe_worst(self, run: Run, sweep: SweepFindings) -> str:
+        """Describe the prediction of the prominent input, in Markdown."""
+
+    @abstractmethod
+    def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
+        """Describe a sweep's findings."""
+
+
+class TaskRenderer(ABC):
+    """Shows a task; T passes predict K numbers; subclasses define differences.
+
+    Attributes:
+        ood_score: the score by which a new input is compared with the run's examples where nothing better is known.
+        fits_detector: whether an OOD detector can be fitted to the run's examples, which is better.
+        phrases: its words.
+        story: the demo's steps; None where there is no demo.
+    """
+
+    ood_score: str
+    fits_detector = False
+    phrases: Phrases
+    story: Story | None = None
+
+    # The whole run
+
     def render_quality(self, run: Run) -> None:
         """Render how good the passes are, alone and together, of a run with labels."""
-        quality = self.pass_quality(run)
+        quality = pass_quality(run)
         assert quality is not None
-        name, spoken = capitalised(run.task.sealed_quality_name), self.describe_beaten(quality)
+        name, spoken = capitalised(run.task.sealed_quality_name), self.phrases.describe_beaten(quality)
         unit = f" in {as_markdown(run.manifest.unit)}" if run.manifest.unit else ""
         heading("Each pass, and all of them together", f"{name}{unit}. {spoken}")
-        cards(self.quality_cards(run, quality))
+        cards(quality_cards(run, quality))
         if gain := cached_gain(run)[1]:
             st.markdown(as_markdown(gain))
         chart(_quality_figure(run), "single-passes", spoken)
@@ -437,33 +486,7 @@ class TaskRenderer(ABC):
     def render_trust(self, run: Run, group: str | None) -> None:  # noqa: B027
         """Render all figures that labels tell, with the arguments of `render_calibration`."""
 
-    def quality_cards(self, run: Run, quality: PassQuality) -> list[tuple[str, str, str]]:
-        """Return quality with dropout off, in one pass and in all: label, value, sentence."""
-        deterministic, one_pass, ensemble = WAYS_TO_PREDICT
-        passes = quality.passes
-        off = "" if run.manifest.origin.kind == "imported" else "Dropout off: "
-        least, most = run.task.format_quality(passes.min(), ""), run.task.format_quality(passes.max(), "")
-        ends = "the same in each" if least == most else f"from {least} to {most}"
-        figures = (
-            (deterministic, quality.deterministic, as_sentence(f"{off}one prediction, no uncertainty")),
-            (one_pass, quality.one_pass, f"On average, {ends}."),
-            (ensemble, quality.ensembles[-1], f"The mean of {counted(len(passes), 'pass')}."),
-        )
-        return [(way, run.task.format_quality(value, ""), text) for way, value, text in figures if value is not None]
-
-    def describe_beaten(self, quality: PassQuality) -> str:
-        """Say how many of the passes the ensemble beats."""
-        if (quality.passes == quality.ensembles[-1]).all():
-            return "Every single pass is as good as the ensemble."
-        if quality.beaten in (0, 1):
-            return self.phrases.beats.format("every single pass" if quality.beaten else "none of the single passes")
-        return self.phrases.beats.format(f"{percent(quality.beaten)} of the single passes")
-
     # Lists and filters
-
-    @abstractmethod
-    def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
-        """Return the words on a tile, of a row of the run's table."""
 
     def pictures(self, run: Run, examples: np.ndarray, side: int) -> np.ndarray:
         """Return (n, height, width, channels) uint8: the images of examples in lists, `side` pixels large at most."""
@@ -518,16 +541,6 @@ class TaskRenderer(ABC):
     def render_preview(self, context: ExampleContext) -> None:  # noqa: B027
         """Render the preview below an explanation."""
 
-    def describe_example(self, run: Run, row: Mapping[Any, Any]) -> str:
-        """Describe an example's prediction by its row, in Markdown."""
-        text = self.tile_text(run, row)
-        label = f"; its label is **{as_markdown(text.label)}**" if text.label else ""
-        return f"is predicted as **{as_markdown(text.prediction)}**{label}"
-
-    def describe_label(self, run: Run, example: int) -> str:
-        """Describe an example's labels in Markdown, or ""."""
-        return ""
-
     @abstractmethod
     def render_pinned(self, context: ExampleContext) -> None:
         """Render an example among others side by side."""
@@ -537,10 +550,6 @@ class TaskRenderer(ABC):
         return {}
 
     # New inputs
-
-    @abstractmethod
-    def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
-        """Describe (T, K) predictions of a new input in a sentence in Markdown."""
 
     @abstractmethod
     def render_probe(self, run: Run, chosen: ProbeInput, predictions: np.ndarray, key: str) -> None:
@@ -577,23 +586,15 @@ class TaskRenderer(ABC):
             else:
                 spoken = f"The one of the {sweep.inputs.kind} with {self.phrases.worst_clause}"
                 kind_renderer(run).render_input(run, sweep.worst_content, spoken)
-                st.caption(self.describe_worst(run, sweep))
+                st.caption(self.phrases.describe_worst(run, sweep))
         with right:
             st.markdown("**Predictions of the ensemble**")
             figure = self.sweep_figure(run, state, sweep)
-            chart(figure, "sweep-predictions", " ".join(self.describe_sweep(run, sweep)))
-
-    @abstractmethod
-    def describe_worst(self, run: Run, sweep: SweepFindings) -> str:
-        """Describe the prediction of the prominent input, in Markdown."""
+            chart(figure, "sweep-predictions", " ".join(self.phrases.describe_sweep(run, sweep)))
 
     @abstractmethod
     def sweep_figure(self, run: Run, state: PageState, sweep: SweepFindings) -> go.Figure:
         """Return a figure of a sweep's predictions."""
-
-    @abstractmethod
-    def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
-        """Describe a sweep's findings."""
 
     # Two runs, and files to take away
 

@@ -1,7 +1,7 @@
 """Show classification on pages: classes, probabilities and votes."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -70,12 +70,12 @@ from mcviz.figures import (
 )
 from mcviz.figures import two_classes as two_classes_figure
 from mcviz.figures.sweeps import SWEEP_SCORES, predictions_along
-from mcviz.measures import PassSummary, percent, scores, summarise
+from mcviz.measures import PassSummary, scores, summarise
 from mcviz.measures.intervals import Interval
 from mcviz.measures.multilabel import UNKNOWN as UNKNOWN_LABEL
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.columns import UNKNOWN
-from mcviz.text import one_line
+from mcviz.text import one_line, percent
 
 CONVERGENCE = "convergence"  # work, of which the subject is the run and the score
 CONVERGENCE_HEIGHT = 440  # pixels, of four figures one below the other
@@ -143,7 +143,8 @@ class ClassificationStory(Story):
         if single is None or by_size is None:
             raise McvizError(missing(run, "labels"))
         together, alone = float(by_size[-1]), float(single.mean())
-        headline = f"{_compare_with_alone(run, together - alone)}: **{together:.2%}** against **{alone:.2%}**."
+        accuracies = f"**{percent(together, 2)}** against **{percent(alone, 2)}**"
+        headline = f"{_compare_with_alone(run, together - alone)}: {accuracies}."
         more = f"So many examples are right{at_half(run)} by the mean of all {len(single)}, and by one pass on average."
         if deterministic is not None:
             gained = round((float(by_size[-1]) - deterministic) * run.manifest.labelled)
@@ -183,16 +184,56 @@ def classifier_probs(run: Run) -> np.ndarray:
     return run.mean_probs if run.deterministic_probs is None else run.deterministic_probs
 
 
+@dataclass(frozen=True)
+class ClassificationPhrases(Phrases):
+    """The words of classes."""
+
+    def describe_disagreement(self, run: Run) -> str:
+        disagree = int((table(run)["variation_ratio"] > 0).sum())
+        return f"the passes disagree on **{disagree:,}** of them{at_half(run)}"
+
+    def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
+        names, label = class_names(run), row["label"]
+        is_wrong = bool(not pd.isna(row["correct"]) and not row["correct"])
+        return TileText(names[row["prediction"]], "" if pd.isna(label) else names[label], is_wrong)
+
+    def describe_label(self, run: Run, example: int) -> str:
+        label = table(run)["label"].iloc[example]
+        return "" if pd.isna(label) else f"The given label is **{as_markdown(class_names(run)[label])}**."
+
+    def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
+        return _prediction_sentence(run, _summarise(run, predictions))
+
+    def describe_worst(self, run: Run, sweep: SweepFindings) -> str:
+        name = class_names(run)[sweep.scores["prediction"][sweep.worst]]
+        confidence = percent(float(sweep.scores["max_probability"][sweep.worst]))
+        return f"The ensemble predicts **{as_markdown(name)}** with {confidence}."
+
+    def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
+        """Name the most frequent prediction and count correct ones."""
+        predictions, confidences = sweep.scores["prediction"], sweep.scores["max_probability"]
+        counts = np.bincount(predictions, minlength=len(run.class_names))
+        favourite = int(counts.argmax())
+        kind = sweep.inputs.kind.removesuffix("s") if sweep.done == 1 else sweep.inputs.kind
+        are, on_average = ("is", "") if counts[favourite] == 1 else ("are", " on average")
+        sentences = [
+            f"{counts[favourite]:,} of {sweep.done:,} {kind} {are} predicted as {class_names(run)[favourite]}, with "
+            f"{percent(float(confidences[predictions == favourite].mean()))}{on_average}."
+        ]
+        if sweep.inputs.labels is not None:
+            sentences.append(f"Correct: {sweep.correct.sum():,} of {sweep.done:,}.")
+        return sentences
+
+
 class ClassificationRenderer(TaskRenderer):
     """How pages show a classification; K is the number of classes C, and predictions are probabilities."""
 
     ood_score = "expected_entropy"
     fits_detector = True
-    marks_mistakes = True
-    group_column = "correct"
-    phrases = Phrases(
+    phrases = ClassificationPhrases(
         quality="{} right",
         beats="The ensemble beats {}.",
+        group_column="correct",
         group="correct",
         mistake="mistake",
         only_mistake="the only mistake",
@@ -202,14 +243,11 @@ class ClassificationRenderer(TaskRenderer):
         no_worst="There is none: every prediction is correct.",
         worst_clause="the most confident wrong prediction",
         tile_legend="Orange marks a wrong prediction: label → prediction.",
+        marks_mistakes=True,
     )
     story = ClassificationStory()
 
     # The whole run
-
-    def describe_disagreement(self, run: Run) -> str:
-        disagree = int((table(run)["variation_ratio"] > 0).sum())
-        return f"the passes disagree on **{disagree:,}** of them{at_half(run)}"
 
     def render_passes(self, run: Run, state: PageState) -> None:
         """Render how the figures and the ranking change as passes are added, once that is computed."""
@@ -234,11 +272,6 @@ class ClassificationRenderer(TaskRenderer):
         render_by_passes(state, "accuracy, NLL and ECE", draw, spoken, matters)
 
     # Lists and filters
-
-    def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
-        names, label = class_names(run), row["label"]
-        is_wrong = bool(not pd.isna(row["correct"]) and not row["correct"])
-        return TileText(names[row["prediction"]], "" if pd.isna(label) else names[label], is_wrong)
 
     def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:
         """Return the names of label and prediction, and whether they are the same."""
@@ -305,13 +338,6 @@ class ClassificationRenderer(TaskRenderer):
 
     # New inputs
 
-    def describe_label(self, run: Run, example: int) -> str:
-        label = table(run)["label"].iloc[example]
-        return "" if pd.isna(label) else f"The given label is **{as_markdown(class_names(run)[label])}**."
-
-    def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
-        return _prediction_sentence(run, _summarise(run, predictions))
-
     def render_probe(self, run: Run, chosen: ProbeInput, predictions: np.ndarray, key: str) -> None:
         render_histograms(_summarise(run, predictions), class_names(run), chosen.label, key)
 
@@ -365,29 +391,9 @@ class ClassificationRenderer(TaskRenderer):
         """Return how confident each wrong prediction is; 0 for a correct one."""
         return np.where(correct, 0, scores["max_probability"])
 
-    def describe_worst(self, run: Run, sweep: SweepFindings) -> str:
-        name = class_names(run)[sweep.scores["prediction"][sweep.worst]]
-        confidence = percent(float(sweep.scores["max_probability"][sweep.worst]))
-        return f"The ensemble predicts **{as_markdown(name)}** with {confidence}."
-
     def sweep_figure(self, run: Run, state: PageState, sweep: SweepFindings) -> go.Figure:
         """Return how often each class is predicted."""
         return class_counts(sweep.scores["prediction"], class_names(run))
-
-    def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
-        """Name the most frequent prediction and count correct ones."""
-        predictions, confidences = sweep.scores["prediction"], sweep.scores["max_probability"]
-        counts = np.bincount(predictions, minlength=len(run.class_names))
-        favourite = int(counts.argmax())
-        kind = sweep.inputs.kind.removesuffix("s") if sweep.done == 1 else sweep.inputs.kind
-        are, on_average = ("is", "") if counts[favourite] == 1 else ("are", " on average")
-        sentences = [
-            f"{counts[favourite]:,} of {sweep.done:,} {kind} {are} predicted as {class_names(run)[favourite]}, with "
-            f"{percent(float(confidences[predictions == favourite].mean()))}{on_average}."
-        ]
-        if sweep.inputs.labels is not None:
-            sentences.append(f"Correct: {sweep.correct.sum():,} of {sweep.done:,}.")
-        return sentences
 
     # Two runs, and files to take away
 

@@ -1,6 +1,7 @@
 """Show several labels an example on pages: which classes are predicted, wrong and missed, and each class by itself."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ from mcviz.app.tasks.base import (
     headline_name,
     mark_classes,
     noise_steps,
+    pass_quality,
     predicted_again,
     render_ensemble_sizes,
     render_large,
@@ -52,11 +54,11 @@ from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.app.work import progress_bar
 from mcviz.figures import class_counts, class_curves, curves_along
 from mcviz.figures.style import ENSEMBLE, NEUTRAL, WRONG
-from mcviz.measures import PassSummary, percent, summarise
+from mcviz.measures import PassSummary, summarise
 from mcviz.measures.multilabel import UNKNOWN, binary_entropy, class_ece
 from mcviz.measures.registry import MULTILABEL_SCORES, MultilabelPredictions, Terms
 from mcviz.runs import Run
-from mcviz.text import list_names, one_line
+from mcviz.text import list_names, one_line, percent
 
 ENOUGH = 0.0005  # of the accuracy over labels: what more passes change of it does not matter
 MOST_COMPARED = 10  # classes of an example that two runs share, those first on which they differ most
@@ -206,14 +208,73 @@ class MultilabelStory(Story):
         )
 
 
+def _means(run: Run, scores: Mapping[str, np.ndarray]) -> np.ndarray:
+    return np.stack([scores[f"prediction_{c}"] for c in range(len(run.class_names))], axis=1)
+
+
+@dataclass(frozen=True)
+class MultilabelPhrases(Phrases):
+    """The words of several labels an example."""
+
+    def _describe_found(self, run: Run) -> str:
+        exact = table(run)["exact_match"].dropna()
+        return f"; of **{percent(float(exact.mean()))}** of the examples every label" if len(exact) else ""
+
+    def describe_disagreement(self, run: Run) -> str:
+        doubtful = int((np.abs(run.mean_predictions - 0.5) < 0.25).any(axis=1).sum())
+        return f"**{doubtful:,}** of them have a class between 25% and 75%"
+
+    def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
+        """Return the predicted classes, wrong ones marked, then the missed classes."""
+        names = class_names(run)
+        if not isinstance(row["prediction"], str):  # of a new input
+            mean = np.array([row[f"prediction_{c}"] for c in range(len(names))], float)
+            predicted = _predicted(run.task.decide(mean), names)
+            unknown = "" if np.isnan(mean).any() else "none"
+            return TileText(", ".join(predicted) or unknown, brief=f"{len(predicted):,} of {len(names):,}")
+        return mark_classes(row, len(run.class_names))
+
+    def describe_example(self, run: Run, row: Mapping[Any, Any]) -> str:
+        """Say which classes are predicted, wrong and missed, as words that follow the example."""
+        return describe_classes(row)
+
+    def describe_label(self, run: Run, example: int) -> str:
+        """Say which classes the example was given, and of how many nobody knows."""
+        labels = None if run.labels is None else run.labels[example]
+        if labels is None or (labels == UNKNOWN).all():
+            return ""
+        names = all_as_markdown(class_names(run))
+        given = [f"**{names[c]}**" for c in np.flatnonzero(labels == 1)]
+        unknown = int((labels == UNKNOWN).sum())
+        rest = f" Of {counted(unknown, 'class')} nobody knows." if unknown else ""
+        if not given:
+            return f"It was given **none of the classes**.{rest}"
+        is_one = len(given) == 1
+        return f"The given {'label is' if is_one else 'labels are'} {list_names(given)}.{rest}"
+
+    def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
+        predicted = run.task.decide(predictions.mean(axis=0))
+        return f"The ensemble predicts {_list_predicted(predicted, class_names(run))}."
+
+    def describe_worst(self, run: Run, sweep: SweepFindings) -> str:
+        mean = _means(run, sweep.scores)[sweep.worst]
+        name = class_names(run)[int(mean.argmax())]
+        return f"**{as_markdown(name)}** has a probability of {percent(float(mean.max()))}."
+
+    def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
+        """Count the inputs for which some class is predicted."""
+        some = int(run.task.decide(_means(run, sweep.scores)).any(axis=1).sum())
+        return [f"For {some:,} of {sweep.done:,} {sweep.inputs.kind} the model predicts a class or more."]
+
+
 class MultilabelRenderer(TaskRenderer):
     """How pages show several labels an example; K is the number of classes C, and each has its own probability."""
 
     ood_score = "expected_entropy"
-    group_column = "loss"
-    phrases = Phrases(
+    phrases = MultilabelPhrases(
         quality="{} of the labels right",
         beats="The ensemble beats {}.",
+        group_column="loss",
         group="share of wrong labels",
         mistake="wrong prediction",
         only_mistake="the only wrong prediction",
@@ -228,17 +289,9 @@ class MultilabelRenderer(TaskRenderer):
 
     # The whole run
 
-    def _describe_found(self, run: Run) -> str:
-        exact = table(run)["exact_match"].dropna()
-        return f"; of **{percent(float(exact.mean()))}** of the examples every label" if len(exact) else ""
-
-    def describe_disagreement(self, run: Run) -> str:
-        doubtful = int((np.abs(run.mean_predictions - 0.5) < 0.25).any(axis=1).sum())
-        return f"**{doubtful:,}** of them have a class between 25% and 75%"
-
     def render_passes(self, run: Run, state: PageState) -> None:
         """Render how the accuracy over labels changes as passes are added."""
-        quality = self.pass_quality(run)
+        quality = pass_quality(run)
         assert quality is not None
         in_words = f"{100 * ENOUGH:g} percentage points"
         render_ensemble_sizes(run, state, quality.ensembles, ENOUGH, "accuracy over labels", in_words)
@@ -298,16 +351,6 @@ class MultilabelRenderer(TaskRenderer):
 
     # Lists
 
-    def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
-        """Return the predicted classes, wrong ones marked, then the missed classes."""
-        names = class_names(run)
-        if not isinstance(row["prediction"], str):  # of a new input
-            mean = np.array([row[f"prediction_{c}"] for c in range(len(names))], float)
-            predicted = _predicted(run.task.decide(mean), names)
-            unknown = "" if np.isnan(mean).any() else "none"
-            return TileText(", ".join(predicted) or unknown, brief=f"{len(predicted):,} of {len(names):,}")
-        return mark_classes(row, len(run.class_names))
-
     def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:
         """Return the names of given, predicted and wrong classes."""
         rows = selection.first(most)
@@ -315,24 +358,6 @@ class MultilabelRenderer(TaskRenderer):
         return {name: rows[name].to_numpy() for name in names}
 
     # One example
-
-    def describe_example(self, run: Run, row: Mapping[Any, Any]) -> str:
-        """Say which classes are predicted, wrong and missed, as words that follow the example."""
-        return describe_classes(row)
-
-    def describe_label(self, run: Run, example: int) -> str:
-        """Say which classes the example was given, and of how many nobody knows."""
-        labels = None if run.labels is None else run.labels[example]
-        if labels is None or (labels == UNKNOWN).all():
-            return ""
-        names = all_as_markdown(class_names(run))
-        given = [f"**{names[c]}**" for c in np.flatnonzero(labels == 1)]
-        unknown = int((labels == UNKNOWN).sum())
-        rest = f" Of {counted(unknown, 'class')} nobody knows." if unknown else ""
-        if not given:
-            return f"It was given **none of the classes**.{rest}"
-        is_one = len(given) == 1
-        return f"The given {'label is' if is_one else 'labels are'} {list_names(given)}.{rest}"
 
     def _labels(self, context: ExampleContext) -> np.ndarray | None:
         return None if context.run.labels is None else context.run.labels[context.example]
@@ -395,7 +420,7 @@ class MultilabelRenderer(TaskRenderer):
     def render_pinned(self, context: ExampleContext) -> None:
         """Render predictions and the most doubtful classes."""
         summary, names = summarise(context.predictions), all_as_markdown(class_names(context.run))
-        st.markdown(f"It {self.describe_example(context.run, context.row.to_dict())}.")
+        st.markdown(f"It {self.phrases.describe_example(context.run, context.row.to_dict())}.")
         rows = [
             (names[c], f"{percent(summary.mean[c])} ± {percent(summary.std[c])}")
             for c in _doubtful_first(summary)[:MOST_PINNED]
@@ -403,10 +428,6 @@ class MultilabelRenderer(TaskRenderer):
         text_table(("most doubtful", "mean ± std"), rows)
 
     # New inputs
-
-    def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
-        predicted = run.task.decide(predictions.mean(axis=0))
-        return f"The ensemble predicts {_list_predicted(predicted, class_names(run))}."
 
     def render_probe(self, run: Run, chosen: ProbeInput, predictions: np.ndarray, key: str) -> None:
         self._render_histograms(run, predictions, None, key)
@@ -440,26 +461,13 @@ class MultilabelRenderer(TaskRenderer):
         predicted = {f"prediction_{c}": mean for c, mean in enumerate(means)}
         return {**predicted, **MULTILABEL_SCORES.compute(self._as_predictions(predictions))}
 
-    def _means(self, run: Run, scores: Mapping[str, np.ndarray]) -> np.ndarray:
-        return np.stack([scores[f"prediction_{c}"] for c in range(len(run.class_names))], axis=1)
-
     def prominence(self, scores: Mapping[str, np.ndarray], correct: np.ndarray) -> np.ndarray:
         """Return the largest probability of a class."""
         return np.max([values for name, values in scores.items() if name.startswith("prediction_")], axis=0)
 
-    def describe_worst(self, run: Run, sweep: SweepFindings) -> str:
-        mean = self._means(run, sweep.scores)[sweep.worst]
-        name = class_names(run)[int(mean.argmax())]
-        return f"**{as_markdown(name)}** has a probability of {percent(float(mean.max()))}."
-
     def sweep_figure(self, run: Run, state: PageState, sweep: SweepFindings) -> go.Figure:
         """Return how often each class is predicted."""
-        return class_counts(np.nonzero(run.task.decide(self._means(run, sweep.scores)))[1], class_names(run))
-
-    def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
-        """Count the inputs for which some class is predicted."""
-        some = int(run.task.decide(self._means(run, sweep.scores)).any(axis=1).sum())
-        return [f"For {some:,} of {sweep.done:,} {sweep.inputs.kind} the model predicts a class or more."]
+        return class_counts(np.nonzero(run.task.decide(_means(run, sweep.scores)))[1], class_names(run))
 
     # Two runs, and files to take away
 

@@ -1,8 +1,8 @@
 """Show regression on pages: numbers, intervals and standard deviations of targets."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import plotly.graph_objects as go
@@ -42,6 +42,7 @@ from mcviz.app.tasks.base import (
     TaskRenderer,
     TileText,
     noise_steps,
+    pass_quality,
     predicted_again,
     render_ensemble_sizes,
     render_large,
@@ -57,17 +58,16 @@ from mcviz.figures import (
 )
 from mcviz.figures.style import ENSEMBLE
 from mcviz.figures.sweeps import score_comparison
-from mcviz.measures import percent, regression_scores, significant
+from mcviz.measures import regression_scores
 from mcviz.measures.conformal import pass_intervals
 from mcviz.measures.quality import INTERVAL
-from mcviz.measures.registry import format_with_unit
 from mcviz.measures.regression import (
     FEWEST_UNBOUNDED,
     predictive_variance,
 )
 from mcviz.measures.scores import HISTOGRAM_BINS
 from mcviz.runs import Run, labelled_examples
-from mcviz.text import make_target_names, one_line
+from mcviz.text import format_with_unit, make_target_names, one_line, percent, significant
 
 NAMED_TARGETS = 3  # of an example, where there is room for a line
 
@@ -348,7 +348,7 @@ class RegressionStory(Story):
     def review(self, run: Run) -> Step:
         """Return the step on how many of the largest errors are among the examples of the most uncertainty."""
         score = run_scores(run)[run.first_score]
-        mistake = OUT_OF_TOLERANCE if run.task.loss.is_mistake else RegressionRenderer.phrases.mistake
+        mistake = RegressionRenderer.phrases.for_run(run).mistake
         return review_step(run, score.name, mistake, f" by {score.inline_label}")
 
     def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
@@ -386,31 +386,18 @@ def _of_target(run: Run, target: int) -> str:
     return f" for {as_markdown(name)}" if name not in make_target_names(1) else ""
 
 
-class RegressionRenderer(TaskRenderer):
-    """Shows a regression; K numbers of D targets a pass."""
+def _predict(run: Run, predictions: np.ndarray) -> Prediction:
+    return Prediction(run, predictions, load_state(run).coverage)
 
-    ood_score = DOUBT
-    group_column = "absolute_error"
-    phrases = Phrases(
-        quality="off by {} (RMSE)",
-        beats="The error of the ensemble is lower than that of {}.",
-        group="mean absolute error",
-        mistake="largest error",
-        only_mistake="the largest error",
-        least_sure="that it is most uncertain of",
-        prominent_first="the most uncertain first",
-        worst_heading="Where the passes differ the most",
-        no_worst="Nowhere: all passes predict the same.",
-        worst_clause="the most uncertain prediction",
-    )
-    story = RegressionStory()
 
-    # The whole run
+@dataclass(frozen=True)
+class RegressionPhrases(Phrases):
+    """The words of numbers."""
 
-    def phrases_for(self, run: Run) -> Phrases:
+    def for_run(self, run: Run) -> Self:
         if not run.task.loss.is_mistake:
-            return self.phrases
-        return replace(self.phrases, mistake=OUT_OF_TOLERANCE, only_mistake=f"the only {OUT_OF_TOLERANCE}")
+            return self
+        return replace(self, mistake=OUT_OF_TOLERANCE, only_mistake=f"the only {OUT_OF_TOLERANCE}")
 
     def _describe_promise(self, run: Run) -> str:
         """Describe target, RMSE, that of the mean, and coverage of intervals."""
@@ -430,9 +417,63 @@ class RegressionRenderer(TaskRenderer):
         )
         return f"the predictive std is **{middle}** at the median and {most} at most"
 
+    def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
+        """Return predicted and known true numbers; of many targets the first."""
+        predictions, labels = (
+            [row[column(run, name, target)] for target in range(len(run.targets))] for name in ("prediction", "label")
+        )
+        return TileText(
+            first_targets(predictions, one_line(run.manifest.unit)),
+            first_targets(labels) if np.isfinite(labels).all() else "",
+        )
+
+    def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
+        return _predict(run, predictions).describe()
+
+    def describe_worst(self, run: Run, sweep: SweepFindings) -> str:
+        values = [sweep.scores[column(run, "prediction", t)][sweep.worst] for t in range(len(run.targets))]
+        std = run_scores(run)[DOUBT].format(float(sweep.scores[DOUBT][sweep.worst]))
+        return (
+            f"The ensemble predicts **{as_markdown(first_targets(values, run.manifest.unit))}**, with a predictive std "
+            f"of {as_markdown(std)}."
+        )
+
+    def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
+        """Say between which ends the predictions of the first target lie."""
+        values, name, unit = sweep.scores[column(run, "prediction", 0)], target_names(run)[0], run.manifest.unit
+        of = f" for {name}" if len(run.targets) > 1 else ""
+        if sweep.done == 1:
+            kind = sweep.inputs.kind.removesuffix("s")
+            return [f"For 1 {kind} the model predicts {format_with_unit(values[0], unit)}{of}."]
+        ends = f"{significant(values.min())} to {format_with_unit(values.max(), unit)}"
+        average = f"on average {format_with_unit(values.mean(), unit)}"
+        return [f"For {sweep.done:,} {sweep.inputs.kind} the model predicts {ends}, {average}{of}."]
+
+
+class RegressionRenderer(TaskRenderer):
+    """Shows a regression; K numbers of D targets a pass."""
+
+    ood_score = DOUBT
+    phrases = RegressionPhrases(
+        quality="off by {} (RMSE)",
+        beats="The error of the ensemble is lower than that of {}.",
+        group_column="absolute_error",
+        group="mean absolute error",
+        mistake="largest error",
+        only_mistake="the largest error",
+        least_sure="that it is most uncertain of",
+        prominent_first="the most uncertain first",
+        worst_heading="Where the passes differ the most",
+        no_worst="Nowhere: all passes predict the same.",
+        worst_clause="the most uncertain prediction",
+    )
+    story = RegressionStory()
+
+    # The whole run
+
     def render_passes(self, run: Run, state: PageState) -> None:
         """Render how the error of the mean changes as passes are added."""
-        quality = self.pass_quality(run)
+        quality = pass_quality(run)
         assert quality is not None
         step = ENOUGH * float(quality.ensembles[-1])
         render_ensemble_sizes(run, state, quality.ensembles, step, "RMSE", f"{ENOUGH:.0%}")
@@ -449,16 +490,6 @@ class RegressionRenderer(TaskRenderer):
             render_errors(run, load_state(run))
 
     # Lists
-
-    def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
-        """Return predicted and known true numbers; of many targets the first."""
-        predictions, labels = (
-            [row[column(run, name, target)] for target in range(len(run.targets))] for name in ("prediction", "label")
-        )
-        return TileText(
-            first_targets(predictions, one_line(run.manifest.unit)),
-            first_targets(labels) if np.isfinite(labels).all() else "",
-        )
 
     def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:
         """Return true and predicted values, by the names that exports have, too."""
@@ -507,12 +538,9 @@ class RegressionRenderer(TaskRenderer):
 
     # New inputs
 
-    def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
-        return self._predict(run, predictions).describe()
-
     def render_probe(self, run: Run, chosen: ProbeInput, predictions: np.ndarray, key: str) -> None:
         """Render the passes of a target as a histogram, the parts of the uncertainty, and all targets in a table."""
-        prediction, state = self._predict(run, predictions), load_state(run)
+        prediction, state = _predict(run, predictions), load_state(run)
         st.header("What the passes predict", anchor=False)
         target_chooser(run, state)
         prediction.render_caption()
@@ -556,30 +584,11 @@ class RegressionRenderer(TaskRenderer):
         """Return how far the passes differ."""
         return scores[DOUBT]
 
-    def describe_worst(self, run: Run, sweep: SweepFindings) -> str:
-        values = [sweep.scores[column(run, "prediction", t)][sweep.worst] for t in range(len(run.targets))]
-        std = run_scores(run)[DOUBT].format(float(sweep.scores[DOUBT][sweep.worst]))
-        return (
-            f"The ensemble predicts **{as_markdown(first_targets(values, run.manifest.unit))}**, with a predictive std "
-            f"of {as_markdown(std)}."
-        )
-
     def sweep_figure(self, run: Run, state: PageState, sweep: SweepFindings) -> go.Figure:
         """Return the predictions beside those of the run's examples."""
         name = column(run, "prediction", state.target)
         own, label = table(run)[name].to_numpy(), run_numbers(run)[name].label
         return score_comparison(own, sweep.scores[name], label, sweep.inputs.kind)
-
-    def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
-        """Say between which ends the predictions of the first target lie."""
-        values, name, unit = sweep.scores[column(run, "prediction", 0)], target_names(run)[0], run.manifest.unit
-        of = f" for {name}" if len(run.targets) > 1 else ""
-        if sweep.done == 1:
-            kind = sweep.inputs.kind.removesuffix("s")
-            return [f"For 1 {kind} the model predicts {format_with_unit(values[0], unit)}{of}."]
-        ends = f"{significant(values.min())} to {format_with_unit(values.max(), unit)}"
-        average = f"on average {format_with_unit(values.mean(), unit)}"
-        return [f"For {sweep.done:,} {sweep.inputs.kind} the model predicts {ends}, {average}{of}."]
 
     # Two runs, and files to take away
 
@@ -595,9 +604,6 @@ class RegressionRenderer(TaskRenderer):
             st.markdown(f"**{as_markdown(run.name)}**: {prediction.describe()}")
         figure = plot.example(comparison, context.example, target=state.target)
         chart(figure, "example-in-both", "Histograms of the passes of both runs.")
-
-    def _predict(self, run: Run, predictions: np.ndarray) -> Prediction:
-        return Prediction(run, predictions, load_state(run).coverage)
 
 
 def _prediction(context: ExampleContext) -> Prediction:

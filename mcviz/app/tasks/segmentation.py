@@ -3,7 +3,7 @@
 import base64
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle
 from typing import Any, Literal
@@ -44,6 +44,7 @@ from mcviz.app.tasks.base import (
     TileText,
     describe_classes,
     mark_classes,
+    pass_quality,
     predicted_again,
     render_ensemble_sizes,
     review_step,
@@ -53,7 +54,6 @@ from mcviz.app.work import progress_bar
 from mcviz.data.fitting import scale_label_maps
 from mcviz.figures import CRISP_BELOW, class_counts, class_curves, curves_along, sheet_url, thumbnails
 from mcviz.figures.style import CLASSES
-from mcviz.measures import percent
 from mcviz.measures.registry import SEGMENTATION_SCORES, SegmentationPredictions
 from mcviz.measures.segmentation import areas, count_overlaps, pairwise_dice
 from mcviz.runs import Run
@@ -64,7 +64,7 @@ from mcviz.tasks.segmentation import (
     foreground_of,
     label_maps_of,
 )
-from mcviz.text import list_names, one_line
+from mcviz.text import list_names, one_line, percent
 
 BLACK = "#000000"
 ENOUGH = 0.0005  # of mean Dice: what more passes change of it does not matter
@@ -353,14 +353,67 @@ class SegmentationStory(Story):
         return draw
 
 
+def _drawn_areas(run: Run, scores: Mapping[str, np.ndarray]) -> np.ndarray:
+    return np.stack([scores[f"area_{number}"] for number in foreground_of(run.manifest)], axis=1)
+
+
+@dataclass(frozen=True)
+class SegmentationPhrases(Phrases):
+    """The words of label maps."""
+
+    def describe_disagreement(self, run: Run) -> str:
+        agreement = table(run)["pairwise_dice"]
+        return (
+            f"two passes have a Dice of **{percent(float(agreement.median()))}** at the median image, and of "
+            f"{percent(float(agreement.min()))} at least"
+        )
+
+    def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
+        """Return the Dice and the drawn classes, wrong ones marked, then the missed classes."""
+        if isinstance(row["prediction"], str):
+            text = mark_classes(row, len(foreground_of(run.manifest)))
+            if np.isnan(row.get("loss", np.nan)):
+                return text
+            dice = f"Dice {percent(1 - row['loss'], 0)}"
+            return replace(text, prediction=f"{dice}, {text.prediction}", brief=dice, whole=f"{dice}; {text.whole}")
+        names, foreground = class_names(run), foreground_of(run.manifest)  # of a new input
+        drawn = [names[number] for number in foreground if row[f"area_{number}"] > 0]
+        return TileText(", ".join(drawn) or "none", brief=f"{len(drawn):,} of {len(foreground):,}")
+
+    def describe_example(self, run: Run, row: Mapping[Any, Any]) -> str:
+        return describe_classes(row)
+
+    def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
+        of = _reduce(run, predictions[:, None])
+        shares = areas(of.mean_class[None], of.class_count)[0, 0] / of.mean_class[0].size
+        names = all_as_markdown(class_names(run))
+        drawn = [
+            f"**{names[number]}** on {percent(shares[number])}"
+            for number in foreground_of(run.manifest)
+            if shares[number]
+        ]
+        agreement = percent(float(pairwise_dice(of.classes, of.class_count, of.background)[0]))
+        what = f"{list_names(drawn)} of the image" if drawn else "**nothing**"
+        return f"The ensemble draws {what}. Two passes agree on a Dice of {agreement}, on average."
+
+    def describe_worst(self, run: Run, sweep: SweepFindings) -> str:
+        agreement = float(sweep.scores["pairwise_dice"][sweep.worst])
+        return f"Two passes agree on a Dice of {percent(agreement)}, on average."
+
+    def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
+        """Count the inputs in which something is drawn."""
+        some = int((_drawn_areas(run, sweep.scores) > 0).any(axis=1).sum())
+        return [f"In {some:,} of {counted(sweep.done, sweep.inputs.kind.removesuffix('s'))} something is drawn."]
+
+
 class SegmentationRenderer(TaskRenderer):
     """How pages show a segmentation, with the label map of every pass."""
 
     ood_score = "mean_mutual_information"
-    group_column = "loss"
-    phrases = Phrases(
+    phrases = SegmentationPhrases(
         quality="mean Dice {}",
         beats="The ensemble beats {}.",
+        group_column="loss",
         group="mean loss of Dice",
         mistake="largest loss",
         only_mistake="the largest loss",
@@ -375,16 +428,9 @@ class SegmentationRenderer(TaskRenderer):
 
     # The whole run
 
-    def describe_disagreement(self, run: Run) -> str:
-        agreement = table(run)["pairwise_dice"]
-        return (
-            f"two passes have a Dice of **{percent(float(agreement.median()))}** at the median image, and of "
-            f"{percent(float(agreement.min()))} at least"
-        )
-
     def render_passes(self, run: Run, state: PageState) -> None:
         """Render how mean Dice changes as passes are added."""
-        quality = self.pass_quality(run)
+        quality = pass_quality(run)
         assert quality is not None
         in_words = f"{100 * ENOUGH:g} percentage points"
         render_ensemble_sizes(run, state, quality.ensembles, ENOUGH, "mean Dice", in_words)
@@ -430,18 +476,6 @@ class SegmentationRenderer(TaskRenderer):
 
     # Lists
 
-    def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
-        """Return the Dice and the drawn classes, wrong ones marked, then the missed classes."""
-        if isinstance(row["prediction"], str):
-            text = mark_classes(row, len(foreground_of(run.manifest)))
-            if np.isnan(row.get("loss", np.nan)):
-                return text
-            dice = f"Dice {percent(1 - row['loss'], 0)}"
-            return replace(text, prediction=f"{dice}, {text.prediction}", brief=dice, whole=f"{dice}; {text.whole}")
-        names, foreground = class_names(run), foreground_of(run.manifest)  # of a new input
-        drawn = [names[number] for number in foreground if row[f"area_{number}"] > 0]
-        return TileText(", ".join(drawn) or "none", brief=f"{len(drawn):,} of {len(foreground):,}")
-
     def pictures(self, run: Run, examples: np.ndarray, side: int) -> np.ndarray:
         """Return the images with the outlines of the prediction."""
         maps = run.lazy_mean_predictions[examples]
@@ -458,9 +492,6 @@ class SegmentationRenderer(TaskRenderer):
         return {name: rows[name].to_numpy() for name in names}
 
     # One example
-
-    def describe_example(self, run: Run, row: Mapping[Any, Any]) -> str:
-        return describe_classes(row)
 
     def draws_examples(self, run: Run) -> bool:
         return has(run, "images")  # the outlines are over them
@@ -519,24 +550,11 @@ class SegmentationRenderer(TaskRenderer):
 
     # New inputs
 
-    def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
-        of = _reduce(run, predictions[:, None])
-        shares = areas(of.mean_class[None], of.class_count)[0, 0] / of.mean_class[0].size
-        names = all_as_markdown(class_names(run))
-        drawn = [
-            f"**{names[number]}** on {percent(shares[number])}"
-            for number in foreground_of(run.manifest)
-            if shares[number]
-        ]
-        agreement = percent(float(pairwise_dice(of.classes, of.class_count, of.background)[0]))
-        what = f"{list_names(drawn)} of the image" if drawn else "**nothing**"
-        return f"The ensemble draws {what}. Two passes agree on a Dice of {agreement}, on average."
-
     def render_probe(self, run: Run, chosen: ProbeInput, predictions: np.ndarray, key: str) -> None:
         """Render the outlines over a new input, every pass, the maps of doubt, and a table of the classes."""
         heading("What is drawn, and where passes differ", "The outlines of the prediction and of every pass.")
         of = _reduce(run, predictions[:, None])
-        spoken = f"Outlines. {self.describe_prediction(run, predictions)}"
+        spoken = f"Outlines. {self.phrases.describe_prediction(run, predictions)}"
         picture = np.rint(255 * chosen.content).astype(np.uint8)
         _render_maps(run, of, picture, spoken, f"label-maps-{key}", disagreement=True)
         figures = run.task.aggregate(run.manifest, of, None).arrays
@@ -568,27 +586,15 @@ class SegmentationRenderer(TaskRenderer):
         shares = areas(of.mean_class[None], of.class_count)[0] / of.mean_class[0].size
         return {**{f"area_{c}": share for c, share in enumerate(shares.T)}, **SEGMENTATION_SCORES.compute(of)}
 
-    def _drawn(self, run: Run, scores: Mapping[str, np.ndarray]) -> np.ndarray:
-        return np.stack([scores[f"area_{number}"] for number in foreground_of(run.manifest)], axis=1)
-
     def prominence(self, scores: Mapping[str, np.ndarray], correct: np.ndarray) -> np.ndarray:
         """Return the disagreement of passes, up to 1."""
         return 1 - scores["pairwise_dice"]
 
-    def describe_worst(self, run: Run, sweep: SweepFindings) -> str:
-        agreement = float(sweep.scores["pairwise_dice"][sweep.worst])
-        return f"Two passes agree on a Dice of {percent(agreement)}, on average."
-
     def sweep_figure(self, run: Run, state: PageState, sweep: SweepFindings) -> go.Figure:
         """Return in how many inputs each class is drawn."""
         names = class_names(run)
-        drawn = np.nonzero(self._drawn(run, sweep.scores) > 0)[1]
+        drawn = np.nonzero(_drawn_areas(run, sweep.scores) > 0)[1]
         return class_counts(drawn, [names[number] for number in foreground_of(run.manifest)])
-
-    def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
-        """Count the inputs in which something is drawn."""
-        some = int((self._drawn(run, sweep.scores) > 0).any(axis=1).sum())
-        return [f"In {some:,} of {counted(sweep.done, sweep.inputs.kind.removesuffix('s'))} something is drawn."]
 
     # Two runs, and files to take away
 

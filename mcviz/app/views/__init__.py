@@ -41,9 +41,8 @@ from mcviz.app.tasks import task_renderer
 from mcviz.app.views.scatter import render_confusion, render_errors, render_map, render_predicted, render_scatter
 from mcviz.app.wording import all_as_markdown, as_markdown, ranking_end_labels
 from mcviz.figures.style import NAMED_CLASSES
-from mcviz.measures import fixed, percent
 from mcviz.runs import Run
-from mcviz.text import one_line
+from mcviz.text import fixed, one_line, percent
 
 MOST_ROWS = 500  # a table of thumbnails beyond that is slow to send, and nobody scrolls through it
 cached_intervals = cached_for_run(numbers_key, max_entries=24, show_spinner="Comparing intervals with the labels …")(
@@ -117,7 +116,8 @@ def _rows(selection: Selection, small: dict[str, list[Any]]) -> pd.DataFrame:
 def render_groups(selection: Selection) -> None:
     """Render a row a group of the selection, the worst predicted first, or the most uncertain without labels."""
     run, score = selection.run, run_scores(selection.run)[selection.score]
-    column, label = task_renderer(run).group_column, task_renderer(run).phrases.group
+    phrases = task_renderer(run).phrases
+    column, label = phrases.group_column, phrases.group
     quality = run.task.quality.measures[0]
     offered = all_grouping_columns(run)
     name = choose_name(selection.state.column, offered)

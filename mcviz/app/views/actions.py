@@ -39,9 +39,8 @@ from mcviz.app.tasks import task_renderer
 from mcviz.app.views.rail import more_brushes, render_more_brushes
 from mcviz.app.wording import counted
 from mcviz.figures import contact_sheet, png, thumbnails
-from mcviz.measures import percent
 from mcviz.permission import may_write
-from mcviz.text import one_line
+from mcviz.text import one_line, percent
 
 DIALOG = "dialog"  # the name in the session of the one that is to be opened
 

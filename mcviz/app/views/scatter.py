@@ -65,10 +65,9 @@ from mcviz.app.work import compute_on_request, request
 from mcviz.figures import CORRECT, WRONG, Window, class_colour, coloured_map, scatter
 from mcviz.figures.scores import MOST_DRAWN_POINTS
 from mcviz.figures.style import CLASSES, NEUTRAL, UNLABELLED, diagonal, escape_label
-from mcviz.measures import fixed, percent
 from mcviz.measures.quality import rank_correlation
 from mcviz.runs import Run
-from mcviz.text import one_line
+from mcviz.text import fixed, one_line, percent
 
 HOVERED_NUMBER = ".6~g"  # d3's format of a number of the user's own
 

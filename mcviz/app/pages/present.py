@@ -94,7 +94,7 @@ def render_buttons(state: PageState, step: int, steps: int) -> None:
             )
         else:
             st.button("Start again", icon=":material/replay:", on_click=update_state, kwargs={"step": 1})
-        origin = next((page for page in PAGES if page.script.stem == state.origin), None) if state.present else None
+        origin = next((page for page in PAGES if page.url_path == state.origin), None) if state.present else None
         # Two keys, so that the focus does not stay on what leaves: a space would press it.
         pressed = st.button(
             "Leave" if state.present else "Present",

@@ -28,8 +28,6 @@ from mcviz.app.wording import all_as_markdown, as_markdown, capitalised, counted
 from mcviz.app.work import refusal
 from mcviz.errors import McvizError
 from mcviz.figures import png_url
-from mcviz.measures import fixed, percent
-from mcviz.measures.registry import format_with_unit
 from mcviz.permission import may_write
 from mcviz.permission import refusal as refusal_to_write
 from mcviz.reviews import (
@@ -53,7 +51,7 @@ from mcviz.reviews.files import (
 )
 from mcviz.reviews.store import LONGEST_REVIEWER
 from mcviz.runs import Run
-from mcviz.text import one_line, printable
+from mcviz.text import fixed, format_with_unit, one_line, percent, printable
 
 FEWEST_DECISIONS = 20  # of which a percentage says something
 MOST_SHOWN = 200  # rows of a table
