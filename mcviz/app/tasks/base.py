@@ -597,7 +597,11 @@ class TaskRenderer(ABC):
 
     # Two runs, and files to take away
 
-    def render_comparison(self, comparison: Comparison) -> None:  # noqa: B027
+    def pictures_of_both(self, comparison: Comparison, examples: np.ndarray, side: int) -> np.ndarray | None:
+        """Return (n, height, 2 × width, channels): examples as each run draws them; None if both draw the same."""
+        return None
+
+    def render_comparison(self, comparison: Comparison, state: PageState) -> None:  # noqa: B027
         """Render charts of two runs' quality, with labels."""
 
     @abstractmethod

@@ -28,7 +28,7 @@ from mcviz.app.kinds.base import ProbeInput, SliderSeries
 from mcviz.app.navigation import OVERVIEW
 from mcviz.app.resources import cached_for_run, class_names, has, missing, numbers_key, ranking, table
 from mcviz.app.selection import Selection
-from mcviz.app.state import PageState, session_store, state_widget_args
+from mcviz.app.state import PageState, choose_detail, session_store, state_widget_args
 from mcviz.app.tasks.base import (
     PASSES,
     CloserLook,
@@ -391,11 +391,14 @@ class ClassificationRenderer(TaskRenderer):
 
     # Two runs, and files to take away
 
-    def render_comparison(self, comparison: Comparison) -> None:
-        """Render reliability and referral gains of both runs."""
+    def render_comparison(self, comparison: Comparison, state: PageState) -> None:
+        """Render reliability and referral gains of both runs, on a click."""
         if comparison.terms is None:
             return
-        left, right = st.columns(2, gap="large")
+        place = choose_detail("Calibration, and accuracy left after review", "curves", state)
+        if not place.open:
+            return
+        left, right = place.columns(2, gap="large")
         with left:
             st.subheader("Are the probabilities calibrated?", anchor=False)
             st.caption("Accuracy − confidence by confidence, with 95% intervals.")
