@@ -420,6 +420,9 @@ class TaskRenderer(ABC):
     def render_passes(self, run: Run, state: PageState) -> None:
         """Render from how many passes on more change nothing that matters, of a run with labels."""
 
+    def compute_passes(self, run: Run, progress: Callable[[int, int], None]) -> None:  # noqa: B027
+        """Compute and keep beside a run with labels what `render_passes` shows, if that takes long."""
+
     def render_measures(self, run: Run) -> None:  # noqa: B027
         """Render how good the predictions are by other measures, of a run with labels."""
 

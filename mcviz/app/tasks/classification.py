@@ -233,6 +233,11 @@ class ClassificationRenderer(TaskRenderer):
         draw, spoken = (lambda: _convergence_figure(run, score)), " ".join(sentences)
         render_by_passes(state, "accuracy, NLL and ECE", draw, spoken, matters)
 
+    def compute_passes(self, run: Run, progress: Callable[[int, int], None]) -> None:
+        score = convergence_score(run, run.first_score)
+        if load_convergence(run, score) is None:
+            keep_convergence(run, score, progress)
+
     # Lists and filters
 
     def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
@@ -452,6 +457,14 @@ def load_convergence(run: Run, score: str) -> Convergence | None:
     return found.get(key)
 
 
+def keep_convergence(run: Run, score: str, progress: Callable[[int, int], None]) -> None:
+    """Compute the effect of more passes, and keep it beside the run."""
+    found = _convergences()[run.numbers_version, score] = compute_convergence(run, score, progress)
+    derived = _derived_convergence(score)
+    if not run.decisions.thresholds:
+        save_derived(run.path, run.digest, derived, {name: getattr(found, name) for name in derived.dtypes})
+
+
 @cached_for_run(numbers_key, max_entries=8)
 def _convergence_figure(run: Run, score: str) -> go.Figure:
     return plot.convergence(run, score, load_convergence(run, score)).update_layout(height=CONVERGENCE_HEIGHT)
@@ -463,10 +476,7 @@ def _offer_convergence(run: Run, score: str, *, now: bool) -> None:
 
     def compute() -> None:
         with progress_bar("groups of examples read") as progress:
-            convergence = _convergences()[subject] = compute_convergence(run, score, progress)
-        derived = _derived_convergence(score)
-        if not run.decisions.thresholds:
-            save_derived(run.path, run.digest, derived, {name: getattr(convergence, name) for name in derived.dtypes})
+            keep_convergence(run, score, progress)
 
     if now:  # unless it was stopped
         session_store().setdefault(CONVERGENCE, subject)
