@@ -448,6 +448,9 @@ class SampleOptions(CheckOptions):
     seed: Annotated[int, Option("Of the masks.", at_least=0, job=True, label="Seed")] = 0
     run: RunOptions
     keep_model: Annotated[bool, Option("Keep the model in the run.", job=True)] = True
+    noise: Annotated[bool, Option(
+        "Then also predict noise and compute how many passes are enough, for Overview.", job=True,
+    )] = False
     scheduler: Annotated[str | None, Option(
         "Sample on the workers of a Dask cluster, by the address of its scheduler; local:N starts N processes here.",
         "ADDRESS",

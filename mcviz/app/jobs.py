@@ -167,8 +167,7 @@ def describe_work(entry: FoundJob) -> str:
     words, progress = STATES[entry.state][0], entry.progress
     if progress is None or not entry.alive or entry.state not in ("starting", "running"):
         return words
-    step = progress.step if entry.state == "starting" else ""
-    return f"{step or words} · {format_duration(time.time() - progress.started)}"
+    return f"{progress.step or words} · {format_duration(time.time() - progress.started)}"
 
 
 def _render_error(message: str) -> None:

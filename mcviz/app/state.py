@@ -223,7 +223,7 @@ class PageState:
     section: Name = ""  # of Overview or Probe, to which the page scrolls
     trust_class: Annotated[Whole | None, _CLASS] = None  # whose probability is compared with its labels on Trust
     trust_threshold: Annotated[float, Meta(ge=0, le=1)] | None = None  # of that class; None for the one that counts
-    details: tuple[Name, ...] = ()  # that are open on Trust
+    details: tuple[Name, ...] = ()  # that are open on Trust and Compare
     calibrated_on: str = ""  # the name of a labelled run, of a run without labels on Trust
     referral: Name = ""  # what a person asks of a referral
     wanted: Annotated[float, Meta(ge=0, le=1e12)] | None = None  # how much of that; None for the usual
@@ -531,3 +531,19 @@ def choose_segment(
         label_visibility=label_visibility,
         **state_widget_args(name, value, change),
     )
+
+
+def choose_detail(label: str, name: str, state: PageState) -> Any:
+    """Return an expander that is open if the address says so.
+
+    Args:
+        label: of the expander.
+        name: in `PageState.details`.
+        state: of the page.
+    """
+
+    def change(is_open: bool) -> None:
+        others = tuple(other for other in latest_state().details if other != name)
+        update_state(details=(*others, name) if is_open else others)
+
+    return st.expander(label, **state_widget_args(f"details-{name}", name in state.details, change))

@@ -4,6 +4,7 @@ All is computed on demand, and findings are stored beside the run.
 """
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,7 +19,7 @@ from mcviz.app.components.gallery import input_tiles
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.kinds.base import MIX, MOST_INPUTS, Distorter, DistortionSettings, InputKind, SweepInputs
 from mcviz.app.navigation import OVERVIEW, PROBE, Page, link_to, load_state, score_chooser, scroll_to_section
-from mcviz.app.out_of_distribution import Detector, ScoreDetector, detector_for
+from mcviz.app.out_of_distribution import POLL, Detector, ScoreDetector, detector_for, is_detector_ready
 from mcviz.app.resources import has, masks, model_inputs, run_scores, sampler, seed, sorted_scores
 from mcviz.app.state import (
     PageState,
@@ -119,8 +120,10 @@ class Sweep:
 def find_sweep(run: Run, inputs: SweepInputs) -> Sweep | None:
     """Return the sweep over these inputs of this visit, or its findings that are kept beside the run."""
     sweep: Sweep | None = session_store().get(SWEEP)
-    if sweep and sweep.inputs.same_as(inputs):
-        return sweep
+    return sweep if sweep and sweep.inputs.same_as(inputs) else _load(run, inputs)
+
+
+def _load(run: Run, inputs: SweepInputs) -> Sweep | None:
     is_kept = bool(inputs.stored_as) and not run.decisions.thresholds
     arrays = load_derived(run.path, run.digest, _derived(inputs)) if is_kept else None
     if arrays is None:
@@ -224,34 +227,66 @@ def _start(run: Run, choose: Callable[[Run, PageState], SweepInputs], count_key:
 
 
 def compute(run: Run, sweep: Sweep) -> None:
-    """Predict all inputs that are left; a block that is done stays, and findings of a usual sweep are kept."""
-    bar, inputs, total = st.empty(), sweep.inputs, run.passes * sweep.total
+    """Predict all inputs that are left, with a bar that clicks interrupt."""
+    bar = st.empty()
 
-    def progress(predictions: int, _: int) -> None:
+    def progress(predictions: int, total: int) -> None:
         give_way_to_clicks()
-        share = (run.passes * sweep.done + predictions) / total
-        bar.progress(share, f"{sweep.done:,} of {sweep.total:,} {inputs.kind}, {run.passes:,} passes each")
+        words = f"{sweep.done:,} of {sweep.total:,} {sweep.inputs.kind}, {run.passes:,} passes each"
+        bar.progress(predictions / total, words)
 
     try:
-        prepared = sampler(run)
-        while sweep.done < sweep.total:
-            progress(0, total)
-            start, stop = sweep.done, min(sweep.done + BLOCK, sweep.total)
-            contents = inputs.load(start, stop)
-            labels = None if inputs.labels is None else inputs.labels[start:stop]
-            predictions = prepared.sample(
-                model_inputs(run, contents),
-                passes=run.passes,
-                seed=seed(run),
-                masks=masks(run),
-                first_example=start,
-                progress=progress,
-            )
-            sweep.add(run, contents, labels, predictions)
-        if sweep.inputs.stored_as and sweep.total == DEFAULT_INPUTS and not run.decisions.thresholds:
-            _keep(run, sweep)
+        predict_inputs(run, sweep, progress)
     finally:
         bar.empty()
+
+
+def predict_inputs(run: Run, sweep: Sweep, progress: Callable[[int, int], None]) -> None:
+    """Predict all inputs that are left; a block that is done stays, and findings of a usual sweep are kept.
+
+    Args:
+        run: whose model predicts.
+        sweep: over the inputs.
+        progress: called with the numbers of predictions so far and in all; it may end the work by an exception.
+    """
+    inputs, total = sweep.inputs, run.passes * sweep.total
+    prepared = sampler(run)
+    while sweep.done < sweep.total:
+        before = run.passes * sweep.done
+        progress(before, total)
+        start, stop = sweep.done, min(sweep.done + BLOCK, sweep.total)
+        contents = inputs.load(start, stop)
+        labels = None if inputs.labels is None else inputs.labels[start:stop]
+        predictions = prepared.sample(
+            model_inputs(run, contents),
+            passes=run.passes,
+            seed=seed(run),
+            masks=masks(run),
+            first_example=start,
+            progress=lambda done, _, before=before: progress(before + done, total),  # type: ignore[misc]
+        )
+        sweep.add(run, contents, labels, predictions)
+    if sweep.inputs.stored_as and sweep.total == DEFAULT_INPUTS and not run.decisions.thresholds:
+        _keep(run, sweep)
+
+
+def compute_overview(run: Run, progress: Callable[[int, int], None]) -> None:
+    """Compute and keep beside a run all that Overview shows and that takes long.
+
+    Args:
+        run: that is finished.
+        progress: called with the numbers done and in all, of each part; it may end the work by an exception.
+    """
+    if has(run, "labels"):
+        task_renderer(run).compute_passes(run, progress)
+    if noise_kind(run) is None or not has(run, "model"):
+        return
+    inputs = noise_inputs(run, PageState())
+    if _load(run, inputs) is None:
+        while not is_detector_ready(run):
+            progress(0, 1)
+            time.sleep(POLL)
+        predict_inputs(run, Sweep(inputs, min(DEFAULT_INPUTS, inputs.available)), progress)
 
 
 def _derived(inputs: SweepInputs) -> Derived:

@@ -359,6 +359,11 @@ def _sample(options: SampleOptions, cluster: "Client | None") -> None:
             scheduler=cluster,
         )
     say_run(run)
+    if options.noise:
+        _report("predicts noise")
+        from mcviz.app.sweep import compute_overview  # with Streamlit, for which no sampling waits
+
+        compute_overview(run, lambda *_: watcher.ask() if watcher else None)
 
 
 def check(options: CheckOptions) -> None:

@@ -81,7 +81,7 @@ class Watcher:
     def progress(self, done: int, total: int) -> None:
         """Report the number of predictions, and end if requested."""
         if self.news.sampling is None:
-            self._change(sampling=time.time(), before=done)
+            self._change(sampling=time.time(), before=done, step="")
         self._change(done=done, total=total)
         self.ask()
         if time.monotonic() > self._told + SECONDS_BETWEEN_NEWS:

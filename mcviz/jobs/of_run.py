@@ -71,7 +71,7 @@ def options_of_more(run: Run, *, seed: int, passes: int, keep: bool = True) -> S
         run: whose they are.
         seed: of the masks.
         passes: how many.
-        keep: whether images and model are kept.
+        keep: whether images and model are kept, and all that Overview shows is computed.
 
     Raises:
         McvizError: the run was kept without its model or its examples.
@@ -90,6 +90,7 @@ def options_of_more(run: Run, *, seed: int, passes: int, keep: bool = True) -> S
         seed=seed,
         run=RunOptions(keep_images=keep),
         keep_model=keep,
+        noise=keep,
     )
 
 

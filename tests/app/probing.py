@@ -117,3 +117,16 @@ def calibration_figures(app: AppTest) -> pd.DataFrame:
 def verdict_figures(app: AppTest) -> dict[str, str]:
     """The figures below the verdict."""
     return dict(table(app, "figure")["figure"])
+
+
+def listed_runs(app: AppTest) -> dict[str, str]:
+    """The runs in the list of the page Runs, and the facts of each."""
+    names = [each.key.removeprefix("alone-") for each in app.button if (each.key or "").startswith("alone-")]
+    rows = [each.proto.body for each in app.get("html") if each.proto.body.startswith('<div class="mcviz-run"><span')]
+    return {name: re.sub("<[^>]*>", "|", row).strip("|") for name, row in zip(names, rows, strict=True)}
+
+
+def ticked_runs(app: AppTest) -> set[str]:
+    """The runs whose boxes are ticked."""
+    ticked = (each.key.removeprefix("tick-").rpartition("-")[0] for each in app.checkbox if each.value)
+    return set(ticked)

@@ -16,7 +16,7 @@ from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
 from mcviz.app.resources import join_runs, own_columns, run_numbers, table
 from tests.app.opening import assert_sound, opened_page
-from tests.app.probing import compared_figures, sent, widget
+from tests.app.probing import compared_figures, sent, ticked_runs, widget
 from tests.cases import one_in
 
 EXAMPLES = 140
@@ -76,13 +76,6 @@ def words(app: AppTest) -> str:
     return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 
-def ticked(app: AppTest) -> set[str]:
-    """The runs that are ticked in their table."""
-    (names,) = (each.value["run"].tolist() for each in app.dataframe if "state" in each.value)
-    (key,) = (each.key for each in app.dataframe if "state" in each.value)
-    return {names[row] for row in app.session_state[key]["selection"]["rows"]}
-
-
 def test_a_link_opens_a_comparison_with_its_figures(open_page: OpenPage, cache: Path) -> None:
     app = open_page(run="a", other="b")
     found = compare(mcviz.open_run(cache / "a"), mcviz.open_run(cache / "b"))
@@ -91,7 +84,7 @@ def test_a_link_opens_a_comparison_with_its_figures(open_page: OpenPage, cache: 
     assert shown["a"].tolist() == [each.measure.format_interval(each.one) for each in found.measures]
     assert f"**{found.changes.counts['right to wrong']}** right to wrong" in words(app)
     assert f"**{100 * found.shared_top:.0f}** are the same" in words(app)
-    assert ticked(app) == {"a", "b"}
+    assert ticked_runs(app) == {"a", "b"}
     assert [each.value for each in app.subheader][:2] == ["Right to wrong", "Wrong to right"]
     sentence, header = found.in_words.replace("*", r"\*"), [each.value for each in app.header]
     assert any(each.value.startswith(sentence) for each in app.markdown)
@@ -185,18 +178,30 @@ def test_an_only_run_says_how_to_make_another(
     assert "It is the only run here: sample its model again" in words(open_page())
 
 
-def test_a_changed_example_shows_its_label_and_what_each_run_predicts(open_page: OpenPage, cache: Path) -> None:
+def test_a_changed_example_shows_its_label_and_how_prediction_and_score_change(
+    open_page: OpenPage, cache: Path
+) -> None:
     one, other = (mcviz.open_run(cache / name) for name in "ab")
     (tile, *_), *_ = (data["tiles"] for data in sent(open_page(run="a", other="b"), "tiles"))
     names, example = one.class_names, tile["example"]
-    (label, given), *predicted = tile["facts"]
-    assert (label, given) == ("label", names[one.labels[example]])
-    for run, (name, said) in zip((one, other), predicted, strict=True):
-        mean = run.mean_probs[example]
-        assert name == run.name
-        assert said.startswith(f"{names[mean.argmax()]} ")
-        assert float(said.split()[-1].rstrip("%")) == pytest.approx(100 * mean.max(), abs=1)
-    assert {said.split()[0] for _, said in predicted} > {given}
+    means = [run.mean_probs[example] for run in (one, other)]
+    (label, predictions), (score, confidences) = tile["facts"]
+    assert label == f"label {names[one.labels[example]]}"
+    assert predictions == " → ".join(names[mean.argmax()] for mean in means)
+    assert score == "confidence"
+    for said, mean in zip(confidences.split(" → "), means, strict=True):
+        assert float(said.rstrip("%")) == pytest.approx(100 * mean.max(), abs=1)
+    assert predictions.split(" → ")[0] == label.removeprefix("label "), "right to wrong"
+
+
+def test_curves_and_scores_of_two_runs_open_on_a_click(open_page: OpenPage) -> None:
+    app = open_page(run="a", other="b")
+    titles = [each.label for each in app.expander]
+    assert titles == ["Calibration, and accuracy left after review", "Each example in both runs"]
+    assert "New run" not in {each.value for each in app.header}
+    closed = len(app.get("plotly_chart"))
+    app = open_page(run="a", other="b", details="both,curves")
+    assert len(app.get("plotly_chart")) > closed
 
 
 def test_those_that_changed_are_a_selection_like_any_other(open_page: OpenPage, cache: Path) -> None:
@@ -294,16 +299,16 @@ def test_going_to_the_run_that_was_compared_with_turns_the_two_round(open_page: 
         ],
     ),
 )
-def test_the_address_says_which_runs_are_ticked(open_page: OpenPage, query: dict[str, str], names: str) -> None:
-    assert ticked(open_page(**query)) == set(names)
+def test_the_address_says_which_runs_are_ticked_runs(open_page: OpenPage, query: dict[str, str], names: str) -> None:
+    assert ticked_runs(open_page(**query)) == set(names)
 
 
-def test_the_run_that_the_bar_opens_is_the_one_that_is_ticked(open_page: OpenPage) -> None:
+def test_the_run_that_the_bar_opens_is_the_one_that_is_ticked_runs(open_page: OpenPage) -> None:
     app = open_page(run="a", ticked_run="part")
     assert "**part** is finished" in words(app)
     widget(app.selectbox, "run").select("b").run()
     assert addressed(app) == {"run": "b"}
-    assert ticked(app) == {"b"}
+    assert ticked_runs(app) == {"b"}
 
 
 def test_filters_know_nothing_of_a_run_that_is_gone(run: Run) -> None:

@@ -14,7 +14,7 @@ from mcviz.reviews import open_reviews
 from mcviz.runs import Derived, list_runs, open_run, save_derived
 from mcviz.runs.storage import folder_at, write_lock
 from tests.app.opening import assert_sound
-from tests.app.probing import words
+from tests.app.probing import listed_runs, ticked_runs, words
 from tests.cases import one_in
 from tests.runs.making import FORMS, make
 
@@ -76,26 +76,30 @@ def keys(app: AppTest) -> set[str]:
 def test_every_run_has_a_row_that_says_what_it_is(cache: Path) -> None:
     app = opened("whole")
     assert app.title[0].value == "Runs"
-    rows = app.dataframe[0].value.set_index("run")
-    assert list(rows.index) == NAMES
-    assert rows["state"].to_dict() == {
-        **dict.fromkeys(NAMES, "finished"), "damaged": "damaged", "stopped": "partial, 73%",
-    }  # fmt: skip
-    run = open_run(cache / "whole")
+    rows = {name: row.split("||") for name, row in listed_runs(app).items()}
+    assert list(rows) == NAMES
+    run, regression = open_run(cache / "whole"), open_run(cache / "values")
     correct = int((run.mean_probs.argmax(axis=1) == run.labels).sum())
-    assert rows.loc["whole", "quality"] == f"accuracy {100 * correct / 11:.2f}%"
-    regression = open_run(cache / "values")
     errors = regression.mean_predictions[:, :3].astype(float) - regression.labels
-    assert rows.loc["values", "quality"] == f"RMSE {np.sqrt((errors**2).mean()):.4g}"
-    assert rows.loc["stopped", "quality"] == ""
-    assert rows["size"].to_dict() == {
-        name: sum(path.stat().st_size for path in (cache / name).rglob("*") if path.is_file()) for name in NAMES
-    }
-    assert rows.loc["whole", "data"] == "11 images"
-    assert not {"model", "masks", "rate", "NLL"} & set(rows)  # which are behind a click
-    assert (rows["passes"] == 6).all()
-    assert "runs/damaged/predictions.zarr/label/c.0 is missing" in rows.loc["damaged", "what is wrong"]
-    assert str(cache.parent) not in "".join(rows["what is wrong"])
+    made = f"{run.manifest.time('finished'):%Y-%m-%d}"
+    assert rows["whole"] == [f"accuracy {100 * correct / 11:.2f}%", "6 passes", made]
+    assert rows["values"][0] == f"RMSE {np.sqrt((errors**2).mean()):.4g}"
+    assert [rows[name][0] for name in ("stopped", "damaged")] == ["partial, 73%", "damaged"]
+    (picture,) = {each.proto.body for each in app.get("html") if "<img" in each.proto.body}
+    assert 'src="data:image/png;base64,' in picture
+    assert ticked_runs(app) == {"whole"}
+
+
+def test_a_box_ticks_a_run_beside_another_and_a_name_ticks_it_alone(cache: Path) -> None:
+    app = opened("whole")
+    names = {each.key.rpartition("-")[0]: each for each in app.checkbox}
+    names["tick-values"].check().run()
+    assert ticked_runs(app) == {"whole", "values"}
+    app.button(key="alone-*bold*").click().run()
+    assert ticked_runs(app) == {"*bold*"}
+    assert "**\\*bold\\*** is finished" in words(app)
+    {each.key.rpartition("-")[0]: each for each in app.checkbox}["tick-*bold*"].uncheck().run()
+    assert ticked_runs(app) == set()
 
 
 @pytest.mark.parametrize(
@@ -190,7 +194,7 @@ def test_a_run_is_removed_only_after_it_was_said_what_goes(cache: Path) -> None:
     press(app, "remove-it")
     assert sorted(path.name for path in (cache / "whole").iterdir()) == ["notes.txt"]
     assert "whole is removed. Files that are not part of the run stay: notes.txt" in words(app).replace("\\", "")
-    assert list(app.dataframe[0].value["run"]) == [name for name in NAMES if name != "whole"]
+    assert list(listed_runs(app)) == [name for name in NAMES if name != "whole"]
 
 
 def test_what_is_being_written_is_not_removed_and_that_is_said(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +224,7 @@ def test_an_empty_folder_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("mcviz.runs.storage.SHIPPED_RUNS", ())
     app = opened()
     assert "mcviz sample --model" in app.info[-1].value
-    assert not app.dataframe
+    assert not listed_runs(app)
 
 
 def test_the_last_run_leaves_a_page_that_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +261,7 @@ def test_what_came_with_mcviz_has_no_control_that_changes_it_and_says_so(shipped
     own = opened("*bold*")
     assert controls(own) == {"remove", "more-passes", "new-name-*bold*"}
     for each in (app, own):
-        assert list(each.dataframe[0].value["run"]) == NAMES
+        assert list(listed_runs(each)) == NAMES
         assert "run of your own" not in words(each)
         assert "5 runs in **runs**" in words(each)
     assert "cannot be changed" not in words(own)
@@ -271,7 +275,7 @@ def test_a_folder_without_runs_shows_the_shipped_ones_as_examples_and_nobody_s_e
     app = opened()
     assert app.info[-1].value.startswith("There is no run of your own in “mine” yet. Make one with `mcviz sample")
     assert "2 runs that came with mcviz" in words(app)
-    assert list(app.dataframe[0].value["run"]) == ["whole", "damaged"]
+    assert list(listed_runs(app)) == ["whole", "damaged"]
     assert not controls(app)
     assert main(["list"]) == 0
     head, *listed = capsys.readouterr().out.splitlines()
@@ -284,7 +288,7 @@ def test_a_folder_without_runs_shows_the_shipped_ones_as_examples_and_nobody_s_e
     (run,) = json.loads(capsys.readouterr().out)
     assert (run["name"], run["shipped"]) == ("first", False)
     app = opened()
-    assert list(app.dataframe[0].value["run"]) == ["first"]
+    assert list(listed_runs(app)) == ["first"]
     assert "run of your own" not in words(app)
 
 

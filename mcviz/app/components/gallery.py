@@ -22,6 +22,7 @@ from mcviz.app.components import (
 )
 from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
 from mcviz.app.kinds.base import TILE, Tiles
+from mcviz.app.kinds.image import picture_tiles
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, Page, open_page
 from mcviz.app.resources import (
     cached_for_run,
@@ -113,6 +114,7 @@ def tiles(
     looks: bool = False,
     size: str = "",
     facts: Sequence[Sequence[tuple[str, str]]] = (),
+    pictures: np.ndarray | None = None,
 ) -> None:
     """Render examples as tiles; a click opens one or shows it in the panel.
 
@@ -128,8 +130,11 @@ def tiles(
             pinned and flagged in place.
         size: "dense" or "large" where there is no panel beside; with one, the state says it.
         facts: of each example, the lines that stand in place of label and prediction: names and values.
+        pictures: (n, height, width, channels) uint8, in place of the usual ones.
     """
     data = tile_data(run, state, examples, first_rank, score)
+    if pictures is not None:
+        data |= picture_tiles(pictures, TILE).sheet
     for tile, lines in zip(data["tiles"], facts, strict=True) if facts else ():
         tile |= {"facts": lines, "prediction": ""}
     data |= {"looks": looks, "size": state.tile_size if looks else size}

@@ -1,6 +1,5 @@
 """List, manage and compare runs; show jobs, and sample new runs."""
 
-import hashlib
 import html
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.comparison import OTHER_PREFIX, Comparison, check_comparable, scores_to_compare
@@ -21,6 +19,7 @@ from mcviz.app.components.gallery import render_gallery, short_value, tiles
 from mcviz.app.filters import ColumnFilter
 from mcviz.app.jobs import MOST_PASSES, change_jobs, render_jobs, render_last_error
 from mcviz.app.kinds import render_example
+from mcviz.app.kinds.base import TILE
 from mcviz.app.navigation import (
     COMPARE,
     EXAMPLE,
@@ -42,8 +41,11 @@ from mcviz.app.resources import (
     ComparedRun,
     all_grouping_columns,
     available,
+    cached_for_run,
     check_needs,
     compare_cached,
+    has,
+    numbers_key,
     open_cached_run,
     run_numbers,
     run_paths,
@@ -53,6 +55,7 @@ from mcviz.app.resources import (
 from mcviz.app.selection import filter_mask, select
 from mcviz.app.state import (
     PageState,
+    choose_detail,
     choose_name,
     go_to_run,
     latest_state,
@@ -72,12 +75,12 @@ from mcviz.app.wording import (
     as_markdown,
     capitalised,
     counted,
-    describe_examples,
     describe_manifest,
     time_made,
 )
 from mcviz.app.work import compute_on_request, hide_folders, progress_bar, refusal, request
 from mcviz.errors import McvizError
+from mcviz.figures import sheet_url
 from mcviz.jobs import Jobs
 from mcviz.jobs.of_run import can_be_sampled, options_of_more
 from mcviz.jobs.queue import PATIENCE
@@ -93,9 +96,9 @@ from mcviz.text import format_bytes, format_duration, one_line, percent
 
 STATES = {"finished": "finished", "partial": "partial", "damaged": "damaged", "unreadable": "cannot be read"}
 TICKS = 2  # runs
-UNTICKED = (0, "open")  # the cell that the browser says is chosen where the last tick was taken off
 NONE_TICKED = "."  # in the address; no run has such a name
-MOST_LISTED, TABLE_HEIGHT, ROW_HEIGHT = 8, 320, 35  # runs, above which their table scrolls; pixels
+MOST_LISTED, TABLE_HEIGHT = 8, 400  # runs, above which their list scrolls; pixels
+NAME_WIDTH, PICTURE = 240, 80  # pixels: of a name, and of a picture on a screen of twice the usual sharpness
 
 WORK = "verifying"  # of which the subject is the run's path and digest
 RESULT = "verified"  # in the session: that subject, whether it is whole, and a sentence
@@ -106,13 +109,6 @@ ASKED, SAID, TROUBLE = "runs-asked", "runs-said", "runs-trouble"  # in the sessi
 MOST_CHANGED = 3  # examples that changed, of each kind: a row
 VERDICT_MARKS = {"better": "▲ ", "worse": "▼ "}
 COMPARED_WIDTH = 220  # pixels, of an example in both runs
-
-COLUMNS = {
-    "open": st.column_config.TextColumn("open", width=50, alignment="center"),
-    "passes": st.column_config.NumberColumn("passes", format="localized"),
-    "size": st.column_config.NumberColumn("size", format="bytes"),
-    "made": st.column_config.DatetimeColumn("made, UTC", format="YYYY-MM-DD HH:mm"),
-}
 
 
 def describe_runs(runs: Sequence[ListedRun], folder: str) -> str:
@@ -158,65 +154,61 @@ def tick(ticked: Sequence[str], opened: str) -> None:
         update_state(other="", ticked_run="" if alone == opened else alone)
 
 
-def render_runs(runs: Sequence[ListedRun], ticked: Sequence[str], opened: str) -> None:
-    """Render a row a run with a box; a click ticks that run alone.
+def render_runs(runs: Sequence[ListedRun], paths: dict[str, Path], ticked: Sequence[str], opened: str) -> None:
+    """Render a row a run: a box ticks it beside another, its name alone.
 
     Args:
         runs: all of them.
+        paths: of those that can be opened, by their names.
         ticked: the names of ticked runs.
         opened: the name of the open one.
     """
-    names = [run.name for run in runs]
-    key = f"runs-{hashlib.sha256(repr(names).encode()).hexdigest()[:16]}"  # of other runs, a row stands for another one
-    wanted = {"rows": sorted(map(names.index, ticked)), "columns": [], "cells": []}
-    if key not in st.session_state or st.session_state[key]["selection"] != wanted:
-        st.session_state[key] = {"selection": wanted}
 
-    def change() -> None:
-        selection = widget_value(key)["selection"]
-        chosen = [names[row] for row in selection["rows"]]
-        if cells := [row for row, column in selection["cells"] if (row, column) != UNTICKED]:
-            now = [names[cells[0]]]
-        else:
-            now = [name for name in ticked if name in chosen] + [name for name in chosen if name not in ticked]
-        tick(now[-TICKS:], opened)
+    def change(name: str, is_ticked: bool) -> None:
+        others = [other for other in ticked if other != name]
+        tick([*others, name][-TICKS:] if is_ticked else others, opened)
 
-    height = TABLE_HEIGHT if len(runs) > MOST_LISTED else ROW_HEIGHT * (len(runs) + 1) + 2
-    with st.container(
-        height=height, border=False, key="list-of-runs"
-    ):  # before the browser has loaded the code of tables
-        st.dataframe(
-            _table(runs, opened),
-            key=key,
-            hide_index=True,
-            on_select=change,
-            selection_mode=("multi-row", "single-cell"),
-            column_config=COLUMNS,
-            height=height,
-            placeholder="",
-            alt=f"Table of {counted(len(runs), 'run')}",
-        )
+    height: Any = TABLE_HEIGHT if len(runs) > MOST_LISTED else "content"
+    with st.container(height=height, border=False, key="list-of-runs", gap="xxsmall"):
+        for run in runs:
+            name = one_line(run.name)
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.checkbox(
+                    f"Tick {as_markdown(name)}",
+                    label_visibility="collapsed",
+                    width="content",
+                    **state_widget_args(f"tick-{run.name}", run.name in ticked, partial(change, run.name)),
+                )
+                st.html(f'<div class="mcviz-run">{_picture(paths.get(run.name))}</div>', width="content")
+                st.button(
+                    f"**{as_markdown(name)}**", key=f"alone-{run.name}", type="tertiary", width=NAME_WIDTH,
+                    on_click=tick, args=((run.name,), opened),
+                )  # fmt: skip
+                facts = "".join(f"<span>{html.escape(fact)}</span>" for fact in describe_row(run))
+                st.html(f'<div class="mcviz-run">{facts}</div>', width="content")
 
 
-def _table(runs: Sequence[ListedRun], opened: str) -> pd.DataFrame:
-    known = [run.manifest for run in runs]
-    rows = pd.DataFrame(
-        {
-            "open": ["●" if run.name == opened else "" for run in runs],
-            "run": [one_line(run.name) for run in runs],
-            "quality": [describe_quality(run) for run in runs],
-            "passes": pd.array([manifest.passes if manifest else None for manifest in known], "Int64"),
-            "data": [describe_examples(manifest) if manifest else "" for manifest in known],
-            "state": [describe_state(run) for run in runs],
-            "size": [run.bytes for run in runs],
-            "made": pd.Series(
-                [time_made(manifest) if manifest else None for manifest in known], dtype="datetime64[s, UTC]"
-            ),
-        }
-    )
-    if any(run.message for run in runs):
-        rows["what is wrong"] = [hide_folders(run.message) for run in runs]
-    return rows
+def describe_row(run: ListedRun) -> tuple[str, str, str]:
+    """Return quality or else state, passes, and date of a run, each "" if not known."""
+    if run.manifest is None:
+        return describe_state(run), "", ""
+    quality = describe_quality(run) if run.state == "finished" else describe_state(run)
+    time = time_made(run.manifest)
+    return quality, counted(run.manifest.passes, "pass"), f"{time:%Y-%m-%d}" if time else ""
+
+
+def _picture(path: Path | None) -> str:
+    """Return the first image of a run as HTML; an empty place without one."""
+    with suppress(McvizError):
+        run = open_cached_run(path) if path else None
+        if run is not None and has(run, "images"):
+            return f'<img alt="" src="{_draw_first(run)}">'
+    return "<i></i>"
+
+
+@cached_for_run(numbers_key, max_entries=128)
+def _draw_first(run: Run) -> str:
+    return sheet_url(task_renderer(run).pictures(run, np.array([0]), PICTURE), 1, PICTURE)
 
 
 def describe_state(run: ListedRun) -> str:
@@ -268,7 +260,8 @@ def render_run(run: ListedRun, path: Path, names: Sequence[str], opened: str) ->
         _render_removal(run, path, next((name for name in names if name != run.name), ""), opened)
     if run.manifest is not None:
         with st.expander("How it was made, and what is in it", icon=":material/description:"):
-            text_table(("fact", "value"), map(all_as_markdown, describe_manifest(run.manifest).items()))
+            facts = describe_manifest(run.manifest) | {"On disk": format_bytes(run.bytes)}
+            text_table(("fact", "value"), map(all_as_markdown, facts.items()))
 
 
 def _render_state(run: ListedRun) -> None:
@@ -447,7 +440,7 @@ def render_comparison(run: Run | None, state: PageState, paths: dict[str, Path])
     if comparison.measures:
         st.header("By how much?" if comparison.paired else "Each by itself", anchor=False)
         render_figures(comparison)
-        task_renderer(run).render_comparison(comparison)
+        task_renderer(run).render_comparison(comparison, state)
     if isinstance(run, ComparedRun):
         st.header("One example in both", anchor=False)
         render_example_in_both(run, state, comparison)
@@ -545,7 +538,8 @@ def render_changes(run: ComparedRun, state: PageState, comparison: Comparison) -
                 continue
             first, key = examples[:MOST_CHANGED], f"changed-{kind.split()[0]}"
             facts = [_facts_in_both(run, comparison, int(example), state.score) for example in first]
-            tiles(run, state, first, None, state.score, key, here, facts=facts)
+            pictures = task_renderer(run).pictures_of_both(comparison, first, TILE)
+            tiles(run, state, first, None, state.score, key, here, facts=facts, pictures=pictures)
             filters = replace(state.filters, columns=(ColumnFilter(run.change, (kind,)),))
             st.page_link(
                 EXPLORE.script,
@@ -556,23 +550,25 @@ def render_changes(run: ComparedRun, state: PageState, comparison: Comparison) -
 
 
 def _facts_in_both(run: Run, comparison: Comparison, example: int, score: str) -> list[tuple[str, str]]:
-    other, place = comparison.other, comparison.pairs.find(example)
-    own, facts = task_renderer(run).phrases.tile_text(run, table(run).iloc[example].to_dict()), []
-    if own.label:
-        facts.append(("label", own.label))
-    for of_run, number in ((run, example), (other, int(comparison.pairs.other[place]))):
+    """Return how prediction and score of an example change from run to run."""
+    own, texts, values = table(run).iloc[example].to_dict(), [], []
+    there = int(comparison.pairs.other[comparison.pairs.find(example)])
+    for of_run, number in ((run, example), (comparison.other, there)):
         row = table(of_run).iloc[number].to_dict()
-        shown = task_renderer(of_run).phrases.tile_text(of_run, row).prediction
-        value = short_value(run_scores(of_run)[score], row[score]) if score in run_scores(of_run) else ""
-        facts.append((one_line(of_run.name), " ".join(filter(None, [shown, value]))))
-    return facts
+        text = task_renderer(of_run).phrases.tile_text(of_run, row)
+        texts.append(text.brief or text.prediction)
+        values += [short_value(run_scores(of_run)[score], row[score])] if score in run_scores(of_run) else []
+    label = task_renderer(run).phrases.tile_text(run, own).label
+    changes = {f"label {label}" if label else "predicted": texts, run_scores(run)[score].inline_label: values}
+    return [(name, " → ".join(both)) for name, both in changes.items() if both]
 
 
 def render_example_in_both(run: ComparedRun, state: PageState, comparison: Comparison) -> None:
     """Render an example with passes of both runs on equal axes."""
     changes = comparison.changes
     assert changes is not None
-    example = int(comparison.pairs.one[np.abs(changes.worse).argmax()]) if state.example is None else state.example
+    changed = [*np.concatenate(list(map(comparison.changed, changes.moved))), comparison.pairs.one[0]]
+    example = int(changed[0]) if state.example is None else state.example
     place = comparison.pairs.find(example)
     left, right = st.columns([1, 3], gap="large")
     with left:
@@ -592,13 +588,22 @@ def render_example_in_both(run: ComparedRun, state: PageState, comparison: Compa
 
 def render_doubt(run: ComparedRun, state: PageState, comparison: Comparison) -> None:
     """Render a score of both runs, with a lasso that filters."""
-    score, numbers = comparison.score, run_numbers(run)
-    axis_score = choose_name(state.score, [name for name in run_scores(run) if OTHER_PREFIX + name in numbers], score)
+    score = comparison.score
     if comparison.shared_top is not None:
         st.markdown(
             f"Of the 100 examples that each is most uncertain about, by {run_scores(run)[score].inline_label}, "
             f"**{100 * comparison.shared_top:.0f}** are the same."
         )
+    place = choose_detail("Each example in both runs", "both", state)
+    if not place.open:
+        return
+    with place:
+        _render_scores_of_both(run, state, score)
+
+
+def _render_scores_of_both(run: ComparedRun, state: PageState, score: str) -> None:
+    numbers = run_numbers(run)
+    axis_score = choose_name(state.score, [name for name in run_scores(run) if OTHER_PREFIX + name in numbers], score)
     colourings = [*all_grouping_columns(run), *available(COLOURINGS, run)]
     colouring = choose_name(state.colour, colourings, choose_name(run.change, colourings))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -639,7 +644,7 @@ ticked = find_ticked([run.name for run in runs], opened, state)
 if runs:
     if state.other and len(ticked) < TICKS and state.other != opened:
         st.warning(f"There is no run {quote(state.other)} here.", icon=":material/link_off:")
-    render_runs(runs, ticked, opened)
+    render_runs(runs, paths, ticked, opened)
 render_outcome()
 if len(ticked) == TICKS:
     render_comparison(run, state, paths)
@@ -647,7 +652,7 @@ for one in runs:
     if ticked == [one.name]:
         render_run(one, paths.get(one.name, folder / one.name), [run.name for run in runs], opened)
 render_jobs(RUNS.title)
-if may_write():
+if may_write() and len(ticked) < TICKS:  # two runs fill the page
     finished = {run.name: run.manifest for run in runs if run.state == "finished" and run.manifest}
     render_form([(name, path, finished[name]) for name, path in paths.items() if name in finished], opened)
 if all(run.is_shipped for run in runs):

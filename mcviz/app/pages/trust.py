@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from functools import partial
 
 import streamlit as st
 
@@ -29,7 +28,7 @@ from mcviz.app.referral import (
     render_scores,
 )
 from mcviz.app.resources import Need, check_needs, has
-from mcviz.app.state import PageState, latest_state, state_widget_args, update_state
+from mcviz.app.state import PageState, choose_detail
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.regression import regression_trust, render_errors
 from mcviz.app.thresholds import render_threshold_of_two, render_tolerance
@@ -124,19 +123,10 @@ def render_questions(run: Run, state: PageState) -> None:
         for name, question in QUESTIONS.items():
             if not all(has(run, need) for need in question.needs):
                 continue
-            expander = st.expander(
-                question.words.format(noun=run.task.loss.noun),
-                **state_widget_args(f"details-{name}", name in state.details, partial(show_answer, name)),
-            )
+            expander = choose_detail(question.words.format(noun=run.task.loss.noun), name, state)
             if expander.open:
                 with expander:
                     question.render(run, state)
-
-
-def show_answer(name: str, is_shown: bool) -> None:
-    """Open or close a question, in a callback."""
-    others = tuple(other for other in latest_state().details if other != name)
-    update_state(details=(*others, name) if is_shown else others)
 
 
 run, state = begin(TRUST, describe_trust)

@@ -469,6 +469,9 @@ class TaskRenderer(ABC):
     def render_passes(self, run: Run, state: PageState) -> None:
         """Render from how many passes on more change nothing that matters, of a run with labels."""
 
+    def compute_passes(self, run: Run, progress: Callable[[int, int], None]) -> None:  # noqa: B027
+        """Compute and keep beside a run with labels what `render_passes` shows, if that takes long."""
+
     def render_measures(self, run: Run) -> None:  # noqa: B027
         """Render how good the predictions are by other measures, of a run with labels."""
 
@@ -598,7 +601,11 @@ class TaskRenderer(ABC):
 
     # Two runs, and files to take away
 
-    def render_comparison(self, comparison: Comparison) -> None:  # noqa: B027
+    def pictures_of_both(self, comparison: Comparison, examples: np.ndarray, side: int) -> np.ndarray | None:
+        """Return (n, height, 2 × width, channels): examples as each run draws them; None if both draw the same."""
+        return None
+
+    def render_comparison(self, comparison: Comparison, state: PageState) -> None:  # noqa: B027
         """Render charts of two runs' quality, with labels."""
 
     @abstractmethod

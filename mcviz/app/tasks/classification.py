@@ -28,7 +28,7 @@ from mcviz.app.kinds.base import ProbeInput, SliderSeries
 from mcviz.app.navigation import OVERVIEW
 from mcviz.app.resources import cached_for_run, class_names, has, missing, numbers_key, ranking, table
 from mcviz.app.selection import Selection
-from mcviz.app.state import PageState, session_store, state_widget_args
+from mcviz.app.state import PageState, choose_detail, session_store, state_widget_args
 from mcviz.app.tasks.base import (
     PASSES,
     CloserLook,
@@ -271,6 +271,11 @@ class ClassificationRenderer(TaskRenderer):
         draw, spoken = (lambda: _convergence_figure(run, score)), " ".join(sentences)
         render_by_passes(state, "accuracy, NLL and ECE", draw, spoken, matters)
 
+    def compute_passes(self, run: Run, progress: Callable[[int, int], None]) -> None:
+        score = convergence_score(run, run.first_score)
+        if load_convergence(run, score) is None:
+            keep_convergence(run, score, progress)
+
     # Lists and filters
 
     def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:
@@ -397,11 +402,14 @@ class ClassificationRenderer(TaskRenderer):
 
     # Two runs, and files to take away
 
-    def render_comparison(self, comparison: Comparison) -> None:
-        """Render reliability and referral gains of both runs."""
+    def render_comparison(self, comparison: Comparison, state: PageState) -> None:
+        """Render reliability and referral gains of both runs, on a click."""
         if comparison.terms is None:
             return
-        left, right = st.columns(2, gap="large")
+        place = choose_detail("Calibration, and accuracy left after review", "curves", state)
+        if not place.open:
+            return
+        left, right = place.columns(2, gap="large")
         with left:
             st.subheader("Are the probabilities calibrated?", anchor=False)
             st.caption("Accuracy − confidence by confidence, with 95% intervals.")
@@ -455,6 +463,14 @@ def load_convergence(run: Run, score: str) -> Convergence | None:
     return found.get(key)
 
 
+def keep_convergence(run: Run, score: str, progress: Callable[[int, int], None]) -> None:
+    """Compute the effect of more passes, and keep it beside the run."""
+    found = _convergences()[run.numbers_version, score] = compute_convergence(run, score, progress)
+    derived = _derived_convergence(score)
+    if not run.decisions.thresholds:
+        save_derived(run.path, run.digest, derived, {name: getattr(found, name) for name in derived.dtypes})
+
+
 @cached_for_run(numbers_key, max_entries=8)
 def _convergence_figure(run: Run, score: str) -> go.Figure:
     return plot.convergence(run, score, load_convergence(run, score)).update_layout(height=CONVERGENCE_HEIGHT)
@@ -466,10 +482,7 @@ def _offer_convergence(run: Run, score: str, *, now: bool) -> None:
 
     def compute() -> None:
         with progress_bar("groups of examples read") as progress:
-            convergence = _convergences()[subject] = compute_convergence(run, score, progress)
-        derived = _derived_convergence(score)
-        if not run.decisions.thresholds:
-            save_derived(run.path, run.digest, derived, {name: getattr(convergence, name) for name in derived.dtypes})
+            keep_convergence(run, score, progress)
 
     if now:  # unless it was stopped
         session_store().setdefault(CONVERGENCE, subject)

@@ -478,7 +478,9 @@ class SegmentationRenderer(TaskRenderer):
 
     def pictures(self, run: Run, examples: np.ndarray, side: int) -> np.ndarray:
         """Return the images with the outlines of the prediction."""
-        maps = run.lazy_mean_predictions[examples]
+        return self._outline(run, examples, run.lazy_mean_predictions[examples], side)
+
+    def _outline(self, run: Run, examples: np.ndarray, maps: np.ndarray, side: int) -> np.ndarray:
         background = background_of(label_maps_of(run.manifest))
         return draw_outlines(thumbnails(run.pictures[examples], side), maps, _colours(run), background)
 
@@ -597,6 +599,16 @@ class SegmentationRenderer(TaskRenderer):
         return class_counts(drawn, [names[number] for number in foreground_of(run.manifest)])
 
     # Two runs, and files to take away
+
+    def pictures_of_both(self, comparison: Comparison, examples: np.ndarray, side: int) -> np.ndarray | None:
+        """Return the images with the outlines of each run, side by side."""
+        run, other = comparison.one, comparison.other
+        if not has(run, "images"):
+            return None
+        numbers = comparison.pairs.other[np.searchsorted(comparison.pairs.one, examples)]
+        there = run.task.reorder_predictions(other.lazy_mean_predictions[numbers], class_order(run, other))
+        both = run.lazy_mean_predictions[examples], there
+        return np.concatenate([self._outline(run, examples, maps, side) for maps in both], axis=2)
 
     def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:
         """Render the outlines of each run over the image, with the label that both are measured by, and its classes."""
