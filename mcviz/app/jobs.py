@@ -149,7 +149,7 @@ def render_job(entry: FoundJob, *, linked: bool = True) -> None:
     if entry.message:
         _render_error(entry.message)
     if progress is not None:
-        if progress.total:
+        if progress.total and progress.examples:
             _render_progress(entry, progress)
         if progress.advice and entry.state == "paused":
             st.warning(as_markdown(f"{progress.advice} Nothing is sampled yet."), icon=":material/warning:")
@@ -175,7 +175,13 @@ def _render_error(message: str) -> None:
 
 
 def _render_progress(entry: FoundJob, progress: JobProgress) -> None:
-    words = f"{progress.done:,} of {progress.total:,} predictions"
+    examples = progress.examples
+    passes = max(1, progress.total // examples)
+    words = (
+        f"{progress.done // examples:,} of {counted(passes, 'pass')} over {counted(examples, 'example')}"
+        if TASKS[progress.task].keeps_passes  # or else all passes of some examples come first
+        else f"{progress.done // passes:,} of {counted(examples, 'example')} in {counted(passes, 'pass')} each"
+    )
     left = progress.seconds_left() if entry.state == "running" else None
     if left is not None:
         left -= time.time() - progress.updated

@@ -61,6 +61,10 @@ POLL = 0.2  # seconds between two looks whether it is there
 PATIENCE = 20  # seconds that the first verdicts wait for the detector; what fails is tried again after as many
 EXPLAINED = (McvizError, ValueError, MemoryError)  # errors whose own words are shown to a visitor
 NONE_TO_FIT = "A detector that also looks at the activations of the network exists for classifications only."
+FITTED_SCORE = (
+    "The score that stops them joins two p-values: of the confidence, and of the activations in front of the first "
+    "stochastic layer."
+)
 STILL_FITTING = (
     "The OOD detector is still being fitted to this run's examples, which happens once. Its verdict takes the place of "
     "this one as soon as it is ready."

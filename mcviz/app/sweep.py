@@ -19,7 +19,14 @@ from mcviz.app.components.gallery import input_tiles
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.kinds.base import MIX, MOST_INPUTS, Distorter, DistortionSettings, InputKind, SweepInputs
 from mcviz.app.navigation import OVERVIEW, PROBE, Page, link_to, load_state, score_chooser, scroll_to_section
-from mcviz.app.out_of_distribution import POLL, Detector, ScoreDetector, detector_for, is_detector_ready
+from mcviz.app.out_of_distribution import (
+    FITTED_SCORE,
+    POLL,
+    Detector,
+    ScoreDetector,
+    detector_for,
+    is_detector_ready,
+)
 from mcviz.app.resources import has, masks, model_inputs, run_scores, sampler, seed, sorted_scores
 from mcviz.app.state import (
     PageState,
@@ -217,6 +224,8 @@ def summarize(run: Run, sweep: Sweep) -> str:
         f"(95% interval {percent(share.low, 0)} to {percent(share.high, 0)}).",
         *task_renderer(run).phrases.describe_sweep(run, sweep),
     ]
+    if task_renderer(run).fits_detector and not sweep.by:
+        sentences.append(FITTED_SCORE)
     if sweep.done < sweep.total:
         sentences.append(f"Ended after {sweep.done:,} of {sweep.total:,}.")
     return " ".join(sentences)

@@ -330,7 +330,7 @@ def _sample(options: SampleOptions, cluster: "Client | None") -> None:
             tell(f"warning: {trial.advice}")
 
     if watcher:
-        _report("tries the model on some of the data")
+        _report(f"tries the model on some of {len(examples):,} {find_kind(examples).plural}")
         if watcher.checks_first:
             check = _check(options, sampler, examples, preprocessing)
             watcher.checked(check, options.passes)

@@ -60,6 +60,7 @@ class Watcher:
     def begin(self, examples: DataSet, out: str) -> None:
         """Set the examples, and read a finished run of fewer passes."""
         self.examples = examples
+        self._change(examples=len(examples))
         with suppress(McvizError):
             run = open_run(out)
             table, columns = run.scores(), run.task.table_columns(run.targets)

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
+from mcviz.app.out_of_distribution import FITTED_SCORE
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.state import PageState
 from mcviz.app.sweep import DEFAULT_INPUTS, Sweep, find_sweep
@@ -51,6 +52,7 @@ def test_the_shipped_runs_come_with_findings_that_are_the_first_of_the_page_and_
     interval = f"(95% interval {100 * share.low:.0f}% to {100 * share.high:.0f}%)"
     assert shown.startswith(f"{stopped} of 100 noise images are stopped as out of distribution {interval}.")
     assert f"{counts.max()} of 100 noise images are predicted as {run.class_names[counts.argmax()]}" in shown
+    assert shown.endswith(f" {FITTED_SCORE}")
     assert not app.table
     assert not [each for each in app.button if each.label == "Stop predicting"], "nothing is predicted"
     overview = opened_page("overview", {"run": name})

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -301,6 +302,8 @@ def test_a_job_that_runs_shows_how_far_it_is_and_what_it_found(cache: Path, monk
     shown = words(app)
     assert r"**Making \*made\***" in shown
     assert "**Ensemble accuracy 91.00%, of the first 20 examples**." in shown
+    (bar,) = app.get("progress")
+    assert re.fullmatch(r"0 of 2 passes over 50 examples · about \d+ s left", bar.proto.text)
     assert "The most uncertain ones so far" in {each.label for each in app.expander}
     (found,) = [each.value for each in app.dataframe if "text" in each.value]
     assert found.to_dict("list") == {

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from urllib.parse import quote, unquote
 
 import numpy as np
 import pandas as pd
@@ -55,6 +56,7 @@ from mcviz.text import fixed, format_with_unit, one_line, percent, printable
 
 FEWEST_DECISIONS = 20  # of which a percentage says something
 MOST_SHOWN = 200  # rows of a table
+COOKIE, SECONDS_KEPT = "mcviz-reviewer", 365 * 24 * 3600  # of the reviewer's name
 SETTLED = {"class": "of those that were given a class", "classes": "of the labels of what is decided"}
 TO_NAME = {
     "class": "name the class of each, the least confident first",
@@ -275,21 +277,27 @@ def select_disputed(run: Run, state: PageState, reviews: Reviews) -> Selection:
 
 
 def render_reviewer(login: str | None) -> str:
-    """Render who decides, and return the name; "" while it is not known."""
+    """Render who decides, and return the name, which the browser keeps; "" while it is not known."""
     if login is not None:
         st.caption(f"Reviewer: **{as_markdown(login)}**", width="content")
         return login[:LONGEST_REVIEWER]
-    name: str = session_store().get(REVIEWER, "")
+    cookies, store = st.context.cookies, session_store()
+    before = printable(one_line(unquote(cookies.get(COOKIE, ""))))[:LONGEST_REVIEWER]
+    name: str = store.get(REVIEWER, before)
 
     def rename() -> None:
         session_store()[REVIEWER] = printable(widget_value("reviewer-name").strip())
 
-    with st.popover(f"Reviewer: {as_markdown(name)}" if name else "Reviewer", icon=":material/person:"):
+    place = st.popover(f"Reviewer: {as_markdown(name)}", icon=":material/person:") if name else st.container(width=260)
+    with place:
         st.session_state["reviewer-name"] = name
         st.text_input(
-            "Name", max_chars=LONGEST_REVIEWER, placeholder="your name", key="reviewer-name", on_change=rename,
-            help="It is stored with your decisions, and asked for at the first one.",
+            "Reviewer", max_chars=LONGEST_REVIEWER, placeholder="Your name, stored with your decisions",
+            key="reviewer-name", on_change=rename, label_visibility="collapsed",
         )  # fmt: skip
+    if name != before:
+        cookie = f"{COOKIE}={quote(name)}; path=/; max-age={SECONDS_KEPT}; SameSite=Lax"
+        st.html(f"<script>document.cookie = '{cookie}'</script>", unsafe_allow_javascript=True)
     return name
 
 

@@ -73,7 +73,6 @@ def render_input(run: Run, state: PageState, kind: InputKind) -> None:
         return
     with right:
         if chosen is None:
-            import_ahead(run)
             icon, words = kind.nothing_yet
             st.info(words, icon=icon)
         else:
@@ -279,6 +278,8 @@ if DETECTORS not in parts and (is_open(OUT_OF_DISTRIBUTION.title) or state.input
     )
 if not part:
     st.stop()
+if has(run, "model"):
+    import_ahead(run)
 with st.container(horizontal=True, vertical_alignment="center"):
     choose_segment("Input", "input", part, parts, change_part, label_visibility="collapsed")
     if is_predicting(run, state, part) and not is_stopped(WORK):
