@@ -108,6 +108,31 @@ assert type(kind_renderer(run)).__name__ == "SeriesRenderer"
 assert (load_stored(run) == np.eye(7)).all()
 mcviz.verify_run("runs/series")
 """,
+    "A kind that derives from none": """
+import os
+import keras, numpy as np, pandas as pd, mcviz
+from mcviz.app.kinds import kind_renderer
+from mcviz.runs.data_set import data_set_of
+
+text = keras.Input((), dtype="string")
+words = keras.layers.TextVectorization(vocabulary=["who", "where", "ann", "rome"], output_mode="multi_hot")(text)
+answers = keras.layers.Dense(2, activation="softmax")
+model = keras.Model(text, answers(keras.layers.Dropout(0.2)(words)))
+answers.set_weights([np.array([[0, 0], [4, 0], [0, 0], [4, 0], [0, 4]]), np.zeros(2)])  # the answer ann is class 0
+table = pd.DataFrame({"question": ["who", "where"] * 4, "answer": ["ann", "rome"] * 4, "label": [0, 1] * 4})
+table.to_csv("pairs.csv", index=False)
+run = mcviz.sample_run(model, "pairs.csv", "pairs/of-texts", passes=50)
+assert (run.manifest.examples.kind, list(run.content)) == ("pair", ["question", "answer"])
+assert run.mean_probs.argmax(axis=1).tolist() == [0, 1] * 4
+assert mcviz.sample_run(model, data_set_of(run), "pairs-again", passes=50).digest == run.digest
+mcviz.verify_run("pairs/of-texts")
+assert kind_renderer(run).text(run, 1) == "where\\nrome"
+os.environ["MCVIZ_CACHE"] = "pairs"
+for page in ("overview", "uncertain", "example", "probe"):
+    open_page(page, run="of-texts")
+open_page("uncertain", view="map")
+del os.environ["MCVIZ_CACHE"]
+""",
     "An option of sample": """
 import numpy as np
 import mcviz
