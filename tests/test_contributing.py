@@ -148,6 +148,21 @@ assert main("import passes.npy --data data.npz --last 4 --out last".split()) == 
 assert mcviz.open_run("last").content.iloc[0].tolist() == [6, 7]
 assert "--last=" not in JOB_ARGUMENTS
 """,
+    "A column of dates": """
+import os
+import numpy as np, pandas as pd, mcviz
+from mcviz.cli import main
+
+columns = pd.DataFrame({"seen": pd.date_range("2025-11-20", periods=90)})
+probs = np.random.default_rng(0).dirichlet(np.ones(3), (5, 90))
+mcviz.write_run("dated/days", probs, labels=np.arange(90) % 3, columns=columns)
+assert main(["trust", "dated/days", "--group", "seen", "--json"]) == 0
+assert main(["share", "dated/days", "--to", "days.html"]) == 0
+os.environ["MCVIZ_CACHE"] = "dated"
+app = open_page("uncertain", columns='{"seen":["2026-01"]}')
+assert any("**31** of 90 examples" in each.value for each in app.markdown)
+del os.environ["MCVIZ_CACHE"]
+""",
     "A distortion": """
 import mcviz
 from mcviz.kinds.image_distortions import DISTORTIONS
