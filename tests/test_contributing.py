@@ -108,6 +108,31 @@ assert type(kind_renderer(run)).__name__ == "SeriesRenderer"
 assert (load_stored(run) == np.eye(7)).all()
 mcviz.verify_run("runs/series")
 """,
+    "A kind that derives from none": """
+import os
+import keras, numpy as np, pandas as pd, mcviz
+from mcviz.app.kinds import kind_renderer
+from mcviz.runs.data_set import data_set_of
+
+text = keras.Input((), dtype="string")
+words = keras.layers.TextVectorization(vocabulary=["who", "where", "ann", "rome"], output_mode="multi_hot")(text)
+answers = keras.layers.Dense(2, activation="softmax")
+model = keras.Model(text, answers(keras.layers.Dropout(0.2)(words)))
+answers.set_weights([np.array([[0, 0], [4, 0], [0, 0], [4, 0], [0, 4]]), np.zeros(2)])  # the answer ann is class 0
+table = pd.DataFrame({"question": ["who", "where"] * 4, "answer": ["ann", "rome"] * 4, "label": [0, 1] * 4})
+table.to_csv("pairs.csv", index=False)
+run = mcviz.sample_run(model, "pairs.csv", "pairs/of-texts", passes=50)
+assert (run.manifest.examples.kind, list(run.content)) == ("pair", ["question", "answer"])
+assert run.mean_probs.argmax(axis=1).tolist() == [0, 1] * 4
+assert mcviz.sample_run(model, data_set_of(run), "pairs-again", passes=50).digest == run.digest
+mcviz.verify_run("pairs/of-texts")
+assert kind_renderer(run).text(run, 1) == "where\\nrome"
+os.environ["MCVIZ_CACHE"] = "pairs"
+for page in ("overview", "uncertain", "example", "probe"):
+    open_page(page, run="of-texts")
+open_page("uncertain", view="map")
+del os.environ["MCVIZ_CACHE"]
+""",
     "An option of sample": """
 import numpy as np
 import mcviz
@@ -122,6 +147,21 @@ np.savez("data.npz", x=np.arange(14.0).reshape(7, 2))
 assert main("import passes.npy --data data.npz --last 4 --out last".split()) == 0
 assert mcviz.open_run("last").content.iloc[0].tolist() == [6, 7]
 assert "--last=" not in JOB_ARGUMENTS
+""",
+    "A column of dates": """
+import os
+import numpy as np, pandas as pd, mcviz
+from mcviz.cli import main
+
+columns = pd.DataFrame({"seen": pd.date_range("2025-11-20", periods=90)})
+probs = np.random.default_rng(0).dirichlet(np.ones(3), (5, 90))
+mcviz.write_run("dated/days", probs, labels=np.arange(90) % 3, columns=columns)
+assert main(["trust", "dated/days", "--group", "seen", "--json"]) == 0
+assert main(["share", "dated/days", "--to", "days.html"]) == 0
+os.environ["MCVIZ_CACHE"] = "dated"
+app = open_page("uncertain", columns='{"seen":["2026-01"]}')
+assert any("**31** of 90 examples" in each.value for each in app.markdown)
+del os.environ["MCVIZ_CACHE"]
 """,
     "A distortion": """
 import mcviz

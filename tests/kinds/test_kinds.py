@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,16 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcviz.data import ColumnNames, DataSet, as_data_set, read_data
+from mcviz.data.content import Content, ImageContent, NumberContent, TextContent
 from mcviz.kinds import KINDS, Row, find_kind
 from tests.cases import one_in
 
-MAKE: dict[str, Callable[[list[int]], dict[str, Any]]] = {  # the content of examples that are numbered
-    "image": lambda numbers: {
-        "images": np.array(numbers, np.uint8)[:, None, None, None] * np.ones((1, 2, 3, 1), np.uint8)
-    },
-    "text": lambda numbers: {"texts": np.array([f"text {n}" for n in numbers], object)},
-    "row": lambda numbers: {"rows": pd.DataFrame({"a": numbers, "b": [-n for n in numbers]}, dtype=np.float32)},
-    "none": lambda _: {},
+MAKE: dict[str, Callable[[list[int]], Content]] = {  # the content of examples that are numbered
+    "image": lambda numbers: ImageContent(
+        np.array(numbers, np.uint8)[:, None, None, None] * np.ones((1, 2, 3, 1), np.uint8)
+    ),
+    "text": lambda numbers: TextContent(np.array([f"text {n}" for n in numbers], object)),
+    "row": lambda numbers: NumberContent(pd.DataFrame({"a": numbers, "b": [-n for n in numbers]}, dtype=np.float32)),
+    "none": lambda _: Content(),
 }
 NUMBERS = st.lists(st.integers(0, 255), min_size=1, max_size=20, unique=True)
 
@@ -29,7 +29,7 @@ NUMBERS = st.lists(st.integers(0, 255), min_size=1, max_size=20, unique=True)
 def data_set(kind: str, numbers: list[int]) -> DataSet:
     """Examples whose every part says their number."""
     return DataSet(
-        **{"images": None, **MAKE[kind](numbers)},
+        held=MAKE[kind](numbers),
         labels=np.array(numbers),
         ids=tuple(f"id {n}" for n in numbers),
         columns=pd.DataFrame({"own": numbers}),
@@ -38,13 +38,13 @@ def data_set(kind: str, numbers: list[int]) -> DataSet:
 
 def check_numbers(examples: DataSet, kind: str, numbers: list[int]) -> None:
     assert (find_kind(examples).name, len(examples)) == (kind, len(numbers))
-    for name, expected in MAKE[kind](numbers).items():
-        held = getattr(examples, name)
-        if isinstance(expected, pd.DataFrame):
-            pd.testing.assert_frame_equal(held, expected)
-        else:
-            assert held.dtype == expected.dtype
-            np.testing.assert_array_equal(held, expected)
+    expected, held = MAKE[kind](numbers), examples.held
+    assert type(held) is type(expected)
+    if isinstance(expected.values, pd.DataFrame):
+        pd.testing.assert_frame_equal(held.values, expected.values)
+    else:
+        assert getattr(held.values, "dtype", None) == getattr(expected.values, "dtype", None)
+        np.testing.assert_array_equal(held.values, expected.values)
     assert examples.labels is not None
     assert examples.labels.ravel().tolist() == numbers
     assert examples.ids == tuple(f"id {n}" for n in numbers)
