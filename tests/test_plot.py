@@ -16,11 +16,12 @@ from PIL import ImageColor
 
 import mcviz
 from mcviz import Run, figures, plot
+from mcviz.analysis.calibration_sentences import calibration_text
 from mcviz.analysis.predictors import predictors
 from mcviz.choices import PREDICTOR_NAMES
 from mcviz.errors import InvalidInputError, McvizError
 from mcviz.figures.style import WRONG
-from mcviz.measures.calibration import CALIBRATION_MEASURES, calibration, calibration_table, calibration_text
+from mcviz.measures.calibration import CALIBRATION_MEASURES, calibration, calibration_table
 from mcviz.plot import CAPTION, GAP, MARK, TILE, draw_contact_sheet
 from tests.figures.reading import trace_named
 

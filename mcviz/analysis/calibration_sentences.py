@@ -9,6 +9,7 @@ from mcviz.measures.calibration import (
     PREDICTOR_WORDS,
     TOO_FEW,
     Calibration,
+    calibration_table,
     find_verdict,
     mistake_chances,
 )
@@ -26,6 +27,14 @@ def calibration_sentences(result: Calibration) -> list[str]:
     confident = percent(float(result.predictors["ensemble"]["confidence"].mean()), 2)
     gains = [_gain_sentence(result, key, name) for key, name in PREDICTOR_WORDS.items() if key in result.differences]
     return [_verdict_sentence(result), f"Its mean confidence is {confident}, its accuracy {accuracy}.", *gains]
+
+
+def calibration_text(result: Calibration) -> str:
+    """Write `calibration_table` as text, one sentence per row."""
+    return " ".join(
+        f"{name}: {'; '.join(f'{measure} {figure}' for measure, figure in row.items())}."
+        for name, row in calibration_table(result).items()
+    )
 
 
 def _verdict_sentence(result: Calibration) -> str:

@@ -9,7 +9,7 @@ from plotly.graph_objects import Figure
 
 from mcviz import plot
 from mcviz.analysis.base import find_groups, group_sentence
-from mcviz.analysis.calibration_sentences import calibration_sentences
+from mcviz.analysis.calibration_sentences import calibration_sentences, calibration_text
 from mcviz.analysis.predictors import (
     CLASS_COLUMNS,
     group_by_column,
@@ -51,7 +51,6 @@ from mcviz.measures.calibration import (
     add_predictors,
     calibration,
     calibration_by_group,
-    calibration_text,
     find_verdict,
 )
 from mcviz.measures.shift import FEWEST_LABELS

@@ -496,14 +496,6 @@ def calibration_table(result: Calibration) -> dict[str, dict[str, str]]:
     return rows
 
 
-def calibration_text(result: Calibration) -> str:
-    """Write `calibration_table` as text, one sentence per row."""
-    return " ".join(
-        f"{name}: {'; '.join(f'{measure} {figure}' for measure, figure in row.items())}."
-        for name, row in calibration_table(result).items()
-    )
-
-
 def _format_figures(
     figures: Mapping[str, Interval], sign: str = "", by_chance: Mapping[str, float] | None = None
 ) -> dict[str, str]:

@@ -717,13 +717,13 @@ class Task(ABC):
         """The quality of all passes together, from totals over all examples; None without labels."""
         return float(self.quality_by_pass(manifest, totals)[1][-1]) if totals else None
 
-    @abstractmethod
     def quality_of_single_pass(self, by_pass: np.ndarray) -> float:
         """The expected quality of a random pass, of the (T,) of all."""
+        return float(by_pass.mean())
 
-    @abstractmethod
     def format_quality(self, value: float, unit: str = "", digits: int = 2) -> str:
         """A value of `compute_quality` as text, of targets in a unit; `digits` after the point of a percentage."""
+        return percent(value, digits)
 
     @abstractmethod
     def pass_format(self, predicts: Predicts, from_logits: bool) -> PassFormat:

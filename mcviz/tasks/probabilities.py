@@ -10,7 +10,7 @@ from mcviz.choices import Predicts
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import Manifest
 from mcviz.tasks.base import PassNames, StoredArray, Task, by_example
-from mcviz.text import list_names, percent
+from mcviz.text import list_names
 
 if TYPE_CHECKING:
     from mcviz.data import DataSet
@@ -109,12 +109,6 @@ class ClassProbabilities(Task):
             "deterministic_probs": manifest.deterministic,
         }
         return {"probs", "mean_probs", *(name for name, is_known in known.items() if is_known)}
-
-    def quality_of_single_pass(self, by_pass: np.ndarray) -> float:
-        return float(by_pass.mean())
-
-    def format_quality(self, value: float, unit: str = "", digits: int = 2) -> str:
-        return percent(value, digits)
 
 
 def quantise(probs: np.ndarray) -> np.ndarray:

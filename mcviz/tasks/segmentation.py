@@ -443,12 +443,6 @@ class Segmentation(Task):
         count = totals["images_with_labels"]
         return totals["sum_of_dice_per_pass"] / count, totals["sum_of_dice_by_ensemble_size"] / count
 
-    def quality_of_single_pass(self, by_pass: np.ndarray) -> float:
-        return float(by_pass.mean())
-
-    def format_quality(self, value: float, unit: str = "", digits: int = 2) -> str:
-        return percent(value, digits)
-
     def pass_format(self, predicts: Predicts, from_logits: bool) -> PassFormat:
         return MapPasses(predicts, from_logits)
 

@@ -7,9 +7,10 @@ import pytest
 
 import mcviz
 from mcviz import plot
+from mcviz.analysis.calibration_sentences import calibration_text
 from mcviz.analysis.predictors import predictors
 from mcviz.analysis.requirements import parse_requirement
-from mcviz.measures.calibration import calibration, calibration_table, calibration_text
+from mcviz.measures.calibration import calibration, calibration_table
 from mcviz.runs import Run
 from tests.commands import output_of
 

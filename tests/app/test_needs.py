@@ -107,8 +107,9 @@ def test_pages_are_registered_once_each_with_its_needs() -> None:
 
 
 def test_links_to_pages_that_people_kept_still_lead_there() -> None:
-    assert {page.title: page.url_path for page in PAGES} == {
+    kept = {
         "Overview": "overview", "Explore": "uncertain", "Trust": "trust", "Label": "review", "Probe": "probe",
         "Runs": "runs", "One example": "example", "Side by side": "side_by_side", "Present": "story",
         "Out of distribution": "out_of_distribution", "Compare": "compare",
     }  # fmt: skip
+    assert kept.items() <= {page.title: page.url_path for page in PAGES}.items()
