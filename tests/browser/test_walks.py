@@ -63,7 +63,7 @@ def test_a_lasso_around_doubtful_points_is_exported(page: Page, run: Run, tmp_pa
         points = page.locator(".st-key-scatter .nsewdrag").first
         expect(points).to_be_visible()
         settle(page)
-        drag(page, points.bounding_box(), [(0.5, 0.02), (0.98, 0.02), (0.98, 0.98), (0.5, 0.98), (0.5, 0.02)])
+        drag(page, points.bounding_box(), [(0.5, 0.02), (0.98, 0.02), (0.98, 0.98), (0.5, 0.98), (0.5, 0.02)], 2)
         expect(page.get_by_role("button", name=re.compile("^lasso in "))).to_be_visible()
         outlined = said_to_match(page)
         page.get_by_role("button", name="Actions", exact=True).click()
