@@ -45,6 +45,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             import_module("mcviz.sampling.machine_code")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Look for no garbage in what is imported and collected: there is none, and it takes a sixth of the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what a test needs, and give tests that share what is made once to one worker: the largest groups first."""

@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 from benchmarks import mutants
 from benchmarks.mutants import Mutant, Recorded, draw_mutants, find_mutants, judge
 
@@ -25,11 +27,19 @@ def test_each_expression_is_changed_once_and_annotations_are_not() -> None:
         ast.parse(text)
 
 
-def test_mutants_of_a_seed_are_the_same_and_those_of_all_files_are_drawn() -> None:
-    drawn = draw_mutants(mutants.ROOT, 1, 300)
-    assert drawn == draw_mutants(mutants.ROOT, 1, 300)
-    assert len({each.path.split("/")[1] for each in drawn}) > 8
-    for each in drawn[:20]:
+def test_mutants_of_a_seed_are_the_same_and_those_of_all_files_are_drawn(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / "mcviz" / name).mkdir(parents=True)
+        (tmp_path / "mcviz" / name / "f.py").write_bytes(SOURCE)
+    drawn = draw_mutants(tmp_path, 1, 12)
+    assert drawn == draw_mutants(tmp_path, 1, 12)
+    assert drawn != draw_mutants(tmp_path, 2, 12)
+    assert {each.path.split("/")[1] for each in drawn} == {*"abc"}
+
+
+@pytest.mark.slow
+def test_mutants_of_mcviz_itself_are_valid() -> None:
+    for each in draw_mutants(mutants.ROOT, 1, 100):
         ast.parse(each.apply((mutants.ROOT / each.path).read_bytes()))
 
 

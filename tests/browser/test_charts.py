@@ -45,7 +45,7 @@ def filters_of(page: Page) -> Filters:
 
 def box_around(page: Page, drawn: Locator, low: float, high: float) -> None:
     """Draw a lasso through four corners at these fractions of the chart."""
-    drag(page, place_of(drawn), [(low, low), (high, low), (high, high), (low, high), (low, low)])
+    drag(page, place_of(drawn), [(low, low), (high, low), (high, high), (low, high), (low, low)], steps=2)
 
 
 def place_of(drawn: Locator) -> FloatRect | None:

@@ -26,8 +26,10 @@ from mcviz.runs import Run, save_derived
 from tests.app.hostile import HOSTILE, HOSTILE_RUN, SHOWN_RUN
 from tests.browser.test_accessible import AXE, FOUND, LOOKS
 from tests.browsing import ROOT, drag, troubles_of
+from tests.cases import only
 from tests.factories import make_doubtful_run
 
+PLACES = "overview", "explore", "trust", "present"
 FITS = "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 ORDER = """async ([address]) => {
   const state = new State(address);
@@ -108,11 +110,19 @@ def test_a_page_from_a_disk_ranks_filters_and_explains_as_the_dashboard_does(
             expect(page.locator(".slide .tile:visible")).to_have_attribute("data-example", str(steps[step].examples[0]))
             expect(page.locator(".slide .strips:visible")).to_have_count(1)
             page.keyboard.press("ArrowRight")
+
+
+@pytest.mark.always
+@pytest.mark.parametrize(("places", "looks"), only([(("explore",), 1)], [(("explore",), 1), (PLACES, len(LOOKS))]))
+def test_axe_finds_nothing_on_a_page_from_a_disk_and_nothing_scrolls_sideways(
+    browser: Browser, run: Run, tmp_path: Path, places: tuple[str, ...], looks: int
+) -> None:
+    with opened(browser, run, tmp_path / "page.html") as page:
         page.evaluate(AXE)
         found = []
-        for place in ("overview", "explore", "trust", "present"):
+        for place in places:
             page.evaluate("(place) => go({}, place)", place)
-            for theme, size in LOOKS:
+            for theme, size in LOOKS[:looks]:
                 page.emulate_media(color_scheme=theme)
                 page.set_viewport_size(size)
                 page.wait_for_function(FITS)
