@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
-from mcviz.app.out_of_distribution import FITTED_SCORE
 from mcviz.app.kinds import kind_renderer
+from mcviz.app.out_of_distribution import FITTED_SCORE
 from mcviz.app.state import PageState
 from mcviz.app.sweep import DEFAULT_INPUTS, Sweep, find_sweep
 from mcviz.measures.intervals import proportion
