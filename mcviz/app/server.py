@@ -75,7 +75,7 @@ function notePage() {
 }
 notePage();
 """  # for the style, which reserves a place for what the page will have
-# A chart whose width has just changed would keep the colours of the theme before: plotly tells React so, after the theme.
+# A chart whose width has just changed may keep its colours: plotly tells React of the figure before, after the theme.
 RESIZE_FIRST = """
 {
   let resized = -Infinity;
