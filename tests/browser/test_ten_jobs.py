@@ -1,6 +1,6 @@
 """The ten jobs of a user, each from Overview: by a pointer in few clicks, by keys alone, and without a scroll.
 
-Two of them are in `test_walks_to_runs`, on small runs: fresh passes, and two runs compared.
+Three of them are in `test_walks_to_runs`, on runs that may change: decisions, fresh passes, and two runs compared.
 """
 
 import re
@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from mcviz import Run
-from tests.browser.conftest import FIRST_PREDICTION, LAPTOP, came_ahead, matching, settle
+from tests.browser.conftest import FIRST_PREDICTION, LAPTOP, matching, settle
 from tests.browser.test_exploration import histograms, tiles
 from tests.browser.test_looking import words_of
 from tests.browser.test_probe import draw, pad
@@ -95,27 +95,6 @@ def draw_digit(page: Page, press: Press, run: Run, ranked: list[int]) -> None:
         expect(histogram).to_be_in_viewport(ratio=1)
 
 
-def label(page: Page, press: Press, run: Run, ranked: list[int]) -> None:
-    press(entry(page, "Label"))
-    expect(page.get_by_text(re.compile(r"^0 of \d+ examples decided"))).to_be_visible()
-    settle(page)
-    came_ahead(page)
-    for number in range(1, 6):
-        page.keyboard.press("l")
-        if number == 1:
-            expect(page.get_by_role("dialog").get_by_label("Name")).to_be_focused()
-            page.keyboard.type("Ada" if press is click else "Bob")
-            page.keyboard.press("Enter")
-        expect(page.get_by_text(re.compile(rf"^{number} of \d+ examples decided"))).to_be_visible()
-        settle(page)
-        came_ahead(page)
-    press(page.get_by_role("radio", name="Results"))
-    with page.expect_download() as download:
-        press(page.get_by_role("button", name="Decisions as CSV"))
-    decided = pd.read_csv(download.value.path())
-    assert len(decided[decided["reviewer"] == ("Ada" if press is click else "Bob")]) == 5
-
-
 def refer(page: Page, press: Press, run: Run, ranked: list[int]) -> None:
     press(entry(page, "Trust"))
     expect(page.get_by_text("The worst slice is")).to_be_visible()
@@ -146,7 +125,7 @@ def present(page: Page, press: Press, run: Run, ranked: list[int]) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
 
 
-JOBS = {explain: 1, find_mistakes: 2, see_passes: 0, see_noise: 0, draw_digit: 3, label: 3, refer: 4, present: 1}
+JOBS = {explain: 1, find_mistakes: 2, see_passes: 0, see_noise: 0, draw_digit: 3, refer: 4, present: 1}
 
 
 @pytest.mark.parametrize("press", [click, press_key])
