@@ -75,6 +75,25 @@ function notePage() {
 }
 notePage();
 """  # for the style, which reserves a place for what the page will have
+# A chart whose width has just changed may keep its colours: plotly tells React of the figure before, after the theme.
+RESIZE_FIRST = """
+{
+  let resized = -Infinity;
+  window.addEventListener("resize", () => (resized = performance.now()), true);
+  const [queries, later] = [MediaQueryList.prototype, new WeakMap()];
+  const { addEventListener, removeEventListener } = queries;
+  queries.addEventListener = function (kind, heard, ...options) {
+    const wait = () => Math.max(0, resized + 500 - performance.now());
+    if (!later.has(heard)) later.set(heard, (event) => setTimeout(heard, wait(), event));
+    const isOfTheme = this.media.includes("prefers-color-scheme");
+    addEventListener.call(this, kind, isOfTheme ? later.get(heard) : heard, ...options);
+  };
+  queries.removeEventListener = function (kind, heard, ...options) {
+    removeEventListener.call(this, kind, heard, ...options);
+    removeEventListener.call(this, kind, later.get(heard), ...options);
+  };
+}
+"""
 EARLY = (
     "BidiComponent",
     "Html",
@@ -205,7 +224,7 @@ class StyledPages:
         # At the end of the body, behind the styles that Streamlit puts into the head.
         self.style = b"%b<script>%b</script><style>%b</style></body>" % (
             "".join(map(PRELOAD.format, _early_code())).encode(),
-            NOTE_PAGE.encode(),
+            (NOTE_PAGE + RESIZE_FIRST).encode(),
             b"".join((SCRIPT.parent / "app" / name).read_bytes() for name in STYLES) + TABLES.encode(),
         )
 

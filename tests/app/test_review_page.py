@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 import mcviz
@@ -61,14 +62,15 @@ def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def opened(
-    run: str, reviewer: str = "Ada", user: dict[str, object] | None = None, part: str = "queue", **query: str
+    run: str, reviewer: str | None = "Ada", user: dict[str, object] | None = None, part: str = "queue", **query: str
 ) -> AppTest:
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60)
     if user:
         app.user, app.secrets["auth"] = user, {"client_id": "mcviz"}
     for key, value in {"run": run, "part": part, **query}.items():
         app.query_params[key] = value
-    kept_of(app)["reviewer"] = reviewer
+    if reviewer is not None:
+        kept_of(app)["reviewer"] = reviewer
     switch_page(app, "review").run()
     assert_sound(app)
     return app
@@ -319,6 +321,15 @@ def test_a_name_can_be_changed_for_what_follows(cache: Path) -> None:
     app.text_input(key="reviewer-name").set_value("Bob").run()
     press(app, "class-1")
     assert answers(cache, "images", "Bob") == {order[0]: ("class", 1)}
+
+
+def test_the_browser_keeps_the_name(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened("images", reviewer="Ada L")
+    assert any("document.cookie = 'mcviz-reviewer=Ada%20L; " in each.proto.body for each in app.get("html"))
+    monkeypatch.setattr(ContextProxy, "cookies", property(lambda _: {"mcviz-reviewer": "Ada%20L"}))
+    app = opened("images", reviewer=None)
+    press(app, "class-1")
+    assert answers(cache, "images", "Ada L") == {queue(cache, "images")[0]: ("class", 1)}
 
 
 def submit(app: AppTest, label: str) -> None:

@@ -338,3 +338,23 @@ def test_of_very_many_examples_a_zoom_shows_each_and_a_lasso_over_cells_is_exact
         page.get_by_role("button", name="Show all").click()
         expect(page.get_by_role("button", name="Show all")).to_have_count(0)
         assert chart(page).evaluate("chart => chart.layout.images.length") == 1
+
+
+COLOUR = "document.querySelector('.st-key-reliability .js-plotly-plot')._fullLayout?.font?.color"
+
+
+def test_a_chart_has_the_colours_of_a_theme_that_changes_as_the_width_does(page: Page) -> None:
+    page.emulate_media(color_scheme="light")
+    page.goto("/trust")
+    letters = page.locator(".st-key-reliability .js-plotly-plot")
+    expect(letters).to_be_visible()
+    settle(page)
+    took, colour = f"wanted => {COLOUR} === wanted", letters.evaluate(f"() => {COLOUR}")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"before => {COLOUR} !== before", arg=colour)
+    colours = {"light": colour, "dark": letters.evaluate(f"() => {COLOUR}")}
+    for turn in range(12):  # a chart that kept its colours did so in one of four
+        scheme = ("light", "dark")[turn % 2]
+        page.set_viewport_size({"width": (1000, 1440, 1200)[turn % 3], "height": 900})
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(took, arg=colours[scheme])
