@@ -68,6 +68,14 @@ def settle(page: Page, milliseconds: int = MILLISECONDS_TO_APPEAR) -> None:
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)  # for what the browser has not loaded yet
 
 
+def name_reviewer(page: Page, name: str) -> None:
+    """Give the name of the reviewer at the head of Label."""
+    page.get_by_label("Reviewer", exact=True).fill(name)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name=f"Reviewer: {name}")).to_be_visible()
+    settle(page)
+
+
 def go_to(page: Page, title: str) -> None:
     """Open another page by the bar, which by then has a menu of them where the window is narrow."""
     menu = page.locator(".st-key-bar-menu-pages summary")

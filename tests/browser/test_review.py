@@ -16,7 +16,7 @@ import mcviz
 from mcviz.measures import most_uncertain_first
 from mcviz.reviews import open_reviews, summarise_reviews
 from tests.app.kinds import passes
-from tests.browser.conftest import FITS, came_ahead, settle
+from tests.browser.conftest import FITS, came_ahead, name_reviewer, settle
 from tests.browsing import HeldLine, check_log, started, visited
 
 EXAMPLES = 30
@@ -91,13 +91,7 @@ def reviewer(
         page.add_init_script(script)
         prepare(page)
         page.goto(f"/review?run={run.name}&part=queue")
-        page.get_by_role("button", name="Reviewer").click()
-        page.get_by_label("Name", exact=True).fill(name)
-        page.keyboard.press("Enter")
-        expect(page.get_by_role("button", name=f"Reviewer: {name}")).to_be_visible()
-        page.keyboard.press("Escape")
-        expect(page.get_by_label("Name", exact=True)).not_to_be_visible()
-        settle(page)
+        name_reviewer(page, name)
         came_ahead(page)  # by then it hears keys
         yield page
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 import mcviz
 from mcviz.measures import most_uncertain_first
 from mcviz.reviews import open_reviews, summarise_reviews
-from tests.browser.conftest import FITS, LAPTOP, PHONE, came_ahead, settle
+from tests.browser.conftest import FITS, LAPTOP, PHONE, came_ahead, name_reviewer, settle
 from tests.browsing import visited
 
 EXAMPLES = 24
@@ -56,12 +56,7 @@ def test_classes_are_put_in_and_out_by_keys_and_kept_by_one(page: Page, cache: P
     first, second = most_uncertain_first("expected_error", score, run.score_registry)[:2].tolist()
     page.add_init_script(IN_ONE_GO)
     page.goto("/review?part=queue")
-    page.get_by_role("button", name="Reviewer").click()
-    page.get_by_label("Name", exact=True).fill("Ada")
-    page.keyboard.press("Enter")
-    page.keyboard.press("Escape")
-    expect(page.get_by_label("Name", exact=True)).not_to_be_visible()
-    settle(page)
+    name_reviewer(page, "Ada")
     came_ahead(page)
     expected = run.labels[first].copy()
     for number in (0, 4):
