@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 TORCH_MODULE = "torch.nn.modules.module", "Module"
 
-PASSES_TRIED = (8, 1000)  # passes; a rate of a thousandth seldom shows in eight
+TRIED = (8, 1), (8, 8), (1000, 8)  # passes and examples; a rate of a thousandth seldom shows in eight passes
 VALUES_TRIED = 1 << 24  # numbers of their predictions
 
 
@@ -562,8 +562,9 @@ class Sampler:
             channel_sums = self.wanted_product in (None, CHANNEL_SUMS)
             plan = self.network.make_plan(inputs, channel_sums=channel_sums, compiler=self.wanted_compiler)
             some = max(1, VALUES_TRIED // plan.width)  # fewer than eight if predictions are large
-            examples = {spec.name: make_random_examples(spec.shape, spec.dtype)[:some] for spec in inputs}
-            for passes in PASSES_TRIED:
+            random = {spec.name: make_random_examples(spec.shape, spec.dtype)[:some] for spec in inputs}
+            for passes, count in TRIED:
+                examples = {name: rows[:count] for name, rows in random.items()}
                 result = np.empty((passes, count_examples(examples), plan.width), np.float32)
                 SamplerCall(plan, examples, result, 0, False, 0, 0, self._product_for(plan)).run(None)
                 if (result != result[0]).any():

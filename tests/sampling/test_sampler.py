@@ -333,16 +333,23 @@ def test_one_number_without_a_sigmoid_is_asked_about_and_taken_where_it_is_said_
     assert Sampler(model, task="regression").width == 1
 
 
-def test_a_model_of_large_outputs_is_tried_on_fewer_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_passes_are_tried_on_one_example_and_then_on_more_but_fewer_of_large_outputs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     tried = []
 
     class Recorded(SamplerCall):
         def __init__(self, plan, examples, result, *others):
-            tried.append(result.shape[1])
+            tried.append(result.shape[:2])
             super().__init__(plan, examples, result, *others)
 
     monkeypatch.setattr("mcviz.sampling.sampler.SamplerCall", Recorded)
-    for values in (8 * CLASSES, 2 * CLASSES, 1):
+    Sampler(dense_model())
+    assert tried == [(8, 1)]
+    same = dense_model(layers.Dense(CLASSES, activation="softmax", kernel_initializer="zeros"))
+    for values, count in ((8 * CLASSES, 8), (2 * CLASSES, 2), (1, 1)):
+        tried.clear()
         monkeypatch.setattr("mcviz.sampling.sampler.VALUES_TRIED", values)
-        Sampler(dense_model())
-    assert tried == [8, 2, 1]
+        with pytest.raises(UnsuitableModelError, match="agree"):
+            Sampler(same)
+        assert tried == [(8, 1), (8, count), (1000, count)]

@@ -70,7 +70,15 @@ from mcviz.sampling.torch.draws import (
     supply_nothing,
     supply_numbers,
 )
-from mcviz.sampling.torch.internals import aten, ignore_other_threads, is_compiled, log_softmax, softmax, to_copy
+from mcviz.sampling.torch.internals import (
+    aten,
+    ignore_other_threads,
+    is_compiled,
+    log_softmax,
+    softmax,
+    to_copy,
+    without_cudnn,
+)
 from mcviz.sampling.torch.model_files import (
     Weights,
     arguments_for_run,
@@ -413,7 +421,8 @@ def compute_gradient_sign(
 
     def compute(given: torch.Tensor, *classes_given: torch.Tensor) -> list[torch.Tensor]:
         block = given.clone().requires_grad_()
-        with torch.enable_grad(), borrow(model), supply_numbers(model, (), weights.device.supply_nothing):
+        quiet = supply_numbers(model, (), weights.device.supply_nothing)
+        with torch.enable_grad(), without_cudnn(), borrow(model), quiet:
             probs = predict(block.clone())  # a model may write into its input
             classes = classes_given[0] if classes_given else probs.argmax(dim=1)
             chosen = probs.gather(1, classes.long()[:, None])

@@ -56,7 +56,7 @@ class Pretend(torch.Tensor):
         to = kwargs.get("device")
         if to is not None:
             kwargs["device"] = "cpu"
-        result = func(*tree_map(unwrap, args), **tree_map(unwrap, kwargs))
+        result = OF_CUDA.get(func, func)(*tree_map(unwrap, args), **tree_map(unwrap, kwargs))
         if func is aten.copy_.default:
             count_copy(*args[:2])
             return args[0]
@@ -66,6 +66,26 @@ class Pretend(torch.Tensor):
         if func._schema.name.endswith("_") and isinstance(args[0], Pretend):
             return args[0]
         return tree_map(lambda each: Pretend(each) if isinstance(each, torch.Tensor) else each, result)
+
+
+def lstm_cell(given: Any, state: Any, cell: Any, bias: Any = 0, other: Any = 0) -> tuple[torch.Tensor, ...]:
+    gates = (given + state + bias + other).chunk(4, 1)
+    taken, kept, new, shown = gates[0].sigmoid(), gates[1].sigmoid(), gates[2].tanh(), gates[3].sigmoid()
+    cells = kept * cell + taken * new
+    return shown * cells.tanh(), cells, torch.cat([taken, kept, new, shown], 1)
+
+
+def gru_cell(given: Any, state: Any, before: Any, bias: Any = 0, other: Any = 0) -> tuple[torch.Tensor, ...]:
+    one, two = (given + bias).chunk(3, 1), (state + other).chunk(3, 1)
+    reset, kept = (one[0] + two[0]).sigmoid(), (one[1] + two[1]).sigmoid()
+    new = (one[2] + reset * two[2]).tanh()
+    return new + kept * (before - new), torch.cat([reset, kept, new, before, two[2]], 1)
+
+
+OF_CUDA = {  # without a kernel of the processor
+    aten._thnn_fused_lstm_cell.default: lstm_cell,
+    aten._thnn_fused_gru_cell.default: gru_cell,
+}
 
 
 def unwrap(value: Any) -> Any:

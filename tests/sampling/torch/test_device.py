@@ -36,7 +36,14 @@ from mcviz.sampling.torch.device import Device, DevicePart, choose_device  # noq
 from mcviz.sampling.torch.internals import exact_products  # noqa: E402
 from tests.sampling.torch import pretend  # noqa: E402
 from tests.sampling.torch.test_models import NEEDS  # noqa: E402
-from tests.sampling.torch.zoo import CASES, LARGE, Branching, Functional, images, words  # noqa: E402
+from tests.sampling.torch.zoo import (  # noqa: E402
+    CASES,
+    LARGE,
+    Branching,
+    Functional,
+    images,
+    words,
+)
 
 pretend.register()
 SAME = "encoder", "attention", "channels", "branching", "gru"  # of which the random part has the same operations
@@ -351,12 +358,37 @@ def test_a_recurrent_layer_that_cannot_be_traced_is_refused_by_name() -> None:
     torch.manual_seed(0)
     model, examples = BranchingRecurrent().eval(), words(3)
     assert Sampler(model).sample(examples, passes=3).shape == (3, 3, 3)
-    with pytest.raises(UnsuitableModelError, match=r"layers \(LSTM 0\.4\).*--device cpu"):
-        Sampler(model, device=pretend.NAME).sample(examples, passes=3)
+    sampler = Sampler(model, device=pretend.NAME)
+    for compute in (lambda: sampler.sample(examples, passes=3), lambda: sampler.network.compute_features(examples)):
+        with pytest.raises(UnsuitableModelError, match=r"layers \(LSTM 0\.4\).*--device cpu"):
+            compute()
 
 
-# A simulated device has no kernel for the fused cells of recurrent layers, which features call as they are.
-@pytest.mark.parametrize("name", only(("functional",), [name for name in CASES | LARGE if name not in ("lstm", "gru")]))
+class OfNumbers(nn.Module):
+    """A recurrent layer over numbers, which have gradients."""
+
+    def __init__(self, kind: type[nn.LSTM | nn.GRU]) -> None:
+        super().__init__()
+        self.layers, self.last = kind(1, 6, 2, dropout=0.4, batch_first=True), nn.Linear(6, 3)
+        self.with_cudnn = set[bool]()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if torch.is_grad_enabled():
+            self.with_cudnn.add(torch.backends.cudnn.enabled)
+        return 9 * self.last(self.layers(x[..., None])[0][:, -1])
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_gradients_of_a_recurrent_layer_do_without_cudnn_which_has_them_in_training_mode_alone(
+    kind: type[nn.LSTM | nn.GRU],
+) -> None:
+    torch.manual_seed(0)
+    model, rows = OfNumbers(kind).eval(), np.random.default_rng(0).random((6, 5), dtype=np.float32)
+    assert np.abs(Sampler(model).network.compute_gradient_sign(rows)).max() == 1
+    assert (model.with_cudnn, torch.backends.cudnn.enabled) == ({False}, True)
+
+
+@pytest.mark.parametrize("name", only(("functional", "lstm"), CASES | LARGE))
 def test_features_and_gradients_are_those_of_the_processor(name: str) -> None:
     (model, examples), (moved, _) = make(name), make(name)
     samplers = Sampler(model), Sampler(model, device=pretend.NAME), Sampler(pretend.move(moved))
@@ -370,6 +402,13 @@ def test_features_and_gradients_are_those_of_the_processor(name: str) -> None:
         expected, *others = (compute(each.network) for each in samplers)
         for other in others:
             np.testing.assert_allclose(other, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("device", ["cpu", pretend.NAME])
+def test_words_have_no_gradient_on_any_device(device: str) -> None:
+    model, examples = make("lstm")
+    with pytest.raises(UnsuitableModelError, match=r"no gradient by the examples\. Received: Recurrent, .* int64"):
+        Sampler(model, device=device).network.compute_gradient_sign(examples)
 
 
 def test_a_device_that_is_not_here_is_refused_and_nothing_else_taken() -> None:
