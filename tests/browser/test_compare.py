@@ -64,7 +64,7 @@ def test_what_changed_is_clicked_selected_and_kept(page: Page, cache: Path) -> N
 
 
 def test_a_lasso_over_both_runs_is_a_selection(page: Page, cache: Path) -> None:
-    page.goto("/compare?run=before&other=after")
+    page.goto("/compare?run=before&other=after&details=both")
     expect(page.get_by_role("heading", name="Are they uncertain about the same examples?")).to_be_visible(timeout=FIRST)
     settle(page)
     drawn = page.locator(".st-key-both .js-plotly-plot")
