@@ -19,6 +19,7 @@ from tests.browser.test_charts import box_around
 from tests.browsing import visited
 
 EXAMPLES = 300
+MOST_SCREENS = 3  # of a comparison
 FIRST = 4 * MILLISECONDS_TO_APPEAR  # the first comparison of a server loads libraries
 
 
@@ -53,6 +54,9 @@ def test_what_changed_is_clicked_selected_and_kept(page: Page, cache: Path) -> N
     settle(page)
     wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= window.innerWidth")
     assert wide, "the page is wider than the window"
+    if page.viewport_size["width"] > 640:
+        screens = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight / innerHeight")
+        assert screens <= MOST_SCREENS
     page.get_by_role("button", name=re.compile(rf"Example {lost[0]}\b")).first.click()
     page.wait_for_url(re.compile(rf"[?&]example={lost[0]}(&|$)"))
     settle(page)
