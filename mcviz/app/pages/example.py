@@ -58,7 +58,7 @@ def render_stepper(selection: Selection, example: int) -> None:
             "Random", icon=":material/casino:", key="random", disabled=not len(examples), on_click=go_to_random,
             args=(examples,), help="Key R",
         )  # fmt: skip
-        keys(r="random")
+        keys({"r": "random"})
         arrow_keys(partial(step_through, examples, example))
     if selection.state.unknown_example:
         st.warning(
