@@ -57,7 +57,7 @@ def test_what_changed_is_clicked_selected_and_kept(page: Page, cache: Path) -> N
     if page.viewport_size["width"] > 640:
         screens = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight / innerHeight")
         assert screens <= MOST_SCREENS
-    page.get_by_role("button", name=re.compile(rf"Example {lost[0]}\b")).first.click()
+    page.get_by_role("button", name=re.compile(rf"^Example {lost[0]}\b")).first.click()
     page.wait_for_url(re.compile(rf"[?&]example={lost[0]}(&|$)"))
     settle(page)
     expect(page.get_by_role("spinbutton", name="Example")).to_have_value(str(lost[0]))
