@@ -441,16 +441,23 @@ class CheckOptions:
     masks_mean: MaskOptions = MaskOptions()
 
 
+@dataclass(frozen=True)
+class OverviewOptions:
+    """What is computed of a finished run."""
+
+    noise: Annotated[bool, Option(
+        "Then also predict noise and compute how many passes are enough, for Overview.", job=True,
+    )] = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class SampleOptions(CheckOptions):
     """The options of `mcviz sample`: those of a check and more."""
 
     seed: Annotated[int, Option("Of the masks.", at_least=0, job=True, label="Seed")] = 0
     run: RunOptions
+    overview: OverviewOptions = OverviewOptions()
     keep_model: Annotated[bool, Option("Keep the model in the run.", job=True)] = True
-    noise: Annotated[bool, Option(
-        "Then also predict noise and compute how many passes are enough, for Overview.", job=True,
-    )] = False
     scheduler: Annotated[str | None, Option(
         "Sample on the workers of a Dask cluster, by the address of its scheduler; local:N starts N processes here.",
         "ADDRESS",

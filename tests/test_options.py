@@ -19,6 +19,7 @@ from mcviz.options import (
     DataOptions,
     ImportOptions,
     ModelOptions,
+    OverviewOptions,
     PreprocessingOptions,
     RunOptions,
     SampleOptions,
@@ -79,7 +80,8 @@ def read(*arguments: str) -> SampleOptions:
 
 
 def test_what_is_formatted_is_read_again() -> None:
-    assert read(*format_arguments(OPTIONS)) == OPTIONS
+    for options in (OPTIONS, replace(OPTIONS, overview=OverviewOptions(noise=True))):
+        assert read(*format_arguments(options)) == options
     usual = read("--model=m.keras")
     assert usual == SampleOptions(
         model=ModelOptions("m.keras"),

@@ -180,7 +180,7 @@ def _form(known_models: dict[str, InputSource], known_data: dict[str, InputSourc
     with st.container(horizontal=True, vertical_alignment="bottom"):
         of_pixels = any(task.of_pixels and f"--task={name}" in options for name, task in TASKS.items())
         proposed = {"passes": PASSES_OF_PIXELS} if of_pixels else {}
-        options += [*which, *_render_fields(OF_CHECK, proposed), *_render_fields(OF_SAMPLE)]
+        options += ["--noise", *which, *_render_fields(OF_CHECK, proposed), *_render_fields(OF_SAMPLE)]
     if examples is not None and len(examples) == 0:
         st.info("No example matches. Take a filter off first.", icon=":material/filter_alt_off:")
         return None

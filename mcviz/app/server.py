@@ -430,7 +430,8 @@ def is_click_waiting() -> bool:
 
 def join_visit(thread: Thread) -> None:
     """Let a new thread work for the current visitor."""
-    add_script_run_ctx(thread)
+    if visit := get_script_run_ctx(suppress_warning=True):  # none on the command line
+        add_script_run_ctx(thread, visit)
 
 
 def draw_at_top() -> None:

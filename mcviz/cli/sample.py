@@ -359,7 +359,7 @@ def _sample(options: SampleOptions, cluster: "Client | None") -> None:
             scheduler=cluster,
         )
     say_run(run)
-    if options.noise:
+    if options.overview.noise:
         _report("predicts noise")
         from mcviz.app.sweep import compute_overview  # with Streamlit, for which no sampling waits
 

@@ -8,6 +8,7 @@ from mcviz.options import (
     DataOptions,
     MaskOptions,
     ModelOptions,
+    OverviewOptions,
     PreprocessingOptions,
     RunOptions,
     SampleOptions,
@@ -90,7 +91,7 @@ def options_of_more(run: Run, *, seed: int, passes: int, keep: bool = True) -> S
         seed=seed,
         run=RunOptions(keep_images=keep),
         keep_model=keep,
-        noise=keep,
+        overview=OverviewOptions(noise=keep),
     )
 
 

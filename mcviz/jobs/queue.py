@@ -179,7 +179,7 @@ class JobProgress(FilePart, frozen=True, kw_only=True):
         started: when that began, in seconds since 1970.
         sampling: when it began to sample, or None while it loads model and data.
         updated: when this was written.
-        step: its work before it samples, in words, such as "loads TensorFlow", or "".
+        step: its work before or after it samples, in words, such as "loads TensorFlow", or "".
         before: number of predictions when it began to sample.
         done: number of predictions now; a prediction is one example in one pass.
         total: number of predictions at the end.

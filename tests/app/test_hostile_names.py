@@ -175,8 +175,8 @@ def test_names_are_shown_as_they_were_typed(
     monkeypatch.setenv("MCVIZ_CACHE", str(cache))
     app = opened("uncertain", run, {"view": "classes"})
     assert [rendered(text).words for text in app.table[0].value.index] == names
-    (classes,) = (each for each in app.segmented_control if each.label == "One class in detail")
-    assert [rendered(text).words for text in classes.options] == names
+    (classes,) = (each for each in app.selectbox if each.label == "One class in detail")
+    assert classes.options == names
     app = opened("uncertain", run, {})
     labels, predictions = ([option.rpartition(" (")[0] for option in each.options] for each in app.multiselect)
     assert labels == predictions == names

@@ -96,8 +96,8 @@ def test_a_new_run_is_started_with_what_was_chosen_and_is_checked_first(
     (found,) = jobs.found()
     expected = (
         f"--model={folder}/nets/deep/one.keras", "--device=auto", "--task=regression", "--predicts=mean,std",
-        f"--data={folder}/sets/table.csv", "--unit=mg/dl", "--label-column=high,low", "--passes=7", "--masks=per_pass",
-        "--seed=3",
+        f"--data={folder}/sets/table.csv", "--unit=mg/dl", "--label-column=high,low", "--noise", "--passes=7",
+        "--masks=per_pass", "--seed=3",
     )  # fmt: skip
     assert (found.job.kind, found.job.run, found.job.check_first) == ("sample", "one-table", True)
     assert found.job.arguments == expected
@@ -115,10 +115,16 @@ def test_a_new_run_is_started_with_what_was_chosen_and_is_checked_first(
 
 
 @pytest.mark.parametrize(
-    ("state", "said"), [("starting", "loads TensorFlow · 12 s"), ("running", "samples · 12 s"), ("paused", "paused")]
+    ("state", "step", "said"),
+    [
+        ("starting", "loads TensorFlow", "loads TensorFlow · 12 s"),
+        ("running", "", "samples · 12 s"),
+        ("running", "predicts noise", "predicts noise · 12 s"),
+        ("paused", "loads TensorFlow", "paused"),
+    ],
 )
-def test_a_job_at_work_says_its_step_and_for_how_long_it_has_worked(state: JobState, said: str) -> None:
-    progress = JobProgress(process=1, started=time.time() - 12, step="loads TensorFlow")
+def test_a_job_at_work_says_its_step_and_for_how_long_it_has_worked(state: JobState, step: str, said: str) -> None:
+    progress = JobProgress(process=1, started=time.time() - 12, step=step)
     job = Job(id="a", kind="sample", arguments=(), run="a", title="a", created="")
     assert describe_work(FoundJob(job, state, progress, alive=True)) == said
 
@@ -231,7 +237,7 @@ def test_a_run_is_sampled_again_as_another_one_by_a_number_alone(cache: Path) ->
     number.set_value(30)
     next(each for each in app.button if each.key == "again-start").click().run()
     (found,) = Jobs(cache).found()
-    expected = ["--passes=30", "--masks=per_pass", *own_arguments(run), "--seed=1"]
+    expected = ["--passes=30", "--masks=per_pass", *own_arguments(run), "--noise", "--seed=1"]
     assert (found.job.run, sorted(found.job.arguments)) == ("measured-2", sorted(expected))
 
 
@@ -248,7 +254,7 @@ def test_of_a_run_s_own_model_and_examples_all_is_known_and_a_selection_is_taken
     app.button(key="new-run-start").click().run()
     (found,) = Jobs(cache).found()
     *arguments, only = found.job.arguments
-    assert arguments == [*own_arguments(run), "--passes=500", "--masks=per_pass", "--seed=0"]
+    assert arguments == [*own_arguments(run), "--noise", "--passes=500", "--masks=per_pass", "--seed=0"]
     assert [int(line) for line in Path(only.removeprefix("--only=")).read_text().split()] == [0, 5, 7]
 
 
@@ -387,7 +393,7 @@ def test_more_passes_are_of_the_run_s_own_model_seed_and_masks(cache: Path) -> N
     run = mcviz.open_run(cache / "measured")
     button(app, "Add passes").click().run()
     (found,) = Jobs(cache).found()
-    expected = ["--passes=20", "--masks=per_pass", *own_arguments(run), "--seed=0"]
+    expected = ["--passes=20", "--masks=per_pass", *own_arguments(run), "--noise", "--seed=0"]
     assert (found.job.run, sorted(found.job.arguments)) == ("measured", sorted(expected))
     button(app, "Add passes").click().run()
     assert "A job that makes the run measured is there already" in app.error[0].value

@@ -162,7 +162,7 @@ def test_keys_open_a_menu_go_into_it_and_come_back(page: Page) -> None:
 
 
 def test_what_is_in_full_screen_lies_above_the_bar(page: Page) -> None:
-    opened(page, "/runs")
+    opened(page, "/uncertain?view=table")
     page.get_by_test_id("stDataFrame").hover()
     page.get_by_role("button", name="Fullscreen").click()
     page.wait_for_function("() => !document.elementFromPoint(30, 20).closest('.st-key-bar')")

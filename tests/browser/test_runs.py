@@ -1,5 +1,6 @@
 """The page Runs in a real browser: ticks, a verification that is stopped, a run renamed and removed."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,6 @@ from tests.browser.conftest import settle
 from tests.browsing import ROOT, STREAMLIT_RUN, check_log, serving, visited
 from tests.runs.making import FORMS, make
 
-ROW = 35  # pixels
 SLOW = """
 import time
 import streamlit as st
@@ -54,28 +54,26 @@ def runs(browser: Browser, cache: Path, tmp_path: Path) -> Iterator[Page]:
     check_log(log)
 
 
-def click_row(page: Page, number: int, at: float) -> None:
+def tick_alone(page: Page, name: str) -> None:
     settle(page)
-    box = page.get_by_test_id("stDataFrame").bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + at, box["y"] + ROW * (number + 1.5))
+    page.locator(".st-key-list-of-runs").get_by_role("button", name=name, exact=True).click()
 
 
-BOX = 15  # pixels from the left, in a row
-TICKS = [  # rows, and what the address says after a click on the box of each
-    (2, {"run": "b", "other": "large"}),
-    (2, {"run": "b"}),
-    (1, {"run": "b", "ticked_run": "."}),
-    (0, {"run": "b", "ticked_run": "a"}),
-    (2, {"run": "a", "other": "large"}),
-    (1, {"run": "large", "other": "b"}),
-    (2, {"run": "large", "ticked_run": "b"}),
+TICKS = [  # runs, and what the address says after the box of each is ticked or unticked by the keyboard
+    ("large", {"run": "b", "other": "large"}),
+    ("large", {"run": "b"}),
+    ("b", {"run": "b", "ticked_run": "."}),
+    ("a", {"run": "b", "ticked_run": "a"}),
+    ("large", {"run": "a", "other": "large"}),
+    ("b", {"run": "large", "other": "b"}),
+    ("large", {"run": "large", "ticked_run": "b"}),
 ]
 
 
 def test_ticks_are_in_the_address_two_at_most(runs: Page) -> None:
-    for row, address in TICKS:
-        click_row(runs, row, at=BOX)
+    for name, address in TICKS:
+        settle(runs)
+        runs.get_by_role("checkbox", name=f"Tick {name}", exact=True).press("Space")
         runs.wait_for_function(
             "wanted => JSON.stringify([...new URLSearchParams(location.search)].sort()) === JSON.stringify(wanted)",
             arg=sorted(map(list, address.items())),
@@ -83,10 +81,22 @@ def test_ticks_are_in_the_address_two_at_most(runs: Page) -> None:
     expect(runs.get_by_text("b is finished")).to_be_visible()
 
 
+def test_tabs_reach_the_boxes_of_all_runs_and_a_narrow_screen_shows_their_quality(runs: Page) -> None:
+    settle(runs)
+    boxes = runs.locator(".st-key-list-of-runs").get_by_role("checkbox")
+    boxes.first.focus()
+    for name in ("a", "b", "b", "large", "large"):  # after each box the name, which ticks it alone
+        runs.keyboard.press("Tab")
+        expect(runs.locator(":focus")).to_have_accessible_name(re.compile(rf"^(Tick )?{name}$"))
+    runs.set_viewport_size({"width": 390, "height": 844})
+    quality = runs.get_by_text("accuracy 99.30%").first
+    expect(quality).to_be_in_viewport(ratio=1)
+
+
 def test_runs_are_verified_renamed_and_removed(runs: Page, cache: Path) -> None:
-    click_row(runs, 0, at=200)  # a cell
+    tick_alone(runs, "a")
     expect(runs.get_by_text("a is finished")).to_be_visible()
-    click_row(runs, 2, at=200)
+    tick_alone(runs, "large")
     expect(runs.get_by_text("large is finished")).to_be_visible()
     settle(runs)
     runs.get_by_role("button", name="Verify").click()
@@ -97,7 +107,7 @@ def test_runs_are_verified_renamed_and_removed(runs: Page, cache: Path) -> None:
     settle(runs)
     expect(runs.get_by_text("All is as it was written")).not_to_be_visible()
 
-    click_row(runs, 1, at=200)
+    tick_alone(runs, "b")
     expect(runs.get_by_text("b is finished")).to_be_visible()
     settle(runs)
     runs.get_by_role("button", name="Verify").click()

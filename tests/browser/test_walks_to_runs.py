@@ -15,7 +15,6 @@ from tests.app.kinds import passes
 from tests.app.live_rows import cache_of_rows
 from tests.browser.conftest import came_ahead, go_to, settle
 from tests.browser.test_jobs import MILLISECONDS_FOR_A_JOB
-from tests.browser.test_runs import BOX, click_row
 from tests.browser.test_walks import walk
 from tests.browsing import visited
 
@@ -65,7 +64,8 @@ def test_two_runs_are_compared(page: Page) -> None:
     with walk(page, presses=2):  # the open run is ticked
         go_to(page, "Runs")
         expect(page.get_by_text("after is finished")).to_be_visible()
-        click_row(page, 1, at=BOX)
+        settle(page)
+        page.locator("label").filter(has=page.get_by_role("checkbox", name="Tick before", exact=True)).click()
         expect(page.get_by_role("heading", name="before compared with after")).to_be_visible()
         expect(page.get_by_role("heading", name="Right to wrong")).to_be_in_viewport(ratio=1)
         changed = page.get_by_role("button", name=re.compile("^Example"))  # tiles; a picture has "Fullscreen: Example"

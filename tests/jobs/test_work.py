@@ -105,6 +105,35 @@ def test_model_and_data_are_checked_first_and_advice_is_asked_about_before_anyth
     assert not (tmp_path / "large").exists()
 
 
+def test_a_finished_run_gets_what_overview_shows_and_stays_where_that_is_stopped(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, data, options = CASES["images"]
+    run = mcviz.sample_run(make(), data, tmp_path / "run", passes=2, **options)
+    arguments = [*format_arguments(*options_of_model(run), options_of_data(run)), "--passes=4", "--noise"]
+    watched(jobs, arguments, tmp_path / "sampled")
+    found = {path.name for path in (tmp_path / "sampled" / "derived").iterdir()}
+    assert {"convergence-max-probability-1.npz", "noise-uniform-1.npz"} <= found
+    job = jobs.add("sample", arguments, "stopped", "stopped")
+    watcher, tell = Watcher(jobs, job.id), Watcher.tell
+
+    def stop_at_noise(self: Watcher, **changes: object) -> None:
+        tell(self, **changes)
+        if changes.get("step") == "predicts noise":
+            assert mcviz.open_run(tmp_path / "stopped").passes == 4, "it can be read by then"
+            jobs.stop(job.id)
+            self._asked = 0
+
+    monkeypatch.setattr(Watcher, "tell", stop_at_noise)
+    with (
+        sample.make_context("sample", [*arguments, f"--out={tmp_path / 'stopped'}"], obj=watcher) as context,
+        pytest.raises(Stopped),
+    ):
+        sample.invoke(context)
+    assert mcviz.open_run(tmp_path / "stopped").passes == 4
+    assert not list((tmp_path / "stopped").glob("derived/noise-*"))
+
+
 def test_a_run_that_grows_is_known_from_the_first_moment(jobs: Jobs, tmp_path: Path) -> None:
     make, data, options = CASES["rows"]
     run = mcviz.sample_run(make(), data, tmp_path / "run", passes=3, **options)

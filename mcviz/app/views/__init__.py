@@ -13,7 +13,7 @@ import streamlit as st
 from mcviz import plot
 from mcviz.analysis.base import summarise_classes
 from mcviz.app.components import chart, render_empty_selection, table_height
-from mcviz.app.components.gallery import look_at_example, render_gallery, tick_examples, tiles
+from mcviz.app.components.gallery import has_long_names, look_at_example, render_gallery, tick_examples, tiles
 from mcviz.app.intervals import render_widths
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.resources import (
@@ -192,7 +192,7 @@ def render_classes(selection: Selection) -> None:
     chosen = filters.label[0] if len(filters.label) == 1 else worst
     changed = state_widget_args("class", chosen, lambda new: update_state(label=(new,)))
     classes = range(len(names))
-    if len(names) <= NAMED_CLASSES:
+    if len(names) <= NAMED_CLASSES and not has_long_names(run):
         st.segmented_control("One class in detail", classes, format_func=all_as_markdown(names).__getitem__, **changed)
     else:
         st.selectbox("One class in detail", classes, format_func=names.__getitem__, width=320, **changed)
