@@ -272,7 +272,6 @@ def _group_columns(run: Run) -> list[str]:
 
 
 def _load_groups(run: Run, column: str) -> Groups:
-    """Return a column's groups of labelled examples, from a cache."""
     labelled = labelled_examples(run)
     is_cached = column not in CLASS_COLUMNS and labelled is run
     return own_groups(run, column) if is_cached else group_by_column(labelled, column)

@@ -128,7 +128,6 @@ def _passes(run: Run) -> int:
 
 
 def _load_effects(run: Run, content: Any, parts: Parts, stoppable: bool) -> OcclusionEffects | None:
-    """Compute effects of all parts once an input; None if a visitor stopped it. Fragments have no stop button."""
     cached: dict[tuple[str, str], OcclusionEffects] = session_store().setdefault(EFFECTS, {})
     key = run.digest, digest_contents(as_batch(content))
     if key in cached:

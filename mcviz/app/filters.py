@@ -191,7 +191,6 @@ def _read_ranges(text: str, run: RunLimits) -> tuple[ColumnFilter, ...]:
 
 
 def _write_ranges(value: tuple[ColumnFilter, ...]) -> str:
-    """Write exact ends; "" if one is open."""
     ends = (
         (column.name, *(repr(float(end)) if isfinite(end) else "" for end in (column.low, column.high)))
         for column in value
@@ -253,7 +252,6 @@ class Filter:
 
 
 def _of_class(column: Literal["label", "prediction", "wrong"], called: str) -> Filter:
-    """Keep examples with a class as label or prediction."""
     return Filter(
         lambda value, table: _has_class(column, value, table),
         lambda value, names, _: f"{called} {' or '.join(names[index] for index in value)}",

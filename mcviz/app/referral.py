@@ -278,7 +278,6 @@ def render_least_certain(run: Run, state: PageState) -> None:
 
 
 def _render_list(referral: RunReferral, state: PageState, name: str) -> None:
-    """Render the number of referred examples, and buttons to filter, label or save them."""
     run, score, key = referral.run, referral.score.name, LIST_KEYS[name]
     referred, filters = referral.select(referral.rules[name]), referral_filters(referral, name)
     with st.container(horizontal=True, vertical_alignment="center", key=f"first-{key}"):

@@ -120,7 +120,6 @@ def _measure_lines(comparison: Comparison) -> list[str]:
 def _group_lines(
     comparison: Comparison, by: str | None, groups: Mapping[str, tuple[int, MeasureComparison]]
 ) -> list[str]:
-    """Return lines on each group, the worst second run first."""
     if not by:
         return []
     if not groups:

@@ -191,7 +191,6 @@ def score(run: str, name: str, file: Path, low_is_uncertain: bool, meaning: str)
 
 
 def _read_values(file: Path, name: str, run: Run) -> pd.Series | np.ndarray:
-    """Read values, by example ids or numbers if present."""
     frame = read_frame(file)
     if not frame.index.equals(pd.RangeIndex(len(frame))):  # stored in a Parquet file
         frame = frame.reset_index(names=frame.index.name or f"{UNNAMED_PREFIX}0")

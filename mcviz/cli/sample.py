@@ -188,7 +188,6 @@ def refuse_mask_options(masks: MaskOptions, task: str) -> None:
 
 
 def _refuse_options_of_data(options: ImportOptions) -> None:
-    """Refuse import options about missing data or labels."""
     data, columns = options.data, options.data.columns
     of_data: dict[str, object] = {
         "--text-column": columns.text_column,
@@ -393,7 +392,6 @@ def _find_watcher() -> Watcher | None:
 
 
 def _report(step: str) -> None:
-    """Report the step of a job, and end it if requested."""
     if watcher := _find_watcher():
         watcher.tell(step=step)
         watcher.ask()
@@ -462,7 +460,6 @@ def _find_model(options: ModelOptions) -> tuple[str, Run | None]:
 
 
 def _describe_source(run: Run) -> str:
-    """Return the options that give a run's model."""
     model = run.manifest.model
     if model is None or model.backend == "keras":
         return f"its file: --model {run.model_path}"
@@ -566,7 +563,6 @@ def train(out: Path, data: Path | None, seed: int, epochs: int, activation: str)
 
 
 def _check_writable(out: Path) -> None:
-    """Check before training that the file can be written."""
     if out.is_dir():
         raise InvalidInputError(f"{out} is a folder. Give --out the path of a file.")
     try:

@@ -75,7 +75,6 @@ def _parse_values(given: tuple[str, ...]) -> dict[str, float]:
 
 
 def _parse_tolerances(given: tuple[str, ...]) -> str | dict[str, str] | None:
-    """Parse tolerances, such as "10" or "height=10"."""
     if len(given) == 1 and "=" not in given[0]:
         return given[0]
     for text in given:

@@ -304,7 +304,6 @@ def _group_lines(by: str | None, groups: Mapping[str, Calibration]) -> list[str]
 
 
 def _score_lines(figures: Mapping[str, SelectiveFigures], noun: str) -> list[str]:
-    """Return lines on scores that find losses named `noun`, the best first."""
     if not any(areas.augrc.value for areas in figures.values()):
         return ["", f"Every prediction is correct, so there are no {noun} by which scores could be ranked."]
     lines = ["", f"AUGRC, in millionths: how well an order finds {noun}; low is good"]

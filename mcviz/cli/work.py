@@ -137,7 +137,6 @@ class Watcher:
         self.news = replace(self.news, **changes)
 
     def _summary(self) -> dict[str, Any]:
-        """Return the current quality and the most uncertain examples."""
         manifest, task = self._manifest, task_of(self._manifest)
         score = next(name for name in task.first_scores if name in manifest.scores)
         there = self._known["passes"].nonzero()[0]

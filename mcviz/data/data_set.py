@@ -311,7 +311,6 @@ class DataSet:
         return replace(self, labels=rows, class_names=names, matched_by=by)
 
     def _name_label_columns(self, names: Sequence[str] | Mapping[str, str]) -> "DataSet":
-        """Reorder label columns by names."""
         assert isinstance(self.labels, np.ndarray)
         own = self.class_names
         if isinstance(names, Mapping):

@@ -243,7 +243,6 @@ def _dataset(data: Any) -> Any:
 
 
 def _check_same(items: _Items, count: int) -> None:
-    """Check that reading examples again gives the same."""
     for place in spread_places(count).tolist():
         if not _same(items(place).example, items(place).example):
             advice = "Leave out what draws random numbers, such as augmentation."

@@ -149,7 +149,6 @@ def _upright_masks(paths: list[Path]) -> MaskFiles:
 
 
 def _read_names(path: Path) -> tuple[tuple[str, ...] | None, int | None]:
-    """Read class names and the ignored number of nnU-Net's `dataset.json`; None without the file."""
     if not path.exists():
         return None, None
     try:

@@ -266,7 +266,6 @@ def _hotkey_attribute(answer: str) -> str:
 
 
 def _task_content(run: Run, example: int, picture: Callable[[np.ndarray], str] | None) -> dict[str, Any]:
-    """Return an example's content, by its field in `label_studio_setup`."""
     content = _content(run)
     _, field = content.tag
     if content.of_images:

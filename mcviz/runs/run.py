@@ -802,7 +802,6 @@ def examples_done(manifest: Manifest) -> int:
 
 
 def _find_wrong_size(folder: Folder, manifest: Manifest) -> CorruptRunError | None:
-    """Return the error for a missing or wrongly sized file, or None."""
     sizes = folder.sizes(list(manifest.files))
     for name, file in manifest.files.items():
         if sizes.get(name) != file.bytes:

@@ -679,7 +679,6 @@ class _Writer:
 
 
 def _merge_created(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """Merge the sessions that made a run, with all library versions."""
     versions = dict(before.get("versions", {}))
     for library, version in now.get("versions", {}).items():
         named = versions.get(library, version).split(", ")

@@ -202,7 +202,6 @@ def _check_folder(folder: Folder, order: ShardOrder) -> None:
 
 
 def _check_run_exists(folder: Folder, order: ShardOrder) -> None:
-    """Refuse a run that was removed or finished meanwhile."""
     try:
         folder.read(order.name, 0, 1)
     except FileNotFoundError as error:

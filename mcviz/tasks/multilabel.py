@@ -275,7 +275,6 @@ class Multilabel(ClassProbabilities):
 
 
 def _losses(predicted: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the columns of losses."""
     exact = (count_wrong(predicted, labels) == 0).astype(object)
     exact[(labels == UNKNOWN).all(axis=1)] = None  # missing in the table
     return {"exact_match": exact, "loss": label_losses(predicted, labels).astype(np.float32)}

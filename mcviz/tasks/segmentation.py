@@ -700,7 +700,6 @@ def _has_majority(manifest: Manifest) -> bool:
 
 
 def _entropies(manifest: Manifest) -> tuple[str, ...]:
-    """Return the entropies that a run has."""
     alone = label_maps_of(manifest).alone
     return () if _has_majority(manifest) else tuple(ENTROPIES)[: 1 if alone else 2]
 
@@ -751,14 +750,12 @@ def _name_class(number: int, name: str) -> str:
 
 
 def _list_pixels(counts: np.ndarray, names: Sequence[str]) -> str:
-    """List pixel shares of classes and ignored pixels, of (C + 1,) counts."""
     named = [_name_class(number, name) for number, name in enumerate(names)]
     shares = [percent(count / counts.sum(), 2) for count in counts.tolist()]
     return f"{list_names(list(map(' '.join, zip(named, shares, strict=False))))}, ignored {shares[-1]}"
 
 
 def _doubt_pixels(counts: np.ndarray, names: Sequence[str], ignore: int | None) -> str:
-    """Warn if most pixels are ignored or a class never occurs."""
     sentences, absent = [], [name for name, count in zip(names, counts.tolist(), strict=False) if not count]
     if (share := counts[-1] / counts.sum()) > 0.5:
         sentences.append(f"{percent(share, 2)} of the pixels of the masks are ignored, since they hold {ignore}.")

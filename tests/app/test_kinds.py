@@ -156,7 +156,8 @@ def test_a_class_of_very_many_is_found_by_typing() -> None:
     app = opened("uncertain", "thousand", view="classes")
     widget(app.selectbox, "class").set_value(4).run()
     assert app.query_params["label"] == "4"
-    assert len(widget(opened("uncertain", "long-names", view="classes").segmented_control, "class").options) == 12
+    assert len(widget(opened("uncertain", "long-names", view="classes").selectbox, "class").options) == 12
+    assert len(widget(opened("uncertain", "columns", view="classes").segmented_control, "class").options) == 5
 
 
 @pytest.mark.parametrize(("run", "said_so"), [("icons-features", True), ("wide-standardised", False)])

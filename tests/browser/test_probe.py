@@ -66,6 +66,12 @@ def test_a_three_drawn_with_the_mouse_is_a_three(page: Page) -> None:
     draw(page, THREE)
     predict(page)
     expect(page.get_by_text(re.compile("The ensemble predicts 3 with"))).to_be_visible()
+    pad(page).press("ArrowLeft")  # the pen of the keyboard is shown, and not saved
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save").press("Enter")
+    saved = np.asarray(Image.open(download.value.path()).convert("RGB"))
+    assert 0.05 < (saved == 255).all(axis=2).mean() < 0.3
+    assert (saved == saved[..., :1]).all()
 
     draw(page, [(0.3, 0.22), (0.3, 0.78)])  # a stroke more, and the prediction follows at once
     expect(page.get_by_text(re.compile("The ensemble predicts 8 with"))).to_be_visible()

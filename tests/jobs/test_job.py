@@ -13,7 +13,7 @@ ALLOWED = {
     "--target-scaler=",
     "--id-column=", "--scaler=", "--preprocess=", "--scale=", "--mean=", "--std=", "--channel-order=", "--vocabulary=",
     "--output=", "--device=", "--crop", "--preprocessed", "--from-logits", "--skip-broken", "--no-keep-images",
-    "--no-keep-model",
+    "--no-keep-model", "--noise",
 }  # fmt: skip
 CLOSED = {each.argument for each in all_option_fields(SampleOptions)} - ALLOWED  # which an option is at first
 

@@ -490,7 +490,6 @@ def page_examples(selection: Selection) -> np.ndarray:
 
 
 def _pages(selection: Selection) -> tuple[int, int]:
-    """Return the number of pages and the current one."""
     pages = max(1, -(-len(selection.examples) // selection.state.page_size))
     return pages, selection.state.page if selection.state.page <= pages else 1
 

@@ -338,7 +338,6 @@ class Distorter:
 
 
 def _change_distortion(name: str) -> None:
-    """Choose another distortion, and redraw its effects outside the fragment."""
     update_state(distortion=name, amount=None)
     rerun_fragments()
 

@@ -198,7 +198,6 @@ def describe_row(run: ListedRun) -> tuple[str, str, str]:
 
 
 def _picture(path: Path | None) -> str:
-    """Return the first image of a run as HTML; an empty place without one."""
     with suppress(McvizError):
         run = open_cached_run(path) if path else None
         if run is not None and has(run, "images"):
@@ -550,7 +549,6 @@ def render_changes(run: ComparedRun, state: PageState, comparison: Comparison) -
 
 
 def _facts_in_both(run: Run, comparison: Comparison, example: int, score: str) -> list[tuple[str, str]]:
-    """Return how prediction and score of an example change from run to run."""
     own, texts, values = table(run).iloc[example].to_dict(), [], []
     there = int(comparison.pairs.other[comparison.pairs.find(example)])
     for of_run, number in ((run, example), (comparison.other, there)):

@@ -190,7 +190,6 @@ def load_layout(run: Run) -> np.ndarray | None:
 
 
 def _tile_words(choice: Choice) -> dict[str, Any]:
-    """The different words of tiles, and which of them each example has."""
     run, tile_text = choice.run, task_renderer(choice.run).phrases.tile_text
     places: dict[tuple[str, str, bool, str, str], int] = {}
     of_examples = []

@@ -372,7 +372,6 @@ class Phrases(ABC):
         return self
 
     def _describe_promise(self, run: Run) -> str:
-        """Describe quality, its reference and intervals, as a part of a sentence."""
         return ""
 
     def _describe_gain(self, run: Run) -> str:
@@ -381,7 +380,6 @@ class Phrases(ABC):
         return (words | {"noise": f", not shown to differ from {off}"}).get(cached_gain(run)[0], "")
 
     def _describe_found(self, run: Run) -> str:
-        """Describe mistakes among the first of the ranking, as the end of a sentence."""
         labelled, phrases = len(labelled_numbers(run)), self.for_run(run)
         first = min(MOST_FIRST, labelled // 5)
         count, early = _count_mistakes(run, first)

@@ -400,7 +400,6 @@ class RegressionPhrases(Phrases):
         return replace(self, mistake=OUT_OF_TOLERANCE, only_mistake=f"the only {OUT_OF_TOLERANCE}")
 
     def _describe_promise(self, run: Run) -> str:
-        """Describe target, RMSE, that of the mean, and coverage of intervals."""
         if run.manifest.labelled < LEAST_LABELLED:
             return ""
         labels = labelled_examples(run).labels

@@ -593,7 +593,6 @@ def _others(state: PageState, name: str) -> tuple[str, ...]:
 
 @cached_for_run(names_key, max_entries=64)
 def _count_bins(run: Run, filters: Filters, name: str) -> tuple[list[int], ...]:
-    """Count the examples of each bin: all, filtered, and wrong."""
     column, left, wrong = brush_column(run, name), filter_mask(run, filters), mistakes(run)
     masks = left | True, left, np.zeros_like(left) if wrong is None else left & wrong
     within = (column.members[mask & (column.members >= 0)] for mask in masks)

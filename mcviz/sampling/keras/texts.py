@@ -206,7 +206,6 @@ def _check_words(words: Any) -> list[str]:
 
 
 def _find_embedding(model: keras.Model) -> tuple[int, keras.layers.Embedding]:
-    """Return the number of words in an example, and the embedding layer."""
     inputs = getattr(model, "inputs", None) or []
     shape = tuple(inputs[0].shape[1:]) if len(inputs) == 1 else ()
     embeddings = [layer for layer in every_layer(model) if isinstance(layer, keras.layers.Embedding)]

@@ -216,7 +216,6 @@ def default_compiler(trace: Trace) -> str:
 
 
 def _has_convolution(trace: Trace) -> bool:
-    """Return whether a convolution depends on random numbers, or is within a loop."""
     graph = trace.function.graph
     repeated = [op.type for op in graph.get_operations() if any(out.ref() in trace.random for out in op.outputs)]
     inside_loops = (node.op for node in function_nodes(graph.as_graph_def()))

@@ -261,7 +261,6 @@ class DevicePart:
 
 
 def _is_memory_error(error: RuntimeError) -> bool:
-    """Return whether a device's memory ran out, by the message."""
     words = str(error)
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in words or "ALLOC_FAILED" in words
 
