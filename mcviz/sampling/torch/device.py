@@ -4,8 +4,8 @@ import copy
 import math
 import threading
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -112,6 +112,17 @@ def find_own_device(model: torch.nn.Module) -> torch.device:
             f"{list_names(sorted(map(str, devices)))}. Bring it to one of them first."
         )
     return devices.pop()
+
+
+@contextmanager
+def without_cudnn() -> Iterator[None]:
+    """Switch off cuDNN, whose recurrent layers have gradients in training mode alone."""
+    before = torch.backends.cudnn.enabled
+    torch.backends.cudnn.enabled = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.enabled = before
 
 
 def copy_module(

@@ -153,17 +153,6 @@ def exact_products(place: torch.device) -> Iterator[None]:
                 each.fp32_precision = precision
 
 
-@contextmanager
-def without_cudnn() -> Iterator[None]:
-    """Switch off cuDNN, whose recurrent layers have gradients in training mode alone."""
-    before = torch.backends.cudnn.enabled
-    torch.backends.cudnn.enabled = False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.enabled = before
-
-
 def _one_layer_of_lstm(words: torch.Tensor, *given: Any) -> tuple[torch.Tensor, ...]:
     """Compute `aten.mkldnn_rnn_layer`, of the processor, with operations of any device."""
     *weights, state, cell, is_reverse = given[:7]

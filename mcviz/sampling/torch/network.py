@@ -58,6 +58,7 @@ from mcviz.sampling.torch.device import (
     copy_module,
     find_draws_on,
     find_own_device,
+    without_cudnn,
 )
 from mcviz.sampling.torch.draws import (
     Call,
@@ -70,15 +71,7 @@ from mcviz.sampling.torch.draws import (
     supply_nothing,
     supply_numbers,
 )
-from mcviz.sampling.torch.internals import (
-    aten,
-    ignore_other_threads,
-    is_compiled,
-    log_softmax,
-    softmax,
-    to_copy,
-    without_cudnn,
-)
+from mcviz.sampling.torch.internals import aten, ignore_other_threads, is_compiled, log_softmax, softmax, to_copy
 from mcviz.sampling.torch.model_files import (
     Weights,
     arguments_for_run,
