@@ -128,9 +128,9 @@ assert mcviz.sample_run(model, data_set_of(run), "pairs-again", passes=50).diges
 mcviz.verify_run("pairs/of-texts")
 assert kind_renderer(run).text(run, 1) == "where\\nrome"
 os.environ["MCVIZ_CACHE"] = "pairs"
-for page in ("overview", "uncertain", "example", "probe"):
+for page in ("overview", "explore", "example", "probe"):
     open_page(page, run="of-texts")
-open_page("uncertain", view="map")
+open_page("explore", view="map")
 del os.environ["MCVIZ_CACHE"]
 """,
     "An option of sample": """
@@ -159,7 +159,7 @@ mcviz.write_run("dated/days", probs, labels=np.arange(90) % 3, columns=columns)
 assert main(["trust", "dated/days", "--group", "seen", "--json"]) == 0
 assert main(["share", "dated/days", "--to", "days.html"]) == 0
 os.environ["MCVIZ_CACHE"] = "dated"
-app = open_page("uncertain", columns='{"seen":["2026-01"]}')
+app = open_page("explore", columns='{"seen":["2026-01"]}')
 assert any("**31** of 90 examples" in each.value for each in app.markdown)
 del os.environ["MCVIZ_CACHE"]
 """,

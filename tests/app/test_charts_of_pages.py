@@ -30,7 +30,7 @@ CASES: list[tuple[str, str, dict[str, str], list[Callable[[Run], go.Figure]]]] =
     (
         "classes",
         "runs",
-        {"other": "other-classes", "example": "3"},
+        {"other": "other-classes", "example": "3", "details": "curves,both"},
         [
             lambda run: plot.reliability(of_both(run)),
             lambda run: plot.risk_coverage(of_both(run)),

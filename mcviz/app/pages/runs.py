@@ -41,11 +41,9 @@ from mcviz.app.resources import (
     ComparedRun,
     all_grouping_columns,
     available,
-    cached_for_run,
     check_needs,
     compare_cached,
     has,
-    numbers_key,
     open_cached_run,
     run_numbers,
     run_paths,
@@ -88,7 +86,7 @@ from mcviz.measures.quality import MeasureComparison
 from mcviz.options import format_arguments
 from mcviz.permission import may_write
 from mcviz.reviews.store import locate_reviews
-from mcviz.runs import ListedRun, Run, list_runs, preview_removal, remove_run, rename_run, verify_run
+from mcviz.runs import ListedRun, Run, list_runs, open_run, preview_removal, remove_run, rename_run, verify_run
 from mcviz.runs.folder import LONGEST_NAME, cache_folder, list_shipped_runs
 from mcviz.runs.storage import is_shipped
 from mcviz.tasks import task_of
@@ -179,7 +177,8 @@ def render_runs(runs: Sequence[ListedRun], paths: dict[str, Path], ticked: Seque
                     width="content",
                     **state_widget_args(f"tick-{run.name}", run.name in ticked, partial(change, run.name)),
                 )
-                st.html(f'<div class="mcviz-run">{_picture(paths.get(run.name))}</div>', width="content")
+                picture = _picture(paths.get(run.name), run.manifest.digest if run.manifest else "")
+                st.html(f'<div class="mcviz-run">{picture}</div>', width="content")
                 st.button(
                     f"**{as_markdown(name)}**", key=f"alone-{run.name}", type="tertiary", width=NAME_WIDTH,
                     on_click=tick, args=((run.name,), opened),
@@ -197,17 +196,14 @@ def describe_row(run: ListedRun) -> tuple[str, str, str]:
     return quality, counted(run.manifest.passes, "pass"), f"{time:%Y-%m-%d}" if time else ""
 
 
-def _picture(path: Path | None) -> str:
+@st.cache_data(max_entries=1000, show_spinner=False)
+def _picture(path: Path | None, digest: str) -> str:  # noqa: ARG001 (a run that was written anew has another picture)
     with suppress(McvizError):
-        run = open_cached_run(path) if path else None
+        run = open_run(path) if path else None
         if run is not None and has(run, "images"):
-            return f'<img alt="" src="{_draw_first(run)}">'
+            url = sheet_url(task_renderer(run).pictures(run, np.array([0]), PICTURE), 1, PICTURE)
+            return f'<img alt="" src="{url}">'
     return "<i></i>"
-
-
-@cached_for_run(numbers_key, max_entries=128)
-def _draw_first(run: Run) -> str:
-    return sheet_url(task_renderer(run).pictures(run, np.array([0]), PICTURE), 1, PICTURE)
 
 
 def describe_state(run: ListedRun) -> str:
