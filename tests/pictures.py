@@ -53,8 +53,9 @@ def take_pictures(folder: Path) -> None:
             expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
             expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
             page.wait_for_load_state("networkidle")
-            picture = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
-            picture.convert("RGB").quantize(COLOURS).save(folder / f"{name}.png", optimize=True)
+            picture = Image.open(io.BytesIO(page.screenshot(animations="disabled"))).convert("RGB")
+            few = picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE)  # which keeps rare ones
+            few.save(folder / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":
