@@ -443,7 +443,7 @@ class CheckOptions:
 
 @dataclass(frozen=True)
 class OverviewOptions:
-    """What is computed of a finished run."""
+    """Work on a run once it is finished."""
 
     noise: Annotated[bool, Option(
         "Then also predict noise and compute how many passes are enough, for Overview.", job=True,

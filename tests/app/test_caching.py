@@ -1,4 +1,4 @@
-"""What is computed of a run once: under a key that no other run and no other function has."""
+"""A cache keeps results under a key that no other run and no other function has."""
 
 import importlib
 import inspect

@@ -1,4 +1,4 @@
-"""What is registered as a score is in every table; the shapes of predictions; values in their units."""
+"""Every table has each registered score; the shapes of predictions; values in their units."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -132,9 +132,7 @@ def tiles(
         facts: of each example, the lines that stand in place of label and prediction: names and values.
         pictures: (n, height, width, channels) uint8, in place of the usual ones.
     """
-    data = tile_data(run, state, examples, first_rank, score)
-    if pictures is not None:
-        data |= picture_tiles(pictures, TILE).sheet
+    data = tile_data(run, state, examples, first_rank, score, pictures=pictures)
     for tile, lines in zip(data["tiles"], facts, strict=True) if facts else ():
         tile |= {"facts": lines, "prediction": ""}
     data |= {"looks": looks, "size": state.tile_size if looks else size}
@@ -144,12 +142,19 @@ def tiles(
 
 
 def tile_data(
-    run: Run, state: PageState, examples: np.ndarray, first_rank: int | None, score: str, side: int = TILE
+    run: Run,
+    state: PageState,
+    examples: np.ndarray,
+    first_rank: int | None,
+    score: str,
+    side: int = TILE,
+    pictures: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Return the browser's data of tiles; see `tiles` and `KindRenderer.tiles`."""
     rows, score_shown, own = table(run).iloc[examples].to_dict("records"), run_scores(run)[score], details(run)
     draw = _keep_pictures if has(run, "images") else _draw_contents
-    contents, tile_text = draw(run, examples, side), task_renderer(run).phrases.tile_text
+    contents = draw(run, examples, side) if pictures is None else picture_tiles(pictures, side)
+    tile_text = task_renderer(run).phrases.tile_text
     more_of_tiles, texts = contents.details or ({},) * len(rows), [tile_text(run, row) for row in rows]
     return {
         **contents.sheet,

@@ -545,16 +545,19 @@ def render_changes(run: ComparedRun, state: PageState, comparison: Comparison) -
 
 
 def _facts_in_both(run: Run, comparison: Comparison, example: int, score: str) -> list[tuple[str, str]]:
-    own, texts, values = table(run).iloc[example].to_dict(), [], []
-    there = int(comparison.pairs.other[comparison.pairs.find(example)])
-    for of_run, number in ((run, example), (comparison.other, there)):
-        row = table(of_run).iloc[number].to_dict()
-        text = task_renderer(of_run).phrases.tile_text(of_run, row)
-        texts.append(text.brief or text.prediction)
-        values += [short_value(run_scores(of_run)[score], row[score])] if score in run_scores(of_run) else []
-    label = task_renderer(run).phrases.tile_text(run, own).label
-    changes = {f"label {label}" if label else "predicted": texts, run_scores(run)[score].inline_label: values}
-    return [(name, " → ".join(both)) for name, both in changes.items() if both]
+    both = run, comparison.other
+    numbers = example, int(comparison.pairs.other[comparison.pairs.find(example)])
+    rows = [table(of_run).iloc[number].to_dict() for of_run, number in zip(both, numbers, strict=True)]
+    texts = [task_renderer(of_run).phrases.tile_text(of_run, row) for of_run, row in zip(both, rows, strict=True)]
+    scores = [run_scores(of_run).get(score) for of_run in both]
+    label = texts[0].label
+    changes = {
+        f"label {label}" if label else "predicted": [text.brief or text.prediction for text in texts],
+        run_scores(run)[score].inline_label: [
+            short_value(found, row[score]) for found, row in zip(scores, rows, strict=True) if found
+        ],
+    }
+    return [(name, " → ".join(values)) for name, values in changes.items() if values]
 
 
 def render_example_in_both(run: ComparedRun, state: PageState, comparison: Comparison) -> None:
