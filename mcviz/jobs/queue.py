@@ -270,8 +270,9 @@ def read_job(folder: Folder) -> Job | None:
     Raises:
         InvalidInputError: the file is damaged, or asks for more than sampling.
     """
-    stopped: Job | None = _read(folder, STOPPED, Job)
-    job: Job | None = _read(folder, REQUEST, Job) if stopped is None else replace(stopped, wanted="stop")
+    asked: Job | None = _read(folder, REQUEST, Job)
+    stopped: Job | None = _read(folder, STOPPED, Job)  # in this order, a job that is renamed meanwhile is found
+    job = asked if stopped is None else replace(stopped, wanted="stop")
     if job is None:
         return None
     if job.id != Path(folder.path).name:  # copied from another place

@@ -205,6 +205,23 @@ def _stopped_half_way(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
 
+def test_a_job_is_found_while_it_is_stopped(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = add(jobs, "a")
+    running(jobs, "a")
+    read = queue._read
+
+    def read_then_stop(*arguments: Any) -> Any:
+        found = read(*arguments)
+        monkeypatch.setattr(queue, "_read", read)
+        jobs.stop(job.id)
+        return found
+
+    monkeypatch.setattr(queue, "_read", read_then_stop)
+    found = jobs.find(job.id)
+    assert found is not None
+    assert found.state == "stopping"
+
+
 NOTHING = "import os, sys; os.close(int(sys.argv[4]))"  # a process that ends at once
 
 
