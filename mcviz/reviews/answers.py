@@ -507,5 +507,6 @@ def _add_reviewers(rows: pd.DataFrame, decisions: Sequence[Decision]) -> pd.Data
 
 
 def mean_or_none(values: np.ndarray) -> float | None:
-    """Return the mean of some values; None without values."""
-    return float(values.mean()) if len(values) else None
+    """Return the mean of the known values; None without any, and NaN is unknown."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None

@@ -144,7 +144,7 @@ def settled_examples(run: Run, known: ReviewSummary) -> np.ndarray:
 class Outcome:
     """The outcome of reviewing a run's examples.
 
-    Settled examples are decided and undisputed.
+    Settled examples are decided and undisputed. Those whose labels chose thresholds do not judge the model.
 
     Attributes:
         labels: (N,) int64: the class that an example is settled with; -1 if no class fits, or if all say that the given
@@ -190,22 +190,23 @@ def compute_outcome(run: Run, known: ReviewSummary) -> Outcome:
         wrong[example] = all(decision.label_is_right is False for decision in decisions)
         if done[example] or wrong[example]:
             labels[example] = answers.merge(example, decisions)
-    before, after = answers.fit(answers.given), answers.fit(labels)
-    labelled, mask = ~np.isnan(before), ~np.isnan(after)
+    has_label, mask = (~np.isnan(answers.fit(each)) for each in (answers.given, labels))
+    judging_before, judging_after = (run.hide_choosing(each) for each in (answers.given, labels))
+    before, after = answers.fit(judging_before), answers.fit(judging_after)
     return Outcome(
         labels=labels,
         mask=mask,
         settled=done,
         label_errors=wrong,
         disagreements=len(known.disagreements()),
-        agreement_with_model=mean_or_none(after[done & mask]),
-        agreement_with_labels=mean_or_none(~wrong[(done | wrong) & labelled]),
-        accuracy_before=mean_or_none(before[labelled]),
-        accuracy_after=mean_or_none(after[mask]),
+        agreement_with_model=mean_or_none(after[done]),
+        agreement_with_labels=mean_or_none(~wrong[(done | wrong) & has_label]),
+        accuracy_before=mean_or_none(before),
+        accuracy_after=mean_or_none(after),
         classes=pd.DataFrame(
             {
-                "before": answers.fit_by_class(answers.given),
-                "after": answers.fit_by_class(labels),
+                "before": answers.fit_by_class(judging_before),
+                "after": answers.fit_by_class(judging_after),
                 "label_errors": answers.errors_by_class(labels, wrong),
             }
         ).astype({"before": float, "after": float}),

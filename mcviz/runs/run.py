@@ -537,9 +537,11 @@ class Run:
     def judging_labels(self) -> np.ndarray | None:
         """The `labels` without those that chose thresholds, which are as if nobody knew them; None without labels."""
         labels = self.labels
-        if labels is None or not self.decisions.chosen_on:
-            return labels
-        return _freeze(self.task.hide_labels(labels, self.choosing))
+        return labels if labels is None else self.hide_choosing(labels)
+
+    def hide_choosing(self, labels: np.ndarray) -> np.ndarray:
+        """Return labels, such as corrected ones, without those of the examples that chose thresholds."""
+        return _freeze(self.task.hide_labels(labels, self.choosing)) if self.decisions.chosen_on else labels
 
     def _read_decisions(self) -> "Decided":
         """Return the decisions, read again after a change."""

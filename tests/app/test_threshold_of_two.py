@@ -11,6 +11,7 @@ import mcviz
 from mcviz.analysis.thresholds import choosing_curve
 from mcviz.app import navigation
 from mcviz.app.views import VIEWS
+from mcviz.reviews import open_reviews
 from tests.analysis.test_threshold_of_two import COUNT, draw_two, write
 from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import widget, words
@@ -37,6 +38,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     for seed, name in enumerate(("one", "other")):
         mcviz.thresholds(write(folder / name, *draw_two(seed)), best="f1")
+    open_reviews(mcviz.open_run(folder / "one")).add(0, "Ada", "class", class_name="rare")
     return folder
 
 
@@ -55,6 +57,8 @@ def test_every_page_shows_a_run_whose_labels_chose_in_part(
         assert "Of the 200 whose labels judge: " in said
     if "group" in query:
         assert "Earlier thresholds were chosen on a half that cuts groups of site." in said
+    if query.get("part") == "results":
+        assert "The labels of 200 examples chose, and judge nothing; those of the other 200 do." in said
     if page == "trust":
         assert f"its accuracy {accuracy}" in said
         assert "The labels of 200 examples chose, and judge nothing; those of the other 200 do." in said

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import mcviz
 from mcviz.cli import main
+from mcviz.decisions import Decisions, Threshold, pack_choosing
 from mcviz.errors import InvalidInputError
 from mcviz.reviews import (
     Entry,
@@ -263,3 +264,21 @@ def test_choices_that_mean_nothing_are_refused(runs: dict[str, mcviz.Run], choic
     content = json.dumps([{"data": {"example": 0}, "annotations": [annotation]}]).encode()
     with pytest.raises(InvalidInputError, match=message):
         read_label_studio(runs["labelled"], content)
+
+
+def test_labels_that_chose_a_threshold_do_not_judge_the_model(tmp_path: Path) -> None:
+    passes = np.random.default_rng(0).random((5, EXAMPLES, 3))
+    mcviz.write_run(tmp_path / "run", passes, task="multilabel", labels=LABELS == 1, class_names=NAMES)
+    run = mcviz.open_run(tmp_path / "run")
+    choosing = np.arange(EXAMPLES) < 4
+    run.decide(Decisions({"owl": Threshold(0.7, "f1")}, chosen_on=pack_choosing(choosing)))
+    known = known_of(run, said(0, "Ada", "000"), said(5, "Ada", "000"))
+    outcome = compute_outcome(run, known)
+    is_right = (run.mean_probs > [0.5, 0.5, 0.7]) == (LABELS == 1)
+    after = (run.mean_probs > [0.5, 0.5, 0.7]) == np.where(np.arange(EXAMPLES)[:, None] == 5, 0, LABELS == 1)
+    assert outcome.accuracy_before == pytest.approx(is_right[4:].mean())
+    assert outcome.accuracy_after == pytest.approx(after[4:].mean())
+    assert outcome.agreement_with_model == pytest.approx(after[5].mean())
+    assert outcome.classes["before"].tolist() == pytest.approx(is_right[4:].mean(axis=0).tolist())
+    assert outcome.mask.all()
+    assert outcome.agreement_with_labels == 0  # of both that were decided

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.analysis.base import choosing_sentence
 from mcviz.analysis.labelling import OUT_OF_FOLD
 from mcviz.app.components import cards, render_empty_selection
 from mcviz.app.filters import Filters
@@ -85,6 +86,8 @@ def render_results(run: Run, reviews: Reviews) -> None:
     else:
         outcome = compute_outcome(run, known)
         (_render_number_cards if run.task.decides == "values" else _render_cards)(run, outcome)
+        if run.decisions.chosen_on:
+            st.caption(choosing_sentence(run))
         if outcome.settled.sum() >= FEWEST_DECISIONS and run.class_names:
             left, right = st.columns(2, gap="large")
             with left:
