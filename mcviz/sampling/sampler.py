@@ -34,13 +34,7 @@ from mcviz.sampling.base import (
 )
 from mcviz.sampling.engine import SamplerCall, check_finite, count_examples, iterate_blocks, subset_sums_error
 from mcviz.sampling.examples import make_random_examples
-from mcviz.sampling.masks import (
-    ALL_PRODUCTS,
-    CHANNEL_SUMS,
-    MATMUL,
-    PRODUCTS,
-    SUBSET_SUMS,
-)
+from mcviz.sampling.masks import ALL_PRODUCTS, CHANNEL_SUMS, MATMUL, PRODUCTS, SUBSET_SUMS
 from mcviz.tasks import find_task
 from mcviz.validate import choice, invalid, whole_number
 
