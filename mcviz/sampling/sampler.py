@@ -1,6 +1,7 @@
 """Monte Carlo dropout passes of a model; its framework is imported when needed."""
 
 import copy
+import math
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -33,13 +34,7 @@ from mcviz.sampling.base import (
 )
 from mcviz.sampling.engine import SamplerCall, check_finite, count_examples, iterate_blocks, subset_sums_error
 from mcviz.sampling.examples import make_random_examples
-from mcviz.sampling.masks import (
-    ALL_PRODUCTS,
-    CHANNEL_SUMS,
-    MATMUL,
-    PRODUCTS,
-    SUBSET_SUMS,
-)
+from mcviz.sampling.masks import ALL_PRODUCTS, CHANNEL_SUMS, MATMUL, PRODUCTS, SUBSET_SUMS
 from mcviz.tasks import find_task
 from mcviz.validate import choice, invalid, whole_number
 
@@ -53,7 +48,7 @@ if TYPE_CHECKING:
 
 TORCH_MODULE = "torch.nn.modules.module", "Module"
 
-TRIED = (8, 1), (8, 8), (1000, 8)  # passes and examples; a rate of a thousandth seldom shows in eight passes
+CHANGES_TRIED = 1000  # of each mask, which also limit the passes; a rate of a thousandth seldom shows in eight passes
 VALUES_TRIED = 1 << 24  # numbers of their predictions
 
 
@@ -563,7 +558,7 @@ class Sampler:
             plan = self.network.make_plan(inputs, channel_sums=channel_sums, compiler=self.wanted_compiler)
             some = max(1, VALUES_TRIED // plan.width)  # fewer than eight if predictions are large
             random = {spec.name: make_random_examples(spec.shape, spec.dtype)[:some] for spec in inputs}
-            for passes, count in TRIED:
+            for passes, count in _list_tries(plan):
                 examples = {name: rows[:count] for name, rows in random.items()}
                 result = np.empty((passes, count_examples(examples), plan.width), np.float32)
                 SamplerCall(plan, examples, result, 0, False, 0, 0, self._product_for(plan)).run(None)
@@ -573,9 +568,15 @@ class Sampler:
         except NoRandomnessReachesOutputError:
             raise UnsuitableModelError(
                 "All passes agree to the last bit: the stochastic layers do not change the output for random inputs of "
-                f"0 to 1, or are not called in inference mode. Received: {self._report}. "
-                "Pick an output behind them, or a model with other rates."
+                "0 to 1 (are the weights behind them zero?), or are not called in inference mode. "
+                f"Received: {self._report}. Pick an output behind them, or a model with other rates."
             ) from None
+
+
+def _list_tries(plan: Plan) -> list[tuple[int, int]]:
+    """List passes and examples to try until each layer's mask has changed often."""
+    changes = min(min(asked.rate, 1 - asked.rate) * math.prod(asked.shape) for asked in plan.random_requests)
+    return sorted({(8, 1), (8, 8), (max(8, math.ceil(CHANGES_TRIED / max(1, changes))), 8)})
 
 
 def as_sampler(model: "keras.Model | torch.nn.Module | Network | Sampler", **options: Any) -> Sampler:

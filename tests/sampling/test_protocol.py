@@ -1,6 +1,7 @@
 """What the engine promises of any network behind its protocol, whatever framework it is of."""
 
 import threading
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 
@@ -24,6 +25,11 @@ from tests.requiring import require_torch
 from tests.runs.making import contents
 from tests.sampling.fake import Arrays, FakeNetwork, make_arrays
 from tests.test_no_tensorflow import run_codes
+
+if find_spec("torch"):
+    from tests.sampling.torch.pretend import NAME, register
+
+    register()  # torch takes no more devices after the first gradient in a process
 
 pytestmark = pytest.mark.usefixtures("small_blocks")
 CLASSIFICATIONS = [
@@ -59,12 +65,7 @@ def make_network(name: str, **changed: np.ndarray) -> Network:
         require_torch()
         from tests.sampling.torch.twins import make_twin
 
-        if "device" in name:
-            from tests.sampling.torch.pretend import NAME, register
-
-            register()
-            return make_twin(arrays, task, NAME)
-        return make_twin(arrays, task)
+        return make_twin(arrays, task, NAME if "device" in name else "cpu")
     return FakeNetwork(arrays, ModelSettings(task=task))
 
 
@@ -230,7 +231,7 @@ def test_the_detector_and_the_neighbours_are_found_by_what_the_network_computes(
     assert [neighbours.nearest(each, 1)[0][0] for each in features] == list(range(120))
 
 
-@pytest.mark.parametrize("sampler", CLASSIFICATIONS, indirect=True)
+@pytest.mark.parametrize("sampler", [*CLASSIFICATIONS, SELDOM[1]], indirect=True)
 def test_a_small_step_along_the_sign_makes_a_class_less_probable(sampler: Sampler) -> None:
     images, labels = as_model_input(IMAGES), np.arange(len(IMAGES)) % 4
     before = sampler.deterministic(images)

@@ -346,10 +346,19 @@ def test_passes_are_tried_on_one_example_and_then_on_more_but_fewer_of_large_out
     monkeypatch.setattr("mcviz.sampling.sampler.SamplerCall", Recorded)
     Sampler(dense_model())
     assert tried == [(8, 1)]
-    same = dense_model(layers.Dense(CLASSES, activation="softmax", kernel_initializer="zeros"))
-    for values, count in ((8 * CLASSES, 8), (2 * CLASSES, 2), (1, 1)):
+    same, seldom, wide = (
+        sequential((4,), layers.Dense(units), layers.Dropout(rate), layers.Dense(CLASSES, kernel_initializer="zeros"))
+        for units, rate in ((8, 0.5), (8, 0.001), (4000, 0.9))
+    )
+    for model, values, count, more in (
+        (same, 8 * CLASSES, 8, [250]),  # in which four of eight elements make a thousand
+        (same, 2 * CLASSES, 2, [250]),
+        (same, 1, 1, [250]),
+        (seldom, 8 * CLASSES, 8, [1000]),
+        (wide, 8 * CLASSES, 8, []),
+    ):
         tried.clear()
         monkeypatch.setattr("mcviz.sampling.sampler.VALUES_TRIED", values)
-        with pytest.raises(UnsuitableModelError, match="agree"):
-            Sampler(same)
-        assert tried == [(8, 1), (8, count), (1000, count)]
+        with pytest.raises(UnsuitableModelError, match=r"agree.*weights behind them zero\?"):
+            Sampler(model)
+        assert tried == [(8, 1), (8, count), *((passes, count) for passes in more)]

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import torch
 from torch.utils import backend_registration
+from torch.utils._mode_utils import no_dispatch
 from torch.utils._pytree import tree_leaves, tree_map
 
 NAME = "pretend"
@@ -64,6 +65,9 @@ class Pretend(torch.Tensor):
             traffic.down.append(result.nbytes)
             return result
         if func._schema.name.endswith("_") and isinstance(args[0], Pretend):
+            if torch.Tag.inplace_view in func.tags:
+                with no_dispatch():
+                    func(*args, **kwargs)  # which gives the tensor the shape of the one behind it
             return args[0]
         return tree_map(lambda each: Pretend(each) if isinstance(each, torch.Tensor) else each, result)
 
@@ -82,9 +86,35 @@ def gru_cell(given: Any, state: Any, before: Any, bias: Any = 0, other: Any = 0)
     return new + kept * (before - new), torch.cat([reset, kept, new, before, two[2]], 1)
 
 
+def lstm_cell_backward(
+    state: Any, cell: Any, before: Any, after: Any, gates: torch.Tensor, has_bias: bool
+) -> tuple[torch.Tensor | None, ...]:
+    taken, kept, new, shown = gates.chunk(4, 1)
+    state, cell = (torch.zeros_like(after) if each is None else each for each in (state, cell))
+    cell = cell + state * shown * (1 - after.tanh() ** 2)
+    by_gate = [
+        cell * new * taken * (1 - taken),
+        cell * before * kept * (1 - kept),
+        cell * taken * (1 - new**2),
+        state * after.tanh() * shown * (1 - shown),
+    ]
+    by_gates = torch.cat(by_gate, 1)
+    return by_gates, cell * kept, by_gates.sum(0) if has_bias else None
+
+
+def gru_cell_backward(state: torch.Tensor, gates: torch.Tensor, has_bias: bool) -> tuple[torch.Tensor | None, ...]:
+    reset, kept, new, before, hidden = gates.chunk(5, 1)
+    by_new = state * (1 - kept) * (1 - new**2)
+    by_kept, by_reset = state * (before - new) * kept * (1 - kept), by_new * hidden * reset * (1 - reset)
+    by_gates = [torch.cat([by_reset, by_kept, each], 1) for each in (by_new, by_new * reset)]
+    return *by_gates, state * kept, *(each.sum(0) if has_bias else None for each in by_gates)
+
+
 OF_CUDA = {  # without a kernel of the processor
     aten._thnn_fused_lstm_cell.default: lstm_cell,
     aten._thnn_fused_gru_cell.default: gru_cell,
+    aten._thnn_fused_lstm_cell_backward_impl.default: lstm_cell_backward,
+    aten._thnn_fused_gru_cell_backward.default: gru_cell_backward,
 }
 
 

@@ -380,11 +380,17 @@ class OfNumbers(nn.Module):
 
 @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
 def test_gradients_of_a_recurrent_layer_do_without_cudnn_which_has_them_in_training_mode_alone(
-    kind: type[nn.LSTM | nn.GRU],
+    kind: type[nn.LSTM | nn.GRU], traffic: pretend.Traffic
 ) -> None:
     torch.manual_seed(0)
-    model, rows = OfNumbers(kind).eval(), np.random.default_rng(0).random((6, 5), dtype=np.float32)
-    assert np.abs(Sampler(model).network.compute_gradient_sign(rows)).max() == 1
+    model, rows = OfNumbers(kind).eval(), np.random.default_rng(0).random((60, 5), dtype=np.float32)
+    expected, sign = (
+        Sampler(model, device=device).network.compute_gradient_sign(rows, np.arange(60) % 3)
+        for device in ("cpu", pretend.NAME)
+    )
+    assert set(np.unique(expected)) == {-1, 1}
+    np.testing.assert_array_equal(sign, expected)
+    assert any(re.search("_thnn_fused_.*_backward", str(each)) for each in traffic.operations)  # as on a GPU
     assert (model.with_cudnn, torch.backends.cudnn.enabled) == ({False}, True)
 
 
