@@ -227,7 +227,7 @@ def render_queue(selection: Selection, store: Reviews, reviewer: str, *, dispute
             if last in review.mine:  # what others decided is shown only after one's own decision
                 st.caption(f"Example {last}: {review.describe(last)}. “Undo” takes it back.")
             else:
-                st.caption("The next example follows each decision. “Undo” takes the latest one back.")
+                st.caption("“Undo” takes your latest decision back.")
         example = next_open(queue, done, skipped, last) if session[AT] is None else session[AT]
         if example is None:
             example = int(queue[-1])
@@ -236,7 +236,7 @@ def render_queue(selection: Selection, store: Reviews, reviewer: str, *, dispute
         pressing = _render_example(review, example)
         asks = session.pop(ASKS, False)
         with listening:
-            keys({"": "first-name"} if asks else pressing, session.get(HEARD, 0))
+            keys(pressing | ({"": "first-name"} if asks else {}), session.get(HEARD, 0))
         following = next_open(queue, done | {example}, skipped, example) if reviewer else None
         steps = _steps(queue, example, following, "keep" if review.answers.several else "class")
         send_steps_ahead(review.run, steps, review.explain)
@@ -547,6 +547,7 @@ def _keep_pending(review: Review) -> None:
     name = printable(widget_value("first-name").strip())
     if name:
         session_store()[REVIEWER] = name
+        session_store()[TURN] += 1
         session_store().pop(PENDING)(replace(review, reviewer=name))
         rerun_fragments()  # of the whole page, which closes the dialog
 

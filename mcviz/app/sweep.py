@@ -186,7 +186,7 @@ def render_controls(run: Run, state: PageState, choose: Callable[[Run, PageState
     count = state.sweep if state.sweep is not None and state.sweep <= most else min(DEFAULT_INPUTS, most)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         number = state_widget_args("sweep", count)
-        st.number_input("How many", 1, most, step=10, width=150, **number)
+        st.number_input("How many", 1, most, step=10, width=130, **number)
         buttons = st.empty()
     continue_on_request(run, PROBE, buttons)
     with buttons.container(horizontal=True):
@@ -279,23 +279,25 @@ def predict_inputs(run: Run, sweep: Sweep, progress: Callable[[int, int], None])
         _keep(run, sweep)
 
 
-def compute_overview(run: Run, progress: Callable[[int, int], None]) -> None:
+def compute_overview(run: Run, progress: Callable[[str, float], None]) -> None:
     """Compute and keep beside a run all that Overview shows and that takes long.
 
     Args:
         run: that is finished.
-        progress: called with the numbers done and in all, of each part; it may end the work by an exception.
+        progress: called with the name of each part and the share of it that is done; it may end the work by an
+            exception.
     """
     if has(run, "labels"):
-        task_renderer(run).compute_passes(run, progress)
+        task_renderer(run).compute_passes(run, lambda done, total: progress("how many passes are enough", done / total))
     if noise_kind(run) is None or not has(run, "model"):
         return
     inputs = noise_inputs(run, PageState())
     if _load(run, inputs) is None:
         while not is_detector_ready(run):
-            progress(0, 1)
+            progress("fits the detector", 0)
             time.sleep(POLL)
-        predict_inputs(run, Sweep(inputs, min(DEFAULT_INPUTS, inputs.available)), progress)
+        sweep = Sweep(inputs, min(DEFAULT_INPUTS, inputs.available))
+        predict_inputs(run, sweep, lambda done, total: progress(f"predicts {sweep.total} {inputs.kind}", done / total))
 
 
 def _derived(inputs: SweepInputs) -> Derived:

@@ -42,15 +42,16 @@ def count_progress(things: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def stage_progress() -> Iterator[Callable[[str, float], None]]:
-    """Show the stage and the progress of all stages.
+    """Show the stage, and the progress of it or of all stages.
 
     Yields:
-        A function of the name of the stage, and the share of all that is done, 0 to 1.
+        A function of the name of the stage, and the share that is done, 0 to 1.
     """
     form = "[{bar:20}] {percentage:3.0f}%  {desc}"
 
     def make(_: float, total: float) -> "tqdm[Any]":
-        return tqdm(total=total, ascii=".#", bar_format=form, leave=False, **_stream_options(sys.stderr))
+        options = {"bar_format": form, "leave": False, "miniters": 0} | _stream_options(sys.stderr)
+        return tqdm(total=total, ascii=".#", **options)
 
     with _open_bar(make) as show:
         yield lambda stage, done: show(100 * done, 100, stage)
@@ -67,6 +68,8 @@ def _open_bar(make: "Callable[[Any, Any], tqdm[Any]]") -> Iterator[Callable[...,
             bar = make(done, total)
         if stage:
             bar.set_description_str(stage, refresh=False)
+        if done < bar.n:  # of the stage that follows
+            bar.reset()
         bar.update(done - bar.n)
 
     try:

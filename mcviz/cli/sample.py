@@ -14,7 +14,7 @@ import numpy as np
 
 import mcviz.data
 from mcviz.cli.base import loading, say, tell
-from mcviz.cli.progress import count_progress, sampling_progress
+from mcviz.cli.progress import count_progress, sampling_progress, stage_progress
 from mcviz.cli.work import Watcher
 from mcviz.data import (
     MATCHES,
@@ -362,7 +362,8 @@ def _sample(options: SampleOptions, cluster: "Client | None") -> None:
         _report("predicts noise")
         from mcviz.app.sweep import compute_overview  # with Streamlit, for which no sampling waits
 
-        compute_overview(run, lambda *_: watcher.ask() if watcher else None)
+        with stage_progress() as show:
+            compute_overview(run, (lambda *_: watcher.ask()) if watcher else show)
 
 
 def check(options: CheckOptions) -> None:

@@ -114,6 +114,19 @@ def test_an_example_is_found_by_its_number(page: Page) -> None:
     expect(page).to_have_url(re.compile(r"[?&]example=4761\b"))
 
 
+def test_a_key_leads_to_find_and_is_a_letter_where_text_is_typed(page: Page) -> None:
+    page.goto("/uncertain")
+    matching(page, 10_000)
+    settle(page)
+    listens(page, "keys")
+    find = page.get_by_label("Find")
+    page.keyboard.press("/")
+    expect(find).to_be_focused()
+    expect(find).to_have_value("")
+    page.keyboard.type("4/9")
+    expect(find).to_have_value("4/9")
+
+
 def test_what_is_referred_is_filtered_to_from_a_dialog_and_pins_are_compared(page: Page) -> None:
     page.goto("/uncertain?pinned=6625,1709")
     page.get_by_role("button", name="Actions", exact=True).click()

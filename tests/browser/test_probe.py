@@ -63,8 +63,10 @@ def first_number(text: str) -> int:
 def test_a_three_drawn_with_the_mouse_is_a_three(page: Page) -> None:
     open_probe(page, "Draw")
     expect(page.get_by_text("Draw something on the pad")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop predicting")).to_have_count(0)
     draw(page, THREE)
     predict(page)
+    expect(page.get_by_role("button", name="Stop predicting")).to_be_visible()
     expect(page.get_by_text(re.compile("The ensemble predicts 3 with"))).to_be_visible()
     pad(page).press("ArrowLeft")  # the pen of the keyboard is shown, and not saved
     with page.expect_download() as download:

@@ -22,6 +22,10 @@ GROUP_HAS_FOCUS = "element => !!element.closest('[role=radiogroup]')?.querySelec
 HAS_FOCUS = "element => element.matches(':focus') || !!element.querySelector(':focus')"
 IS_BEFORE = """element => !!(document.activeElement.compareDocumentPosition(element.getRootNode().host ?? element) &
     Node.DOCUMENT_POSITION_PRECEDING)"""
+PRESSED_BY = """() => {
+  const { tagName, type } = document.activeElement;
+  return type === "checkbox" ? "Space" : ["INPUT", "CANVAS"].includes(tagName) ? "" : "Enter";
+}"""
 SCROLLED = "document.querySelector('[data-testid=stMain]').scrollTop"
 Press = Callable[[Locator], None]
 ONE = [(0.5, 0.2), (0.5, 0.8)]
@@ -45,8 +49,8 @@ def press_key(target: Locator) -> None:
             break
         target.page.keyboard.press("ArrowRight" if target.evaluate(GROUP_HAS_FOCUS) else key)
     assert target.evaluate(HAS_FOCUS), "Tab does not lead there"
-    if target.evaluate("element => element.tagName") not in ("INPUT", "CANVAS"):
-        target.page.keyboard.press("Enter")
+    if key := target.page.evaluate(PRESSED_BY):
+        target.page.keyboard.press(key)
 
 
 def explain(page: Page, press: Press, run: Run, ranked: list[int]) -> None:

@@ -2,18 +2,23 @@
 
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import mcviz
+from mcviz.app import sweep
+from mcviz.cli import main
+from mcviz.cli.base import INTERRUPTED
 from mcviz.cli.usage import sample
 from mcviz.cli.work import TOP_EXAMPLES, Stopped, Watcher
 from mcviz.jobs import JobProgress, Jobs, queue
 from mcviz.jobs.of_run import options_of_data, options_of_model
 from mcviz.measures import most_uncertain_first
 from mcviz.options import format_arguments
+from mcviz.runs import Run
 from mcviz.sampling import run_sampling
 from tests.cases import one_in
 from tests.jobs.test_of_run import CASES
@@ -132,6 +137,31 @@ def test_a_finished_run_gets_what_overview_shows_and_stays_where_that_is_stopped
         sample.invoke(context)
     assert mcviz.open_run(tmp_path / "stopped").passes == 4
     assert not list((tmp_path / "stopped").glob("derived/noise-*"))
+
+
+def test_the_command_line_shows_how_far_noise_is_and_keeps_the_run_that_is_stopped_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make, data, options = CASES["images"]
+    run = mcviz.sample_run(make(), data, tmp_path / "run", passes=2, **options)
+    arguments = [*format_arguments(*options_of_model(run), options_of_data(run)), "--passes=4", "--noise"]
+    monkeypatch.setattr("mcviz.cli.progress.SECONDS_BETWEEN_LOG_LINES", 0)
+    command, predict = ["sample", *arguments, f"--out={tmp_path / 'sampled'}"], sweep.predict_inputs
+
+    def stop(_run: Run, _sweep: sweep.Sweep, progress: Callable[[int, int], None]) -> None:
+        progress(1, 4)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep, "predict_inputs", stop)
+    assert main(command) == INTERRUPTED
+    shown = capsys.readouterr().err
+    assert "100%  how many passes are enough" in shown
+    assert " 25%  predicts 100 noise images" in shown
+    assert "the same command makes the rest" in shown
+    assert mcviz.open_run(tmp_path / "sampled").passes == 4
+    monkeypatch.setattr(sweep, "predict_inputs", predict)
+    assert main(command) == 0
+    assert (tmp_path / "sampled" / "derived" / "noise-uniform-1.npz").exists()
 
 
 def test_a_run_that_grows_is_known_from_the_first_moment(jobs: Jobs, tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
 const PATIENCE = 5000; // milliseconds, in which the server should begin with what is asked for
 const REST = 1000; // milliseconds, after which a page that is drawn lacks what a key leads to
 let pending = []; // keys that wait their turn: the name that each leads to, what was typed into its field, and until when
+const DIALOG = "[role=dialog]"; // it asks for a name, with which the decision before is kept
 const fields = new Set(); // names that lead to a field, also while it is not drawn yet
 let frame; // in which the first of them is looked at again
-let heard; // how many presses the server has heard, by what is drawn
-let step; // that was made last: the turn of its button, and how many presses were heard before
+let heard = 0; // how many presses the server has heard, by what is drawn
+let due = 0; // how many it will have heard: buttons are drawn before it says so
+let step; // that was made last: the turn of its button, and how many presses will be heard by then
 
 export default withLatestData((component) => {
   const widgets = component.data.widgets;
+  if (component.data.heard < heard) due = 0; // another server
   heard = component.data.heard;
   // Where a name is the beginning of a key, a number at its end counts the turns: of two, the later one is on the screen.
   const all = (name) => [...document.querySelectorAll(`[class*="st-key-${name}"]:not(${RETAINED})`)];
@@ -22,7 +25,7 @@ export default withLatestData((component) => {
   const isDrawing = () => scriptState() === "running";
   // Until a step is drawn, the buttons are those of the example before; some steps lead to no other turn.
   const isStepping = () => {
-    if (step && latestTurn() === step.turn && heard === step.heard) return true;
+    if (step && latestTurn() === step.turn && heard < step.due) return true;
     step = undefined;
     return mainBlock().classList.contains(WAITING);
   };
@@ -43,7 +46,7 @@ export default withLatestData((component) => {
     if (isDrawing()) first.until = now + PATIENCE;
     else first.until = Math.min(first.until ?? Infinity, now + (rests ? REST : PATIENCE));
     if (canAct && first.isSeen) act(field, button, pending.shift());
-    else if (now > first.until) [pending, step] = [waits ? [] : pending.slice(1), undefined];
+    else if (now > first.until) [pending, step, due] = [waits ? [] : pending.slice(1), undefined, heard];
     else first.isSeen = canAct;
     if (pending.length) frame = requestAnimationFrame(go);
   };
@@ -54,7 +57,8 @@ export default withLatestData((component) => {
     if (pending.length === 1) go();
   };
   const pressed = (event) => {
-    if (isField(event.target) || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest?.(`${FIELDS}, ${DIALOG}`) || event.repeat) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const last = pending.at(-1);
     if (last?.takesText && !last.isEntered) {
       event.preventDefault();
@@ -71,11 +75,14 @@ export default withLatestData((component) => {
   const typed = (event) => {
     const done = ["Enter", "Escape"].includes(event.key) && isField(event.target);
     if (done) setTimeout(() => event.target.blur()); // when the field has heard it; then keys press buttons again
+    const isName = event.key === "Enter" && event.target.closest?.(DIALOG) && event.target.value;
+    if (isName) step = { turn: latestTurn(), due: Infinity };
   };
   const clicked = ({ target }) => {
     const button = target.closest?.(BUTTON);
     if (!button || !inTurns().some((place) => place.contains(button))) return;
-    step = { turn: latestTurn(), heard };
+    due = Math.max(due, heard) + 1;
+    step = { turn: latestTurn(), due };
   };
   Object.values(widgets).forEach(note);
   const active = document.activeElement;

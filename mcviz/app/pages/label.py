@@ -287,16 +287,16 @@ def render_reviewer(login: str | None) -> str:
     cookies, store = st.context.cookies, session_store()
     before = printable(one_line(unquote(cookies.get(COOKIE, ""))))[:LONGEST_REVIEWER]
     name: str = store.get(REVIEWER, before)
+    field = f"reviewer-name-{name}"  # of one name only: a click that comes late has the field as it was before
 
     def rename() -> None:
-        session_store()[REVIEWER] = printable(widget_value("reviewer-name").strip())
+        session_store()[REVIEWER] = printable(widget_value(field).strip())
 
     place = st.popover(f"Reviewer: {as_markdown(name)}", icon=":material/person:") if name else st.container(width=260)
     with place:
-        st.session_state["reviewer-name"] = name
         st.text_input(
-            "Reviewer", max_chars=LONGEST_REVIEWER, placeholder="Your name, stored with your decisions",
-            key="reviewer-name", on_change=rename, label_visibility="collapsed",
+            "Reviewer", name, max_chars=LONGEST_REVIEWER, placeholder="Your name, stored with your decisions",
+            key=field, on_change=rename, label_visibility="collapsed",
         )  # fmt: skip
     if name != before:
         cookie = f"{COOKIE}={quote(name)}; path=/; max-age={SECONDS_KEPT}; SameSite=Lax"

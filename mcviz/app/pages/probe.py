@@ -74,7 +74,8 @@ def render_input(run: Run, state: PageState, kind: InputKind) -> None:
     with right:
         if chosen is None:
             icon, words = kind.nothing_yet
-            st.info(words, icon=icon)
+            with st.container(key="probe-nothing-yet"):
+                st.info(words, icon=icon)
         else:
             render_answer(run, state, kind, chosen)
 
@@ -287,6 +288,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Stop predicting",
             icon=":material/stop_circle:",
+            key="stop-predicting",
             type="tertiary",
             help="Stops the passes that are running. Changes are not predicted until you start again.",
             on_click=stop_work,

@@ -378,7 +378,7 @@ class SegmentationPhrases(Phrases):
             return replace(text, prediction=f"{dice}, {text.prediction}", brief=dice, whole=f"{dice}; {text.whole}")
         names, foreground = class_names(run), foreground_of(run.manifest)  # of a new input
         drawn = [names[number] for number in foreground if row[f"area_{number}"] > 0]
-        return TileText(", ".join(drawn) or "none", brief=f"{len(drawn):,} of {len(foreground):,}")
+        return TileText(", ".join(drawn) or "none", brief=f"{len(drawn):,}/{len(foreground):,}")
 
     def describe_example(self, run: Run, row: Mapping[Any, Any]) -> str:
         return describe_classes(row)

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.address import address_fields, parse_whole
-from mcviz.app.components import load_assets
+from mcviz.app.components import keys, load_assets
 from mcviz.app.filters import CLASSES, FILTERS, OF_CLASSES, ColumnFilter, Filters
 from mcviz.app.navigation import score_chooser, target_chooser
 from mcviz.app.resources import (
@@ -87,6 +87,7 @@ def render_rail(selection: Selection) -> None:
             on_click=update_state,
             kwargs={"filters": Filters()},
         )
+        keys({"/": FIND})
 
 
 def render_rail_of_run(selection: Selection) -> None:
@@ -191,7 +192,7 @@ def _render_find(run: Run) -> None:
 
     if session_store().pop(EMPTY, False):
         st.session_state[FIND] = ""
-    st.text_input("Find", placeholder=", or ".join(examples), key=FIND, on_change=understood)
+    st.text_input("Find, key /", placeholder=", or ".join(examples), key=FIND, on_change=understood)
 
 
 def _find_one(run: Run, words: str) -> int | None:

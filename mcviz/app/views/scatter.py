@@ -183,7 +183,7 @@ def render_scatter(selection: Selection) -> None:
     run, state, numbers = selection.run, selection.state, run_numbers(selection.run)
     labels = {name: number.label for name, number in numbers.items()}
     x, y = state.x, state.y
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key="axes"):
         for axis, chosen in (("x", x), ("y", y)):
             st.selectbox(
                 f"{axis} axis",
