@@ -26,6 +26,7 @@ SWITCHES = [
     "--no-sandbox",  # root, as in a container, has no other way
     "--disable-gpu",
     "--disable-threaded-animation",  # without a GPU it costs a quarter of what a page takes to load
+    "--renderer-process-limit=1",  # pages of one context share what was compiled for them
     "--font-render-hinting=none",  # letters as wide without a window as in one
     "--disable-dev-shm-usage",
     "--disable-background-networking",
@@ -145,8 +146,8 @@ def troubles_of(page: Page, url: str) -> list[str]:
     return troubles
 
 
-# Contexts that tests have left, by browser, address and options: a third of what it costs to open a page is to load and
-# compile the frontend, which such a context has done.
+# Contexts that tests have left, by browser, address and options: half of what it costs to open a page is to load and
+# compile the frontend, which such a context has done. It has an empty page, for which its process lives on.
 USED_CONTEXTS: dict[tuple[Browser, str, str], BrowserContext] = {}
 
 
@@ -174,7 +175,9 @@ def visited(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
     else:
         page.evaluate("localStorage.clear()")
         for each in context.pages:
-            each.close()
+            if each is not page:
+                each.close()
+        page.goto("about:blank")
         context.clear_cookies()
         context.clear_permissions()
         USED_CONTEXTS[key] = context

@@ -98,14 +98,34 @@ def rank(item: pytest.Item) -> int:
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage seldom, and never in what all tests have imported; for parts of Streamlit, once a process."""
+    """Look for garbage seldom, and never in what all tests have imported."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
     if "streamlit" in sys.modules:
-        from streamlit.components.v2 import manifest_scanner as scanner
+        share_streamlit()
 
-        scanner.scan_component_manifests = cache(scanner.scan_component_manifests)  # each app did it: 0.2 s
+
+def share_streamlit() -> None:
+    """Let an app under test find and compile once a process, as a server does, and wait without looking."""
+    from streamlit.components.v2 import manifest_scanner as scanner
+    from streamlit.runtime.scriptrunner import script_runner
+    from streamlit.testing.v1 import app_test, local_script_runner
+
+    look = local_script_runner.require_widgets_deltas
+
+    def wait(runner: local_script_runner.LocalScriptRunner, timeout: float = 3) -> None:
+        runner._script_thread.join(timeout)
+        look(runner, timeout if runner.script_stopped() else 0)  # which ends a script that takes too long
+
+    def clear_keras() -> None:
+        if keras := sys.modules.get("keras"):
+            keras.backend.clear_session(free_memory=False)  # after each run of a page, and not with all garbage
+
+    scanner.scan_component_manifests = cache(scanner.scan_component_manifests)  # each app did it: 0.2 s
+    app_test.ScriptCache = local_script_runner.ScriptCache = cache(app_test.ScriptCache)
+    local_script_runner.require_widgets_deltas = wait
+    script_runner._clean_problem_modules = clear_keras
 
 
 @pytest.fixture(scope="session")

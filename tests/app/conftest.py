@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -26,6 +27,14 @@ def _patient() -> Iterator[None]:
     """The first verdicts wait for the detector, however busy the machine is."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mcviz.app.out_of_distribution.PATIENCE", 200)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_garbage() -> Iterator[None]:
+    """Look for no garbage where a model is loaded: among what all tests have imported, it takes half a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mcviz.app.resources.gc", Mock())
         yield
 
 

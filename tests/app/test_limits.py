@@ -1,6 +1,7 @@
 """How much visitors may upload, and that none clears the cache; Streamlit's own routes take the files."""
 
 import asyncio
+import itertools
 import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from streamlit.web.server.starlette import starlette_routes
 
 from mcviz.app.server import A_SESSION, ALL_SESSIONS, LEAST, REFUSAL, SECONDS_TO_RETURN, STREAMLIT_OPTIONS, Limits
 from tests.app.coroutines import run
+from tests.app.opening import SECONDS
 
 LARGEST = 2**20
 FILE = 900_000  # bytes
@@ -120,8 +122,9 @@ def test_what_is_on_its_way_counts_too(server: Runtime, sized: bool) -> None:
             return (await client.put(url, content=body(), headers=headers)).status_code
 
         coming = [asyncio.create_task(slow(session, number)) for session in SESSIONS[:6] for number in range(3)]
-        done, waiting = await asyncio.wait(coming, timeout=0.2)
-        assert ([task.result() for task in done], len(waiting)) == ([503] * 8, ALL_SESSIONS)
+        refused = [await answer for answer in itertools.islice(asyncio.as_completed(coming, timeout=SECONDS), 8)]
+        waiting = [task for task in coming if not task.done()]
+        assert (refused, len(waiting)) == ([503] * 8, ALL_SESSIONS)
         assert [await upload(client, session, "1") for session in SESSIONS[-2:]] == [503, 503]
         more.set()
         assert {await task for task in waiting} == {400}  # they brought no file

@@ -97,7 +97,11 @@ def test_a_run_is_opened_once_and_again_where_it_was_written_anew(tmp_path: Path
     assert resources.open_cached_run(tmp_path / "run") is not opened
 
 
-def test_garbage_is_not_kept_where_a_model_is_loaded_and_what_is_loaded_is_not_looked_at(colour_cache: Path) -> None:
+def test_garbage_is_not_kept_where_a_model_is_loaded_and_what_is_loaded_is_not_looked_at(
+    colour_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "gc", gc)
+
     class Garbage:
         def __init__(self) -> None:
             self.itself = self

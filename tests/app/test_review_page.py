@@ -18,7 +18,7 @@ from mcviz.reviews import ReviewSummary, compute_outcome, open_reviews, summaris
 from mcviz.text import significant
 from tests.app.keeping import kept_of
 from tests.app.kinds import passes
-from tests.app.opening import assert_sound, switch_page
+from tests.app.opening import SECONDS, assert_sound, switch_page
 from tests.app.probing import words
 from tests.app.test_kinds import tiles_of
 from tests.cases import one_in
@@ -64,7 +64,7 @@ def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def opened(
     run: str, reviewer: str | None = "Ada", user: dict[str, object] | None = None, part: str = "queue", **query: str
 ) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=SECONDS)
     if user:
         app.user, app.secrets["auth"] = user, {"client_id": "mcviz"}
     for key, value in {"run": run, "part": part, **query}.items():

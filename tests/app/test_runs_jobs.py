@@ -22,7 +22,7 @@ from mcviz.jobs import FoundJob, Job, JobProgress, Jobs, JobState, Top, queue
 from mcviz.jobs.of_run import options_of_data, options_of_model
 from mcviz.measures import most_uncertain_first
 from mcviz.options import format_arguments
-from tests.app.opening import opened_page
+from tests.app.opening import SECONDS, opened_page
 from tests.app.probing import button, words
 
 NOTHING = "import os, sys; os.close(int(sys.argv[4]))"  # ends at once, as if it were killed
@@ -51,7 +51,7 @@ def told(jobs: Jobs, job: Job, **news: object) -> None:
 
 
 def wait_for(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + SECONDS
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)

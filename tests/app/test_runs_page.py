@@ -13,7 +13,7 @@ from mcviz.cli import main
 from mcviz.reviews import open_reviews
 from mcviz.runs import Derived, list_runs, open_run, save_derived
 from mcviz.runs.storage import folder_at, write_lock
-from tests.app.opening import assert_sound
+from tests.app.opening import SECONDS, assert_sound
 from tests.app.probing import listed_runs, ticked_runs, words
 from tests.cases import one_in
 from tests.runs.making import FORMS, make
@@ -52,7 +52,7 @@ def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def opened(run: str = "", ticked_run: str = "", said: tuple[str, ...] = (), **user: object) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=SECONDS)
     if user:
         app.user, app.secrets["auth"] = user, AUTH
     if run:

@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mcviz.app.server import prepare_server
+from tests.app.opening import SECONDS
 from tests.browsing import ROOT
 
 resource = pytest.importorskip("resource")
@@ -29,7 +30,7 @@ def test_who_may_write_is_printed_once(monkeypatch: pytest.MonkeyPatch, capsys: 
 @pytest.mark.usefixtures("at_start")
 def test_no_page_is_shown_under_a_mistyped_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCVIZ_WRITER", "ann@example.org")
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=SECONDS).run()
     (error,) = app.error
     assert "Did you mean MCVIZ\\_WRITERS?" in error.value
     assert not app.title

@@ -104,7 +104,7 @@ def test_too_few_images_to_fit_to_leave_the_entropy(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(ood, "fit_ood_detector", refuse)
     monkeypatch.setattr("mcviz.app.out_of_distribution.sampler", lambda _: None)
     run = make(tmp_path / "few")
-    assert isinstance(_fit(run).detector.exception(10), InvalidInputError)
+    assert isinstance(_fit(run).detector.exception(out_of_distribution.PATIENCE), InvalidInputError)
     detector = detector_for(run)
     assert isinstance(detector, ScoreDetector)
     assert detector.reason == "The OOD detector could not be fitted to this run. too few"
@@ -127,7 +127,7 @@ def test_a_fit_that_fails_is_told_and_tried_again_after_a_while(
     run = make(tmp_path / "run", seed=77)
 
     def reason() -> str:
-        _fit(run).detector.exception(10)
+        _fit(run).detector.exception(out_of_distribution.PATIENCE)
         return detector_for(run).reason
 
     told = reason()

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.browsing import stop
+
 SECONDS_TO_START = 60
 PORT_FILE = "MarionetteActivePort"
 
@@ -64,5 +66,4 @@ def firefox(profile: Path) -> Iterator[Firefox]:
             tab.send("NewSession", capabilities={})
             yield tab
     finally:
-        process.terminate()
-        process.wait(30)
+        stop(process)

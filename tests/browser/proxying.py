@@ -11,7 +11,7 @@ from pathlib import Path
 from playwright.sync_api import HttpCredentials
 
 from benchmarks.browsing import wait_until_it_answers
-from tests.browsing import free_port
+from tests.browsing import free_port, stop
 
 ROOT = Path(__file__).parents[2]
 LOGIN = HttpCredentials(username="ann", password="a password")
@@ -32,8 +32,7 @@ def proxied(nginx: str, url: str, folder: Path) -> Iterator[str]:
         wait_until_it_answers(f"http://127.0.0.1:{port}")
         yield f"http://127.0.0.1:{port}"
     finally:
-        proxy.terminate()
-        proxy.wait(10)
+        stop(proxy)
 
 
 def configure(folder: Path, port: int, behind: int) -> Path:

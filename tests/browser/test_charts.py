@@ -115,7 +115,7 @@ def test_a_lasso_on_the_map_selects_what_it_surrounds_and_goes_with_its_chip(pag
 
 @pytest.mark.always
 def test_few_points_in_view_are_their_pictures_and_the_lasso_goes_through_them(page: Page, run: Run) -> None:
-    page.goto("/uncertain?view=map&label=4")
+    page.goto("/uncertain?view=map&label=5&disagree=yes")
     drawn = chart(page)
     pictures = drawn.locator(".mcviz-pictures .picture")
     frame = drawn.evaluate(

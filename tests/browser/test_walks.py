@@ -15,6 +15,7 @@ from mcviz import Run
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
 from tests.browser.conftest import go_to, said_to_match, settle
+from tests.browser.test_accessible import check_for_axe
 from tests.browser.test_exploration import first_examples, tiles
 from tests.browser.test_looking import words_of
 from tests.browsing import drag, visited
@@ -53,6 +54,7 @@ def test_the_ten_most_uncertain_examples_and_why_the_first_is(page: Page, run: R
         look = page.locator(".st-key-look")
         expect(look.get_by_text(words_of(run, ranked[0]))).to_be_in_viewport(ratio=1)
         expect(look.get_by_text("Data (aleatoric) uncertainty")).to_be_in_viewport(ratio=1)
+    check_for_axe(page)  # a page with a rail and a panel
 
 
 def test_a_lasso_around_doubtful_points_is_exported(page: Page, run: Run, tmp_path: Path) -> None:
@@ -92,6 +94,7 @@ def test_an_example_has_a_link_that_others_can_open_and_back_leads_to_where_it_w
         expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
         expect(tiles(page).nth(3)).to_have_attribute("data-example", str(ranked[3]))
         expect(tiles(page).nth(3)).to_be_in_viewport(ratio=1)
+    check_for_axe(page)
     with visited(browser, app_url) as theirs:
         theirs.goto(link)
         expect(theirs.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(ranked[3]))
@@ -123,6 +126,7 @@ def test_the_ensemble_against_a_single_pass_and_then_a_presentation(page: Page, 
         expect(page.locator(".st-key-story-drawn img")).to_be_in_viewport(ratio=1)
         expect(page.locator(".st-key-story-drawn .js-plotly-plot")).to_be_in_viewport(ratio=1)
         expect(page.get_by_role("link", name="Overview")).to_be_hidden()
+    check_for_axe(page)  # without the bar
 
 
 def test_noise_many_times(page: Page) -> None:

@@ -380,5 +380,5 @@ def test_memory_stays_flat_while_blocks_finish(tmp_path: Path, network: FakeNetw
 
     sample_run(network, np.zeros((8, 6, 5, 1), np.uint8), tmp_path / "warm", passes=1000)
     # Threads may hold more or less at once, by chance; the least of some attempts grows only with the blocks.
-    peaks = [min(peak(blocks, attempt) for attempt in range(3)) for blocks in (4, 12)]
-    assert peaks[1] < 1.2 * peaks[0]
+    least = min(peak(4, attempt) for attempt in range(3))
+    assert any(peak(12, attempt) < 1.2 * least for attempt in range(3))
