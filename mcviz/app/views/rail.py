@@ -192,7 +192,7 @@ def _render_find(run: Run) -> None:
 
     if session_store().pop(EMPTY, False):
         st.session_state[FIND] = ""
-    st.text_input("Find, key /", placeholder=", or ".join(examples), key=FIND, on_change=understood)
+    st.text_input("`/` Find", placeholder=", or ".join(examples), key=FIND, on_change=understood)
 
 
 def _find_one(run: Run, words: str) -> int | None:
