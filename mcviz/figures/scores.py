@@ -35,6 +35,9 @@ FAINTEST = 0.3  # opacity of a confident example, and of a cell of one example a
 MARGIN = 0.03  # of the plane, around all examples
 
 SELECTED_SIZE = 9  # pixels, a selected point of a map
+# Of the chart of classes, in pixels: its area, about; a dot; a letter; and how far off a name may be.
+PLOT, DOT, LETTER, FAR = (600, 290), 14, (8, 18), (0, 15, 30, 50, 75)
+SIDES = np.array([(0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1)])
 COLOUR_BAR = 0.13  # of the height of a map, at the bottom
 
 
@@ -536,16 +539,37 @@ def class_accuracies(
         go.Scatter(
             x=uncertainty,
             y=1 - accuracy,
-            mode="markers+text" if len(class_names) <= NAMED_CLASSES else "markers",
-            text=escape_labels(list(map(shorten_name, class_names))),
+            mode="markers",
             hovertext=escape_labels(class_names),
-            textposition="top center",
-            textfont={"size": 14},
-            marker={"size": 14, "color": [class_colour(c) for c in range(len(class_names))]},
+            marker={"size": DOT, "color": [class_colour(c) for c in range(len(class_names))]},
             customdata=accuracy,
             hovertemplate="%{hovertext}: %{customdata:.2%} correct, mean %{x:.3f}<extra></extra>",
         )
     )
+    if len(class_names) <= NAMED_CLASSES:
+        _name_dots(figure, uncertainty, 1 - accuracy, list(map(shorten_name, class_names)))
     figure.update_xaxes(title=f"mean {title}")
     figure.update_yaxes(title="mistakes", tickformat=".1%", rangemode="tozero")
     return apply_layout(figure, 380).update_layout(showlegend=False)
+
+
+def _name_dots(figure: go.Figure, x: np.ndarray, y: np.ndarray, names: Sequence[str]) -> None:
+    """Write each name near its dot, covering the least of dots, edges and names before it."""
+    start, end, plot = np.nanmin(x), np.nanmax(x), np.array(PLOT)
+    dots = np.stack([(x - start) / ((end - start) or 1), y / (np.nanmax(y) or 1)], axis=1) * plot
+    middles, halves = list(dots), [np.full(2, DOT / 2)] * len(dots)
+    for number in np.flatnonzero(~np.isnan(dots).any(axis=1)):
+        half = np.array([LETTER[0] * len(names[number]), LETTER[1]]) / 2
+        offsets = np.concatenate([SIDES * (half + DOT / 2 + far) for far in FAR])
+        wanted = dots[number] + offsets
+        shared = half + np.array(halves) - np.abs(wanted[:, None] - middles)  # (places, boxes, 2) pixels
+        beyond = (np.abs(wanted - plot / 2) + half - plot / 2 - DOT).clip(0).sum(axis=1)
+        covered = np.nan_to_num(shared.clip(0).prod(axis=2)).sum(axis=1) + LETTER[1] * beyond
+        place = int((covered + np.repeat(FAR, len(SIDES))).argmin())
+        middles.append(wanted[place])
+        halves.append(half)
+        right, up = offsets[place].tolist()
+        figure.add_annotation(
+            x=float(x[number]), y=float(y[number]), ax=right, ay=-up, text=escape_label(names[number]),
+            font={"size": 14}, arrowhead=0, arrowwidth=1, arrowcolor=NEUTRAL, standoff=DOT / 2, borderpad=0,
+        )  # fmt: skip

@@ -111,9 +111,29 @@ def test_scores_that_lie_within_a_few_steps_of_float32_are_drawn() -> None:
 
 
 def test_classes_lie_at_their_mistakes_and_uncertainty() -> None:
-    (dots,) = figures.class_accuracies(np.array([1, 0.9, 0.5]), np.array([0.1, 0.2, 0.3]), NAMES, "entropy").data
+    figure = figures.class_accuracies(np.array([1, 0.9, 0.5]), np.array([0.1, 0.2, 0.3]), NAMES, "entropy")
+    (dots,) = figure.data
     np.testing.assert_allclose(dots.y, [0, 0.1, 0.5])
-    assert list(dots.text) == NAMES
+    assert [(each.x, each.text) for each in figure.layout.annotations] == list(zip(dots.x, NAMES, strict=True))
+
+
+def test_names_of_classes_that_lie_together_cover_neither_each_other_nor_a_dot() -> None:
+    names = ["T-shirt/top", "Trouser", "Sandal", "Sneaker", "Bag", "Ankle boot", "empty"]
+    mistakes = np.array([0.27, 0.017, 0.021, 0.022, 0.03, 0.023, np.nan])
+    confidence = np.array([0.8, 0.983, 0.981, 0.963, 0.961, 0.975, np.nan])
+    placed = figures.class_accuracies(1 - mistakes, confidence, names, "confidence").layout.annotations
+    assert [each.text for each in placed] == names[:-1]
+    width, height, dot = 600, 290, 14  # pixels, about as on a page
+    at = [(width * (each.x - 0.8) / 0.183, height * each.y / 0.27) for each in placed]
+    boxes = [(x, y, dot / 2, dot / 2) for x, y in at]
+    boxes += [(x + each.ax, y - each.ay, 4 * len(each.text), 9) for (x, y), each in zip(at, placed, strict=True)]
+    for one, (x, y, half_width, half_height) in enumerate(boxes[len(at) :], len(at)):
+        for other_x, other_y, other_width, other_height in boxes[:one]:
+            assert (
+                abs(x - other_x) >= half_width + other_width - 1 or abs(y - other_y) >= half_height + other_height - 1
+            )
+        assert -dot <= y - half_height
+        assert x + half_width <= width + dot
 
 
 def test_class_counts_add_up() -> None:
