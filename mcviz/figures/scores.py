@@ -36,7 +36,7 @@ MARGIN = 0.03  # of the plane, around all examples
 
 SELECTED_SIZE = 9  # pixels, a selected point of a map
 # Of the chart of classes, in pixels: its area, about; a dot; a letter; and how far off a name may be.
-PLOT, DOT, LETTER, FAR = (600, 290), 14, (8, 18), (0, 15, 30, 50, 75)
+PLOT, DOT, LETTER, FAR = (250, 230), 14, (8, 18), (0, 15, 30, 50, 75)
 SIDES = np.array([(0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1)])
 COLOUR_BAR = 0.13  # of the height of a map, at the bottom
 
@@ -558,7 +558,7 @@ def _name_dots(figure: go.Figure, x: np.ndarray, y: np.ndarray, names: Sequence[
     start, end, plot = np.nanmin(x), np.nanmax(x), np.array(PLOT)
     dots = np.stack([(x - start) / ((end - start) or 1), y / (np.nanmax(y) or 1)], axis=1) * plot
     middles, halves = list(dots), [np.full(2, DOT / 2)] * len(dots)
-    for number in np.flatnonzero(~np.isnan(dots).any(axis=1)):
+    for number in np.flatnonzero(~np.isnan(dots).any(axis=1)).tolist():
         half = np.array([LETTER[0] * len(names[number]), LETTER[1]]) / 2
         offsets = np.concatenate([SIDES * (half + DOT / 2 + far) for far in FAR])
         wanted = dots[number] + offsets

@@ -123,7 +123,7 @@ def test_names_of_classes_that_lie_together_cover_neither_each_other_nor_a_dot()
     confidence = np.array([0.8, 0.983, 0.981, 0.963, 0.961, 0.975, np.nan])
     placed = figures.class_accuracies(1 - mistakes, confidence, names, "confidence").layout.annotations
     assert [each.text for each in placed] == names[:-1]
-    width, height, dot = 600, 290, 14  # pixels, about as on a page
+    width, height, dot = 250, 230, 14  # pixels, about as on a page
     at = [(width * (each.x - 0.8) / 0.183, height * each.y / 0.27) for each in placed]
     boxes = [(x, y, dot / 2, dot / 2) for x, y in at]
     boxes += [(x + each.ax, y - each.ay, 4 * len(each.text), 9) for (x, y), each in zip(at, placed, strict=True)]

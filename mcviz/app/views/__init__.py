@@ -178,7 +178,7 @@ def render_classes(selection: Selection) -> None:
     scores, names = table(run), class_names(run)
     summary = summarise_classes(scores, selection.score, len(names))
     worst = int(np.nanargmin(summary["accuracy"].to_numpy()))
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns([5, 4], gap="medium")
     with left:
         st.markdown(_describe_worst(names[worst], summary["accuracy"][worst]))
         chart(
