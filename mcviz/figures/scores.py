@@ -35,8 +35,10 @@ FAINTEST = 0.3  # opacity of a confident example, and of a cell of one example a
 MARGIN = 0.03  # of the plane, around all examples
 
 SELECTED_SIZE = 9  # pixels, a selected point of a map
-# Of the chart of classes, in pixels: its area, about; a dot; a letter; and how far off a name may be.
-PLOT, DOT, LETTER, FAR = (250, 230), 14, (8, 18), (0, 15, 30, 50, 75)
+# The chart of classes; all in pixels.
+PLOT = 250, 230  # the usual room for its dots
+DOT, LETTER = 14, (8, 18)
+FAR = 0, 15, 30, 50, 75  # between a dot and its name
 SIDES = np.array([(0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1)])
 COLOUR_BAR = 0.13  # of the height of a map, at the bottom
 

@@ -190,23 +190,21 @@ def compute_outcome(run: Run, known: ReviewSummary) -> Outcome:
         wrong[example] = all(decision.label_is_right is False for decision in decisions)
         if done[example] or wrong[example]:
             labels[example] = answers.merge(example, decisions)
-    has_label, mask = (~np.isnan(answers.fit(each)) for each in (answers.given, labels))
-    judging_before, judging_after = (run.hide_choosing(each) for each in (answers.given, labels))
-    before, after = answers.fit(judging_before), answers.fit(judging_after)
+    before, after, judges = answers.fit(answers.given), answers.fit(labels), ~run.choosing
     return Outcome(
         labels=labels,
-        mask=mask,
+        mask=~np.isnan(after),
         settled=done,
         label_errors=wrong,
         disagreements=len(known.disagreements()),
-        agreement_with_model=mean_or_none(after[done]),
-        agreement_with_labels=mean_or_none(~wrong[(done | wrong) & has_label]),
-        accuracy_before=mean_or_none(before),
-        accuracy_after=mean_or_none(after),
+        agreement_with_model=mean_or_none(after[done & judges]),
+        agreement_with_labels=mean_or_none(~wrong[(done | wrong) & ~np.isnan(before)]),
+        accuracy_before=mean_or_none(before[judges]),
+        accuracy_after=mean_or_none(after[judges]),
         classes=pd.DataFrame(
             {
-                "before": answers.fit_by_class(judging_before),
-                "after": answers.fit_by_class(judging_after),
+                "before": answers.fit_by_class(run.hide_choosing(answers.given)),
+                "after": answers.fit_by_class(run.hide_choosing(labels)),
                 "label_errors": answers.errors_by_class(labels, wrong),
             }
         ).astype({"before": float, "after": float}),

@@ -53,6 +53,14 @@ def press_key(target: Locator) -> None:
         target.page.keyboard.press(key)
 
 
+def enter(field: Locator, press: Press, text: str) -> None:
+    """Type a text in place of that of a field."""
+    press(field)
+    field.page.keyboard.press("Control+a")
+    field.page.keyboard.type(text)
+    field.page.keyboard.press("Enter")
+
+
 def explain(page: Page, press: Press, run: Run, ranked: list[int]) -> None:
     press(entry(page, "Explore"))
     expect(tiles(page).first).to_have_attribute("data-example", str(ranked[0]))
@@ -107,10 +115,7 @@ def refer(page: Page, press: Press, run: Run, ranked: list[int]) -> None:
     share = page.get_by_label("Accuracy left, at least, %")
     expect(share).to_be_visible()
     settle(page)
-    press(share)
-    page.keyboard.press("Control+a")
-    page.keyboard.type("99.8")
-    page.keyboard.press("Enter")
+    enter(share, press, "99.8")
     expect(page).to_have_url(re.compile("wanted=0.998"))
     settle(page)
     count = int(page.get_by_text(re.compile(r"examples to look at$")).first.inner_text().split()[0])

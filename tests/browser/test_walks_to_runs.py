@@ -16,7 +16,7 @@ from tests.app.kinds import passes
 from tests.app.live_rows import cache_of_rows
 from tests.browser.conftest import LAPTOP, came_ahead, go_to, settle
 from tests.browser.test_jobs import MILLISECONDS_FOR_A_JOB
-from tests.browser.test_ten_jobs import SCROLLED, Press, click, entry, press_key
+from tests.browser.test_ten_jobs import SCROLLED, Press, click, enter, entry, press_key
 from tests.browser.test_walks import walk
 from tests.browsing import visited
 
@@ -124,10 +124,7 @@ def test_twenty_fresh_passes_are_a_run_that_is_open(page: Page, cache: Path, tmp
         passes = page.locator('[class*="st-key-again-passes"] input')
         expect(passes).to_be_visible()
         settle(page)
-        press(passes)
-        page.keyboard.press("Control+a")
-        page.keyboard.type("20")
-        page.keyboard.press("Enter")
+        enter(passes, press, "20")
         expect(passes).to_have_count(0)  # the menu is closed
         jobs = page.locator('[class*="st-key-job-"]').filter(has_text=f"{model}-2")
         made = jobs.get_by_role("button", name="Open", exact=True)

@@ -1,7 +1,7 @@
 const PATIENCE = 5000; // milliseconds, in which the server should begin with what is asked for
 const REST = 1000; // milliseconds, after which a page that is drawn lacks what a key leads to
-let pending = []; // keys that wait their turn: the name that each leads to, what was typed into its field, and until when
 const DIALOG = "[role=dialog]"; // it asks for a name, with which the decision before is kept
+let pending = []; // keys that wait their turn: the name that each leads to, what was typed into its field, and until when
 const fields = new Set(); // names that lead to a field, also while it is not drawn yet
 let frame; // in which the first of them is looked at again
 let heard = 0; // how many presses the server has heard, by what is drawn

@@ -86,8 +86,8 @@ def render_results(run: Run, reviews: Reviews) -> None:
     else:
         outcome = compute_outcome(run, known)
         (_render_number_cards if run.task.decides == "values" else _render_cards)(run, outcome)
-        if run.decisions.chosen_on:
-            st.caption(choosing_sentence(run))
+        if chosen := choosing_sentence(run):
+            st.caption(chosen)
         if outcome.settled.sum() >= FEWEST_DECISIONS and run.class_names:
             left, right = st.columns(2, gap="large")
             with left:
