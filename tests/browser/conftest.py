@@ -65,7 +65,8 @@ def settle(page: Page, milliseconds: int = MILLISECONDS_TO_APPEAR) -> None:
     """Wait until the app has rendered all of the page."""
     app = page.get_by_test_id("stApp")
     expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=milliseconds)
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)  # for what the browser has not loaded yet
+    # For what the browser has not loaded yet, and for what has not drawn its data.
+    expect(page.locator("[data-testid=stSkeleton], [aria-busy=true]")).to_have_count(0)
 
 
 def name_reviewer(page: Page, name: str) -> None:

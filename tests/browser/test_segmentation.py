@@ -128,6 +128,13 @@ def test_a_demo_draws_one_pass_after_the_other_until_it_is_paused(cache_page: Pa
     expect(told).not_to_have_text(paused)
 
 
+def test_a_picture_has_its_name_before_it_is_drawn(page: Page) -> None:
+    page.add_init_script("Response.prototype.arrayBuffer = () => new Promise(() => {})")  # nothing is ever unpacked
+    page.goto("/example?run=digits-segmentation&example=2")
+    expect(page.locator("[aria-busy=true] canvas")).to_have_role("img")
+    expect(page.locator("[aria-busy=true] canvas")).to_have_accessible_name(re.compile("^Example 2 with outlines"))
+
+
 @pytest.mark.parametrize("size", [LAPTOP, PHONE])
 @pytest.mark.parametrize(
     "address", ["example?example=5", "side_by_side?pinned=3,5", "trust", "uncertain", "runs?other=other"]

@@ -100,6 +100,7 @@ class LabelMaps {
     this.stage = element("div", "stage");
     this.stage.tabIndex = 0;
     this.stage.setAttribute("role", "group");
+    this.stage.setAttribute("aria-label", "Picture: arrow keys move it, + and − zoom, 0 shows all");
     this.canvas = element("canvas", "");
     this.canvas.setAttribute("role", "img");
     this.stage.append(this.canvas);
@@ -132,6 +133,8 @@ class LabelMaps {
   async show(data) {
     if (data.packed === this.data?.packed && data.image === this.data.image) return;
     this.data = data;
+    this.place.ariaBusy = "true";
+    this.canvas.setAttribute("aria-label", data.spoken);
     const numbers = await unpack(data.packed);
     const image = data.image ? new Image() : undefined;
     if (image) {
@@ -153,14 +156,13 @@ class LabelMaps {
     this.chosen.pass = Math.min(this.chosen.pass, data.passes);
     this.chosen.map ??= data.disagreement ? this.maps[0].name : "";
     if (!(this.alone < data.classes.length)) this.alone = undefined;
-    this.canvas.setAttribute("aria-label", data.spoken);
-    this.stage.setAttribute("aria-label", "Picture: arrow keys move it, + and − zoom, 0 shows all");
     const aspect = data.width / data.height;
     this.canvas.style.aspectRatio = aspect;
     this.place.style.setProperty("--most", `calc(${HEIGHTS[data.controls]} * ${aspect})`);
     this.drawTools();
     this.play(data.plays && !window.matchMedia("(prefers-reduced-motion: reduce)").matches);
     this.draw();
+    this.place.ariaBusy = "false";
   }
 
   /* Draws one pass after the other, until it is paused. */
