@@ -518,7 +518,7 @@ def test_a_run_that_is_not_there_is_named_and_its_examples_are_not_taken_for_oth
     assert "gone" in app.warning[0].value
     assert "**agreed**" in app.warning[0].value
     assert dict(app.query_params) == {"run": "agreed", "score": "margin"}
-    next(button for button in app.button if button.label == "Flag").click().run()
+    next(button for button in app.button if button.label == "`F` Flag").click().run()
     assert not app.warning
 
 

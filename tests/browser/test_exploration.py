@@ -179,11 +179,11 @@ def test_a_real_exploration(page: Page, browser: Browser, app_url: str) -> None:
     expect(page.get_by_role("button", name="Flagged (1)")).to_be_visible()
     page.locator("body").press("ArrowRight")
     expect(shown_example).to_have_value(second)
-    expect(page.get_by_role("button", name="Flag Shortcut F")).to_be_visible()
+    expect(page.get_by_role("button", name="F Flag", exact=True)).to_be_visible()
     page.locator("body").press("f")
     expect(page.get_by_role("button", name="Flagged (2)")).to_be_visible()
     page.go_back()
-    expect(page.get_by_role("button", name="Flag Shortcut F")).to_be_visible()
+    expect(page.get_by_role("button", name="F Flag", exact=True)).to_be_visible()
     page.go_forward()
     expect(page.get_by_role("button", name="Flagged (2)")).to_be_visible()
 
@@ -275,6 +275,16 @@ def test_no_press_of_an_arrow_key_is_lost_however_fast_they_come(browser: Browse
         for _ in range(presses + 5):
             page.keyboard.press("ArrowLeft")
         expect(page.get_by_text("Rank 1 of 10,000")).to_be_visible()
+
+
+def test_a_flag_is_of_the_example_that_was_stepped_to_however_fast_the_keys_come(page: Page, ranked: list[int]) -> None:
+    page.goto("/example")
+    expect(page.get_by_text("Rank 1 of 10,000")).to_be_visible()
+    listens(page, "arrow-keys")
+    for key in ("ArrowRight", "f", "ArrowRight", "ArrowRight", "f", "f", "f", "ArrowRight"):
+        page.keyboard.press(key)
+    expect(page.get_by_text("Rank 5 of 10,000")).to_be_visible()
+    expect(page).to_have_url(re.compile(f"flagged={ranked[1]}%2C{ranked[3]}(&|$)"))
 
 
 def test_going_back_leads_out_of_the_looks_at_examples_in_one_step(page: Page) -> None:

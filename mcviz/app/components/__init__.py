@@ -58,7 +58,7 @@ TABLE_HEIGHT = 460  # pixels, of one that scrolls
 _FOR_AN_AUDIENCE = ContextVar("for_an_audience", default=False)
 
 ARROW_KEYS = "arrow-keys"
-TAKEN = "arrow-keys-taken"  # of the session: the steps that were made, and the page that counted them
+TAKEN = "arrow-keys-taken"  # of the session: the page that counted, and how many steps and flags were made
 CODE_LOADS = 0.1  # seconds
 CODE_LOADED = "code-loaded"  # of the session, once there was time to load the code of components
 _has_drawn = Event()  # this server, for anybody
@@ -323,11 +323,12 @@ def keys(widgets: Mapping[str, str], heard: int = 0) -> None:
     _keys(data={"widgets": widgets, "heard": heard}, key="keys", height=1)
 
 
-def arrow_keys(move: Callable[[int], None]) -> None:
-    """Bind arrow keys to steps unless somebody types.
+def arrow_keys(follow: Callable[..., None]) -> None:
+    """Bind arrow keys to steps and F to a flag, unless somebody types.
 
     Args:
-        move: takes the steps since it was called last, to the left where negative, in a callback.
+        follow: takes the moves since it was called last, in a callback: how many steps, to the left where negative, and
+            whether F was pressed after them. All at once, as Streamlit may end a callback where it changes the address.
     """
 
     def changed() -> None:
@@ -335,10 +336,15 @@ def arrow_keys(move: Callable[[int], None]) -> None:
         counted = component.counted if component else None
         if counted is None:
             return
-        since, steps = counted["since"], int(counted["steps"])
-        before, taken = session_store().get(TAKEN, (since, 0))
-        session_store()[TAKEN] = since, steps
-        move(steps - (taken if before == since else 0))
+        since, steps, flags = counted["since"], int(counted["steps"]), [int(place) for place in counted["flags"]]
+        before, *taken = session_store().get(TAKEN, (since, 0, 0))
+        begin, flagged = taken if before == since else (0, 0)
+        session_store()[TAKEN] = since, steps, len(flags)
+        moves = []
+        for place in flags[flagged:]:
+            moves.append((place - begin, True))
+            begin = place
+        follow(*moves, (steps - begin, False))
 
     _arrow_keys(key=ARROW_KEYS, default={"counted": None}, on_counted_change=changed, height=1)
 

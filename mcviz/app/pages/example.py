@@ -1,6 +1,7 @@
 """One example and the predictions of all passes for it."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from mcviz.app.state import (
     latest_state,
     quote,
     state_widget_args,
+    toggle_example,
     update_state,
 )
 from mcviz.app.tasks import task_renderer
@@ -51,15 +53,15 @@ def render_stepper(selection: Selection, example: int) -> None:
         ):
             is_end = not 0 <= rank + step < len(examples)
             st.button(
-                label, icon=icon, key=STEPS[step], disabled=is_end, on_click=step_through,
-                args=(examples, example, step),
+                label, icon=icon, key=STEPS[step], disabled=is_end, on_click=follow,
+                args=(examples, example, (step, False)),
             )  # fmt: skip
         st.button(
             "Random", icon=":material/casino:", key="random", disabled=not len(examples), on_click=go_to_random,
             args=(examples,), help="Key R",
         )  # fmt: skip
         keys({"r": "random"})
-        arrow_keys(partial(step_through, examples, example))
+        arrow_keys(partial(follow, examples, example))
     if selection.state.unknown_example:
         st.warning(
             f"There is no example {quote(selection.state.unknown_example)} in this run: its examples are 0 to "
@@ -84,17 +86,24 @@ def describe_rank(selection: Selection, rank: int) -> str:
     return f"Rank **{rank + 1:,}** of {len(selection.examples):,}{matching} {by}."
 
 
-def step_through(examples: np.ndarray, first: int, steps: int) -> None:
-    """Open the example so many steps on, within the selection.
+def follow(examples: np.ndarray, first: int, *moves: tuple[int, bool]) -> None:
+    """Step through the selection, and flag examples on the way.
 
     Args:
-        examples: (n,) numbers in their order; nothing happens where there is none.
+        examples: (n,) numbers in their order; no step is made where there is none.
         first: the example of an address that names none.
-        steps: forward, or back where negative; 1 from an example that is not among these is the first.
+        moves: how many steps, back where negative, and whether to flag what they lead to, or to take its flag off. A
+            step on from an example that is not among these leads to the first.
     """
-    if len(examples):
-        rank = find_rank(_opened(first), examples)
-        update_state(example=int(examples[np.clip(rank + steps, 0, len(examples) - 1)]))
+    opened, flagged = _opened(first), latest_state().flagged
+    for steps, is_marked in moves:
+        if steps and len(examples):
+            rank = find_rank(opened, examples) + steps
+            opened = int(examples[np.clip(rank, 0, len(examples) - 1)])
+        if is_marked:
+            flagged = toggle_example(flagged, opened)
+    stepped: dict[str, Any] = {} if opened == _opened(first) else {"example": opened}
+    update_state(flagged=flagged, **stepped)
 
 
 def _opened(first: int) -> int:
@@ -112,10 +121,9 @@ def render_marks(state: PageState, example: int) -> None:
     flagged, pinned = state.flagged, state.pinned
     with st.container(horizontal=True, gap="small"):
         st.button(
-            f"Flagged ({len(flagged)})" if example in flagged else "Flag",
-            key="flag",  # or else, while the label changes, two buttons would hear the shortcut
+            "`F` " + (f"Flagged ({len(flagged)})" if example in flagged else "Flag"),
+            key="flag",
             icon=":material/flag:",
-            shortcut="F",
             type="primary" if example in flagged else "secondary",
             on_click=lambda: toggle_mark("flag", _opened(example)),
             help="Flagged examples are kept in the address; Explore shows them on demand.",
