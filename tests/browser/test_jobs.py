@@ -21,7 +21,7 @@ from tests.browser.conftest import settle
 from tests.browsing import check_log, started, troubles_of
 from tests.runs.making import contents
 
-EXAMPLES, PASSES, SIDE = 1600, 16, 20
+EXAMPLES, PASSES, SIDE = 800, 16, 20
 MILLISECONDS_FOR_A_JOB = 120_000  # TensorFlow is loaded first, on a machine that may be busy
 
 
