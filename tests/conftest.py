@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Workers read it before NumPy. A thread of OpenBLAS that waits spins, and takes its processor from other workers.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Without it each worker, and each process that a test starts, would compile mcviz and all tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False

@@ -153,7 +153,9 @@ def test_two_runs_are_compared_under_any_names(cache: Path, tmp_path: Path, monk
     assert compared_figures(app).columns[:2].tolist() == [SHOWN_RUN, f"{SHOWN_RUN} again"]
 
 
-def test_ids_and_columns_are_shown_as_they_were_typed(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ids_and_columns_are_shown_as_they_were_typed(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, stride: int
+) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(cache))
     app = opened("example", OWN_RUN, {"example": "0"})
     (rows,) = (each.value for each in app.table if "id" in each.value.index)
@@ -162,7 +164,7 @@ def test_ids_and_columns_are_shown_as_they_were_typed(cache: Path, monkeypatch: 
     assert [rendered(text).words for text in rows["value"]] == [f"{SHOWN[0]} 0", *expected]
     app = opened("uncertain", OWN_RUN, {"view": "scatter"})
     widget = next(each for each in app.selectbox if each.label == "Your columns")
-    for name in HOSTILE:
+    for name in list(HOSTILE)[::stride]:
         widget.select(name).run()
         assert_sound(app)
         widget = next(each for each in app.selectbox if each.label == "Your columns")

@@ -84,8 +84,9 @@ def test_the_layout_that_a_shipped_run_comes_with_shows_its_classes(name: str) -
 
 @pytest.mark.parametrize("count", [1, 6])
 def test_no_example_is_similar_to_itself_in_a_small_run(tmp_path: Path, count: int) -> None:
-    images = np.random.default_rng(0).random((count, 8, 8, 1), dtype=np.float32)
-    small = mcviz.sample_run(mcviz.reference_network((8, 8, 1), classes=4), images, tmp_path / "small", passes=3)
+    rng = np.random.default_rng(0)
+    images, probs = rng.integers(0, 256, (count, 8, 8, 1), dtype=np.uint8), rng.dirichlet(np.ones(4), (3, count))
+    small = mcviz.write_run(tmp_path / "small", probs, data=images)
     components = selection.components.__wrapped__(small)
     for example in range(count):
         others = sorted(set(range(count)) - {example})

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import FilePayload, Locator, Page, ViewportSize, expect
+from playwright.sync_api import Browser, FilePayload, Locator, Page, ViewportSize, expect
 
+from mcviz.app.components import load_assets
 from tests.browser.conftest import FIRST_PREDICTION, MILLISECONDS_TO_APPEAR, rests, settle
 from tests.browser.test_exploration import histograms
 
@@ -89,7 +90,35 @@ def test_a_three_drawn_with_the_mouse_is_a_three(page: Page) -> None:
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
 
 
+STROKES = """async ({ script, style }) => {
+  const pad = await import(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
+  const parentElement = document.body.attachShadow({ mode: "open" });
+  parentElement.append(Object.assign(document.createElement("style"), { textContent: style }));
+  const setStateValue = (_, strokes) => (window.sent = strokes);
+  pad.default({ data: { aspect: 1, strokes: [] }, parentElement, setStateValue });
+}"""
+
+
 @pytest.mark.always
+def test_strokes_of_the_mouse_are_sent_with_their_width_until_they_are_taken_back(browser: Browser) -> None:
+    page = browser.new_page()
+    assets = {"script": load_assets("drawing_pad.js"), "style": load_assets("drawing_pad.css")}
+    page.evaluate(STROKES, assets)
+    draw(page, [(0.2, 0.2), (0.2, 0.4)])
+    page.get_by_label("Line width").fill("0.2")
+    draw(page, [(0.5, 0.5), (0.7, 0.5)])
+    first, second = page.evaluate("sent")
+    assert (first["width"], second["width"]) == (0.09, 0.2)
+    for stroke, ends in ((first, [(0.2, 0.2), (0.2, 0.4)]), (second, [(0.5, 0.5), (0.7, 0.5)])):
+        np.testing.assert_allclose([stroke["points"][0], stroke["points"][-1]], ends, atol=0.01)  # of whole pixels
+    page.get_by_role("button", name="Undo").click()
+    assert page.evaluate("sent") == [first]
+    page.get_by_role("button", name="Clear").click()
+    assert page.evaluate("sent") == []
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+    page.close()
+
+
 def test_the_line_width_and_the_place_matter_where_nothing_is_centred(page: Page) -> None:
     open_probe(page, "Draw")
     draw(page, [(0.2, 0.2), (0.2, 0.4)])

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from mcviz import Run
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
-from tests.browser.conftest import go_to, said_to_match, settle
+from tests.browser.conftest import go_to, listens, said_to_match, settle
 from tests.browser.test_accessible import check_for_axe
 from tests.browser.test_exploration import first_examples, tiles
 from tests.browser.test_looking import words_of
@@ -95,9 +95,13 @@ def test_an_example_has_a_link_that_others_can_open_and_back_leads_to_where_it_w
         expect(tiles(page).nth(3)).to_have_attribute("data-example", str(ranked[3]))
         expect(tiles(page).nth(3)).to_be_in_viewport(ratio=1)
     check_for_axe(page)
-    with visited(browser, app_url) as theirs:
+    with visited(browser, app_url, **PHONE) as theirs:
         theirs.goto(link)
-        expect(theirs.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(ranked[3]))
+        example = theirs.get_by_role("spinbutton", name="Example", exact=True)
+        expect(example).to_have_value(str(ranked[3]))
+        listens(theirs, "arrow-keys")
+        theirs.keyboard.press("ArrowRight")
+        expect(example).to_have_value(str(ranked[4]))
 
 
 def test_on_a_phone_the_most_uncertain_example_and_why_it_is(
@@ -127,6 +131,11 @@ def test_the_ensemble_against_a_single_pass_and_then_a_presentation(page: Page, 
         expect(page.locator(".st-key-story-drawn .js-plotly-plot")).to_be_in_viewport(ratio=1)
         expect(page.get_by_role("link", name="Overview")).to_be_hidden()
     check_for_axe(page)  # without the bar
+    listens(page, "keys")
+    page.keyboard.press("PageDown")
+    expect(page.get_by_text("Step 2 of 6")).to_be_visible()
+    page.keyboard.press("p")
+    expect(page.get_by_role("link", name="Overview")).to_be_visible()
 
 
 def test_noise_many_times(page: Page) -> None:

@@ -62,13 +62,13 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Run]:
     registry.update(before)
 
 
-def test_a_score_of_each_input_ranks_is_measured_and_is_compared(run: Run) -> None:
+def test_a_score_of_each_input_ranks_is_measured_and_is_compared(run: Run, stride: int) -> None:
     registry = run.task.scores
     own = {f"of_{field.name}" for field in fields(registry.predictions)}
     assert own <= set(run.score_names)
     assert np.isfinite(run.scores()[sorted(own)].to_numpy()).all()
     assert own & set(ranking_scores(run)) == own - {"of_labels"}
-    for name in sorted(own - {"of_labels"}):
+    for name in sorted(own - {"of_labels"})[::stride]:
         assert mcviz.trust(run, score=name).score == name
         if np.isfinite(run.task.loss.largest):
             assert mcviz.refer(run, budget=3, score=name).score.name == name
