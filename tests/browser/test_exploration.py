@@ -21,7 +21,7 @@ CHART = ".js-plotly-plot .main-svg"
 COUNTED = """async ({ script, keys }) => {
   const arrows = await import(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
   const [parentElement, sent] = [document.body.attachShadow({ mode: "open" }), []];
-  arrows.default({ parentElement, setStateValue: (_, { steps }) => sent.push(steps) });
+  arrows.default({ parentElement, setStateValue: (_, { steps, flags }) => sent.push([steps, ...flags]) });
   for (const key of keys) document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
   return sent;
 }"""
@@ -269,12 +269,12 @@ def test_the_tab_names_the_page_and_the_link_is_copied(page: Page) -> None:
 
 
 @pytest.mark.always
-def test_every_press_of_an_arrow_key_is_counted(browser: Browser, app_url: str) -> None:
+def test_every_press_of_an_arrow_key_is_counted_and_every_flag_has_its_place(browser: Browser, app_url: str) -> None:
     page = browser.new_page()
     page.goto(f"{app_url}/_stcore/health")  # only a page of this machine may make a random UUID
     script = load_assets("listening.js", "arrow_keys.js")
-    keys = ["ArrowRight", "ArrowRight", "a", "ArrowLeft", "ArrowRight"]
-    assert page.evaluate(COUNTED, {"script": script, "keys": keys}) == [1, 2, 1, 2]
+    keys = ["ArrowRight", "ArrowRight", "a", "f", "ArrowLeft", "f"]
+    assert page.evaluate(COUNTED, {"script": script, "keys": keys}) == [[1], [2], [2, 2], [1, 2], [1, 2, 1]]
     page.close()
 
 
