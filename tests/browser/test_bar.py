@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from mcviz.app.navigation import ENTRIES, PAGES
 from mcviz.app.navigation import Page as DashboardPage
 from tests.browser.conftest import FIRST_PREDICTION, FITS, settle
-from tests.browser.test_accessible import AXE, FOUND, of_streamlit
+from tests.browser.test_accessible import find_faults
 
 PATHS = ["/", *(f"/{page.url_path}" for page in PAGES)]
 TAKEN = [page for page in PAGES if page not in ENTRIES]
@@ -92,8 +92,7 @@ def test_the_menus_of_a_phone_hold_all_pages_and_the_rest(page: Page) -> None:
     page.keyboard.press("Escape")
     pages.click()  # one menu at a time
     expect(page.get_by_role("button", name="Copy link")).to_be_hidden()
-    page.evaluate(AXE)
-    assert not [each for each in page.evaluate(FOUND) if not of_streamlit(each)]
+    assert not find_faults(page)
     links.filter(has_text="Trust").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Trust")
     expect(pages).to_have_text("Trust")

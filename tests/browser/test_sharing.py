@@ -24,7 +24,7 @@ from mcviz.app.views.rail import _narrow, brush_column
 from mcviz.reviews import import_reviews, open_reviews
 from mcviz.runs import Run, save_derived
 from tests.app.hostile import HOSTILE, HOSTILE_RUN, SHOWN_RUN
-from tests.browser.test_accessible import AXE, FOUND, LOOKS
+from tests.browser.test_accessible import LOOKS, find_faults
 from tests.browsing import ROOT, drag, troubles_of
 from tests.factories import make_doubtful_run
 
@@ -101,8 +101,7 @@ def test_a_page_from_a_disk_ranks_filters_and_explains_as_the_dashboard_does(
             (example, "Ada", "none", None),
             (example, "Ada", "note", "a =blur"),
         ]
-        page.evaluate(AXE)
-        assert not page.evaluate(FOUND)
+        assert not find_faults(page)
         page.wait_for_function(FITS)
         page.get_by_role("link", name="Present").click()
         steps = story_steps(run)
@@ -118,7 +117,6 @@ def test_axe_finds_nothing_on_a_page_from_a_disk_and_nothing_scrolls_sideways(
     browser: Browser, run: Run, tmp_path: Path
 ) -> None:
     with opened(browser, run, tmp_path / "page.html") as page:
-        page.evaluate(AXE)
         found = []
         for place in PLACES:
             page.evaluate("(place) => go({}, place)", place)
@@ -126,7 +124,7 @@ def test_axe_finds_nothing_on_a_page_from_a_disk_and_nothing_scrolls_sideways(
                 page.emulate_media(color_scheme=theme)
                 page.set_viewport_size(size)
                 page.wait_for_function(FITS)
-                found += [(place, theme, size["width"], each) for each in page.evaluate(FOUND)]
+                found += [(place, theme, size["width"], each) for each in find_faults(page)]
         assert not found, "\n".join(map(str, found))
 
 
@@ -199,8 +197,7 @@ def find_as_the_dashboard(page: Page, run: Run) -> None:
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(page.locator("#look .which")).to_have_text(re.compile(r"no-\d+"))
     assert page.evaluate("() => state.example === examples.numbers[showLook.latest]")
-    page.evaluate(AXE)
-    assert not page.evaluate(FOUND)
+    assert not find_faults(page)
 
 
 @pytest.mark.slow
