@@ -1,16 +1,18 @@
 """The bar: the same on every page, usable with keys and on a phone, and never over what has the focus."""
 
+from typing import Any
+
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from mcviz.app.navigation import ENTRIES, PAGES
 from mcviz.app.navigation import Page as DashboardPage
-from tests.browser.conftest import FIRST_PREDICTION, FITS, settle
+from tests.browser.conftest import FIRST_PREDICTION, FITS, LAPTOP, PHONE, settle
 from tests.browser.test_accessible import find_faults
+from tests.browsing import visited
 
 PATHS = ["/", *(f"/{page.url_path}" for page in PAGES)]
 TAKEN = [page for page in PAGES if page not in ENTRIES]
-PHONE = {"width": 390, "height": 844}
 BOXES = """() => [...document.querySelectorAll(".st-key-bar, .st-key-bar :is(a, input, button), .st-key-copy-link")]
   .filter((each) => each.checkVisibility()).map((each) => {
     const {x, y, width, height} = each.getBoundingClientRect();
@@ -49,11 +51,18 @@ def opened(page: Page, address: str) -> None:
     settle(page, FIRST_PREDICTION)
 
 
+@pytest.fixture(scope="module")
+def boxes(browser: Browser, app_url: str) -> list[list[Any]]:
+    """The parts of the bar on the first page."""
+    with visited(browser, app_url, viewport=LAPTOP) as page:
+        opened(page, PATHS[0])
+        found: list[list[Any]] = page.evaluate(BOXES)
+    return found
+
+
 @pytest.mark.parametrize("address", PATHS[1:])
-def test_the_bar_is_the_same_to_the_pixel_on_every_page(page: Page, address: str) -> None:
-    page.set_viewport_size({"width": 1440, "height": 900})
-    opened(page, PATHS[0])
-    boxes = page.evaluate(BOXES)
+def test_the_bar_is_the_same_to_the_pixel_on_every_page(page: Page, boxes: list[list[Any]], address: str) -> None:
+    page.set_viewport_size(LAPTOP)
     assert boxes[0][1:] == [0, 0, 1440, 56]
     names = " ".join(str(name) for name, *_ in boxes)
     assert all(entry.title in names for entry in ENTRIES)
