@@ -54,7 +54,7 @@ def of_streamlit(violation: dict[str, str]) -> bool:
 
 
 def find_faults(page: Page) -> list[dict[str, str]]:
-    """What axe finds of ours on an open page, whose colours and widths may change in steps for a moment."""
+    """Return the faults that axe finds in our parts of an open page, once its colours and widths are steady."""
     if page.evaluate("!window.axe"):
         page.evaluate(AXE)
     for _ in range(TRIES):

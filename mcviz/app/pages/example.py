@@ -95,15 +95,16 @@ def follow(examples: np.ndarray, first: int, *moves: tuple[int, bool]) -> None:
         moves: how many steps, back where negative, and whether to flag what they lead to, or to take its flag off. A
             step on from an example that is not among these leads to the first.
     """
-    opened, flagged = _opened(first), latest_state().flagged
+    before = opened = _opened(first)
+    flagged = latest_state().flagged
     for steps, is_marked in moves:
         if steps and len(examples):
             rank = find_rank(opened, examples) + steps
             opened = int(examples[np.clip(rank, 0, len(examples) - 1)])
         if is_marked:
             flagged = toggle_example(flagged, opened)
-    stepped: dict[str, Any] = {} if opened == _opened(first) else {"example": opened}
-    update_state(flagged=flagged, **stepped)
+    changes: dict[str, Any] = {} if opened == before else {"example": opened}
+    update_state(flagged=flagged, **changes)
 
 
 def _opened(first: int) -> int:
