@@ -10,16 +10,16 @@ from playwright.sync_api import Page, ViewportSize
 
 from mcviz.app.navigation import PAGES
 from mcviz.app.views import VIEWS
-from tests.browser.conftest import FIRST_PREDICTION, FITS, settle
+from tests.browser.conftest import FIRST_PREDICTION, FITS, LAPTOP, PHONE, settle
 
 Theme = Literal["light", "dark"]
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 LOOKS: list[tuple[Theme, ViewportSize]] = [
-    ("light", ViewportSize(width=1440, height=900)),
+    ("light", LAPTOP),
     ("dark", ViewportSize(width=1920, height=1080)),
     ("light", ViewportSize(width=720, height=450)),  # the first, zoomed by 200%
-    ("dark", ViewportSize(width=390, height=844)),
+    ("dark", PHONE),
 ]
 # A name that is spoken has in it what is read, too, which axe does not ask by itself.
 FOUND = """() => axe.run(document, {

@@ -6,17 +6,16 @@ import time
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, ViewportSize, WebSocketRoute, expect
+from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
 
 import mcviz
 from mcviz.app.address import RunLimits
 from mcviz.app.components import load_assets
 from mcviz.app.filters import Filters
 from mcviz.measures import SCORES, most_uncertain_first
-from tests.browser.conftest import go_to, listens, matching, said_to_match, settle
+from tests.browser.conftest import PHONE, go_to, listens, matching, said_to_match, settle
 from tests.browsing import ROOT, drag
 
-PHONE = ViewportSize(width=390, height=844)
 CHART = ".js-plotly-plot .main-svg"
 COUNTED = """async ({ script, keys }) => {
   const arrows = await import(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));

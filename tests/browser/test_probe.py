@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, FilePayload, Locator, Page, ViewportSize, expect
+from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 
 from mcviz.app.components import load_assets
-from tests.browser.conftest import FIRST_PREDICTION, MILLISECONDS_TO_APPEAR, rests, settle
+from tests.browser.conftest import FIRST_PREDICTION, MILLISECONDS_TO_APPEAR, PHONE, rests, settle
 from tests.browser.test_exploration import histograms
 
 THREE = [(0.3, 0.22), (0.55, 0.18), (0.68, 0.33), (0.45, 0.48), (0.7, 0.6), (0.6, 0.8), (0.3, 0.78)]
@@ -136,7 +136,7 @@ def test_the_line_width_and_the_place_matter_where_nothing_is_centred(page: Page
 
 
 def test_a_finger_draws_and_does_not_scroll(page: Page) -> None:
-    page.set_viewport_size(ViewportSize(width=390, height=844))
+    page.set_viewport_size(PHONE)
     open_probe(page, "Draw")
     pad(page).scroll_into_view_if_needed()
     rests(pad(page))
@@ -289,7 +289,7 @@ def test_a_distorted_example_is_in_the_address_with_its_curves(page: Page) -> No
 @pytest.mark.parametrize("kind", ["Noise", "Draw", "Upload", "Distort"])
 def test_no_input_is_wider_than_a_phone(page: Page, kind: str) -> None:
     page.set_default_timeout(MILLISECONDS_TO_APPEAR)
-    page.set_viewport_size(ViewportSize(width=390, height=844))
+    page.set_viewport_size(PHONE)
     open_probe(page, kind)
     page.wait_for_timeout(700)
     assert page.get_by_test_id("stMain").evaluate("element => element.scrollWidth <= element.clientWidth")

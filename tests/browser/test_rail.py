@@ -2,13 +2,12 @@
 
 import re
 
-from playwright.sync_api import Page, ViewportSize, expect
+from playwright.sync_api import Page, expect
 
 import mcviz
-from tests.browser.conftest import matching, rests, settle
+from tests.browser.conftest import PHONE, matching, rests, settle
 from tests.browsing import ROOT
 
-PHONE = ViewportSize(width=390, height=844)
 BAR_OF_A_PHONE = 48  # pixels
 HEIGHTS = 900, 500, 300
 RAIL_HAS_THE_FOCUS = "() => document.activeElement.closest('.st-key-rail') !== null"

@@ -6,14 +6,14 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.app.hostile import HOSTILE
 from tests.app.live_texts import live_texts, texts
-from tests.browser.conftest import FIRST_PREDICTION, FITS, settle
+from tests.browser.conftest import FIRST_PREDICTION, FITS, LAPTOP, PHONE, settle
 from tests.browsing import visited
 
-SIZES = {"laptop": ViewportSize(width=1440, height=900), "phone": ViewportSize(width=390, height=844)}
+SIZES = {"laptop": LAPTOP, "phone": PHONE}
 
 
 @pytest.fixture(scope="module")
