@@ -469,12 +469,14 @@ def _lowest_mean(sums: Array, sizes: Array, tail: float) -> float:
     chance = min(tail, float(scipy.special.ndtr(-WEAKEST)))
 
     def find_slope(weight: float) -> float:
-        """Solve Σ shape / (1 + weight·above − slope·size) = Σ shape by Newton from the right."""
+        """Solve Σ shape / (1 + weight·above − slope·size) = Σ shape by Newton's method on 1 / Σ, from the right."""
         start, total = 1 + weight * above, shape.sum()
         slope, step = float(((start - shape / total) / size).min()), math.inf
         while step > RELATIVE_ROUNDING * abs(slope):
-            parts = shape / (start - slope * size)
-            step = float((parts.sum() - total) / (parts * size / (start - slope * size)).sum())
+            left = start - slope * size
+            parts = shape / left
+            found = parts.sum()
+            step = float((found - total) / (parts * size / left).sum() * found / total)
             slope -= step
         return slope
 
