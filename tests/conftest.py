@@ -6,7 +6,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -31,6 +31,12 @@ ROOT = FOLDER.parent
 settings.register_profile("many", deadline=None)  # a slow moment is not a broken law
 settings.register_profile("some", deadline=None, max_examples=25)
 settings.load_profile("some")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Take one worker more than there are cores: one often waits, for a page, a process or the disk."""
+    return (yield) + 1
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist hands them to its workers
@@ -187,6 +193,12 @@ def short_checks() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mcviz.sampling.checking.SECONDS", 0.05)
         yield
+
+
+@pytest.fixture
+def jobs_end_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the process of each job end at once, as if it were killed."""
+    monkeypatch.setattr("mcviz.jobs.queue.PROGRAM", "import os, sys; os.close(int(sys.argv[4]))")
 
 
 @pytest.fixture(params=[pytest.param(1, marks=pytest.mark.slow), 29], ids=["all", "some"])

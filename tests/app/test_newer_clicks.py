@@ -92,7 +92,7 @@ def test_a_step_to_the_next_example_is_made(newer: list[bool]) -> None:
 
 
 # Of two clicks in one run of AppTest, the second is one that came before what the first does was drawn.
-@pytest.mark.parametrize(("mark", "kept"), [("flag", "flagged"), ("pin", "pinned")])
+@pytest.mark.parametrize(("mark", "kept"), one_in(2, [("flag", "flagged"), ("pin", "pinned")]))
 def test_a_mark_is_put_on_the_example_that_was_opened_last_and_others_keep_theirs(mark: str, kept: str) -> None:
     first, second, *_ = ranked()
     app = opened("example")
@@ -177,6 +177,7 @@ def test_a_run_that_was_renamed_stays_open(newer: list[bool], tmp_path: Path, mo
     assert app.query_params["run"] == "best"
 
 
+@pytest.mark.usefixtures("jobs_end_at_once")
 def test_a_menu_that_started_a_job_is_closed(
     newer: list[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

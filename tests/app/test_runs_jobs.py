@@ -18,25 +18,24 @@ import mcviz
 from mcviz.app import new_run, work
 from mcviz.app.jobs import describe_work
 from mcviz.choices import DEFAULT_PASSES
-from mcviz.jobs import FoundJob, Job, JobProgress, Jobs, JobState, Top, queue
+from mcviz.jobs import FoundJob, Job, JobProgress, Jobs, JobState, Top
 from mcviz.jobs.of_run import options_of_data, options_of_model
 from mcviz.measures import most_uncertain_first
 from mcviz.options import format_arguments
 from tests.app.opening import SECONDS, opened_page
 from tests.app.probing import button, words
 
-NOTHING = "import os, sys; os.close(int(sys.argv[4]))"  # ends at once, as if it were killed
-
 
 @pytest.fixture
-def cache(rows_cache: Path, texts_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(
+    rows_cache: Path, texts_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs_end_at_once: None
+) -> Path:
     """A folder of runs with no job; what is started ends at once."""
     for run in (*rows_cache.iterdir(), *texts_cache.iterdir()):
         (tmp_path / run.name).symlink_to(run)
     for variable in ("MCVIZ_MODELS", "MCVIZ_DATA"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
-    monkeypatch.setattr(queue, "PROGRAM", NOTHING)
     return tmp_path
 
 

@@ -193,7 +193,7 @@ def test_every_distortion_of_a_text_has_its_slider_its_curves_and_its_sweep(open
 
 
 @pytest.mark.usefixtures("_live")
-@pytest.mark.parametrize("name", TEXT_NOISES)
+@pytest.mark.parametrize("name", one_in(2, TEXT_NOISES))
 def test_noise_is_drawn_by_its_seed_and_swept(open_probe: OpenProbe, texts_cache: Path, name: str) -> None:
     app = open_probe(input="noise", noise=name, seed="3", sweep="25")
     others = mcviz.open_run(texts_cache / RUN).content["text"].to_numpy(object)

@@ -110,7 +110,7 @@ def all_said(app: AppTest) -> str:
 
 @pytest.mark.parametrize(
     ("referral", "name"),
-    one_in(12, [(referral, name) for referral in ("budget", "accuracy", "miss", "cheapest") for name in RUNS]),
+    one_in(40, [(referral, name) for referral in ("budget", "accuracy", "miss", "cheapest") for name in RUNS]),
 )
 def test_every_run_is_shown_and_its_figures_are_numbers(cache: Path, name: str, referral: str) -> None:
     app, run = opened(cache, name, referral=referral), mcviz.open_run(cache / name)

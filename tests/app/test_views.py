@@ -18,6 +18,7 @@ from mcviz.app.state import PageState
 from mcviz.figures import sheet_url
 from mcviz.runs import save_derived
 from tests.app.opening import opened_page
+from tests.cases import one_in
 from tests.runs.making import make, some_images
 
 
@@ -45,7 +46,7 @@ def test_large_images_are_scaled_down_to_what_a_tile_shows(shape: tuple[int, int
     assert (left, right) == (pytest.approx(40, abs=2), pytest.approx(200, abs=2))
 
 
-@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize("count", one_in(2, [1, 4]))
 def test_a_run_of_few_examples_has_a_map(count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.random.default_rng(0).random((count, 12, 10, 3), dtype=np.float32)
     mcviz.sample_run(mcviz.reference_network((12, 10, 3), classes=4), images, tmp_path / "few", passes=3)

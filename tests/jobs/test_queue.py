@@ -222,9 +222,6 @@ def test_a_job_is_found_while_it_is_stopped(jobs: Jobs, monkeypatch: pytest.Monk
     assert found.state == "stopping"
 
 
-NOTHING = "import os, sys; os.close(int(sys.argv[4]))"  # a process that ends at once
-
-
 def died(jobs: Jobs, run: str, **news: Any) -> Job:
     """A job whose process has ended at once, after it told something."""
     job = add(jobs, run)
@@ -239,10 +236,7 @@ def change(jobs: Jobs, job: Job, file: str = "job.json", **changes: object) -> N
 
 
 @pytest.mark.parametrize("alive", [False, True])
-def test_a_full_disk_does_not_hinder_a_job_from_being_stopped(
-    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, alive: bool
-) -> None:
-    monkeypatch.setattr(queue, "PROGRAM", NOTHING)
+def test_a_full_disk_does_not_hinder_a_job_from_being_stopped(jobs: Jobs, jobs_end_at_once: None, alive: bool) -> None:
     with pytest.raises(KeyboardInterrupt):
         make(jobs.cache / "partial", passes=6, progress=_stopped_half_way)
     job = died(jobs, "partial", total=100)
@@ -273,9 +267,8 @@ def test_a_job_that_cannot_be_written_leaves_no_folder(jobs: Jobs, file: int) ->
 
 @pytest.mark.parametrize("name", ["", "..", "../../elsewhere", "/elsewhere", "another"])
 def test_a_job_with_the_id_of_another_folder_is_said_and_all_files_are_left_alone(
-    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    jobs: Jobs, jobs_end_at_once: None, tmp_path: Path, name: str
 ) -> None:
-    monkeypatch.setattr(queue, "PROGRAM", NOTHING)
     elsewhere = tmp_path / "elsewhere"
     make(elsewhere / "run", passes=2)
     for file in ("job.json", "progress.json", "log", "lock", "examples.txt"):
@@ -294,8 +287,7 @@ def test_a_job_with_the_id_of_another_folder_is_said_and_all_files_are_left_alon
     change(jobs, job, id=job.id)
 
 
-def test_a_job_that_an_earlier_version_stopped_is_cleared_away(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "PROGRAM", NOTHING)
+def test_a_job_that_an_earlier_version_stopped_is_cleared_away(jobs: Jobs, jobs_end_at_once: None) -> None:
     change(jobs, died(jobs, "a"), wanted="stop")
     jobs.tend()
     assert [path.name for path in jobs.folder.iterdir()] == ["lock"]
@@ -318,9 +310,8 @@ def test_a_stopped_job_discards_nothing_behind_a_link(jobs: Jobs, tmp_path: Path
 @pytest.mark.parametrize("file", ["lock", "log"])
 @pytest.mark.parametrize("kind", ["a pipe", "a folder", "a link"])
 def test_a_lock_or_log_that_is_no_file_makes_nobody_wait_and_the_next_job_is_started(
-    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, file: str, kind: str
+    jobs: Jobs, jobs_end_at_once: None, file: str, kind: str
 ) -> None:
-    monkeypatch.setattr(queue, "PROGRAM", NOTHING)
     job = died(jobs, "a")
     change(jobs, job, waits=True)
     path = jobs.folder / job.id / file
@@ -348,8 +339,7 @@ IMPOSSIBLE: list[dict[str, Any]] = [
 ]
 
 
-def test_progress_that_cannot_be_is_not_known(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "PROGRAM", NOTHING)
+def test_progress_that_cannot_be_is_not_known(jobs: Jobs, jobs_end_at_once: None) -> None:
     job = died(jobs, "a", score="max_probability", names=("one", "two"))
     file = jobs.folder / job.id / "progress.json"
     change(jobs, job, "progress.json", top=[TOP])
@@ -361,8 +351,7 @@ def test_progress_that_cannot_be_is_not_known(jobs: Jobs, monkeypatch: pytest.Mo
         assert jobs.find(job.id).progress is None, news
 
 
-def test_a_job_that_is_nested_too_deeply_is_damaged(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "PROGRAM", NOTHING)
+def test_a_job_that_is_nested_too_deeply_is_damaged(jobs: Jobs, jobs_end_at_once: None) -> None:
     job = died(jobs, "a")
     file = jobs.folder / job.id / "job.json"
     content = file.read_text()

@@ -14,7 +14,7 @@ from mcviz.cli import main
 from mcviz.cli.base import INTERRUPTED
 from mcviz.cli.usage import sample
 from mcviz.cli.work import TOP_EXAMPLES, Stopped, Watcher
-from mcviz.jobs import JobProgress, Jobs, queue
+from mcviz.jobs import JobProgress, Jobs
 from mcviz.jobs.of_run import options_of_data, options_of_model
 from mcviz.measures import most_uncertain_first
 from mcviz.options import format_arguments
@@ -24,7 +24,6 @@ from tests.cases import one_in
 from tests.jobs.test_of_run import CASES
 
 SECONDS = 180  # for two processes, one after the other, on a machine that is busy
-NOTHING = "import os, sys; os.close(int(sys.argv[4]))"
 
 
 def watched(jobs: Jobs, arguments: list[str], out: Path) -> JobProgress:
@@ -38,9 +37,8 @@ def watched(jobs: Jobs, arguments: list[str], out: Path) -> JobProgress:
 
 
 @pytest.fixture
-def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Jobs:
+def jobs(tmp_path: Path, jobs_end_at_once: None) -> Jobs:
     """Jobs whose own processes end at once, since their work is done here."""
-    monkeypatch.setattr(queue, "PROGRAM", NOTHING)
     return Jobs(tmp_path / "cache")
 
 

@@ -38,7 +38,7 @@ def augmented() -> keras.Model:
 @pytest.mark.parametrize(
     ("make", "taken", "white"),
     one_in(
-        6,
+        9,
         [
             (network, UNIT, 1),
             (lambda: network(shape=(6, 5)), UNIT[..., 0], 1),

@@ -95,7 +95,7 @@ def sample_case(name: str, out: Path, passes: int = 6, **settings) -> Run:
 some_cases = pytest.mark.parametrize("name", one_in(3, CASES))
 
 
-@pytest.mark.parametrize(("name", "masks"), one_in(3, product(CASES, ("per_pass", "per_example"))))
+@pytest.mark.parametrize(("name", "masks"), one_in(5, product(CASES, ("per_pass", "per_example"))))
 def test_a_run_holds_what_the_sampler_gives_and_the_examples(tmp_path: Path, name: str, masks: str) -> None:
     run = open_run(sample_case(name, tmp_path / "run", masks=masks).path)
     passes = sampler(name).sample(taken(name), passes=6, seed=3, masks=masks)

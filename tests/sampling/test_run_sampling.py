@@ -43,7 +43,7 @@ def data() -> DataSet:
     )
 
 
-@pytest.mark.parametrize("masks", ["per_pass", "per_example"])
+@pytest.mark.parametrize("masks", one_in(2, ["per_pass", "per_example"]))
 def test_a_run_holds_what_sampling_gives(tmp_path: Path, keras_network: keras.Model, data: DataSet, masks: str) -> None:
     run = sample_run(keras_network, data, tmp_path / "run", passes=12, seed=3, masks=masks)
     inputs = as_model_input(data.images)
