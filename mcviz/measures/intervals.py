@@ -10,13 +10,14 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import astuple, dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
 import scipy  # loads scipy.special when it is first used
 
 Array = np.ndarray
+add = np.add.reduce  # a sum to the same bits, without the work around it
 FEWEST_GROUPS = 10  # with a mistake, and with a correct prediction, to estimate their correlation
 
 BLOCK_WEIGHTS = 2**21  # weights in memory at a time, 16 MB
@@ -466,22 +467,24 @@ def _lowest_mean(sums: Array, sizes: Array, tail: float) -> float:
     unseen = np.square(sizes).sum() / sizes.sum()
     alike = _merge_alike(np.maximum(sums, 0) / mean, sizes)
     above, size, shape = (np.append(column, last) for column, last in zip(alike, (0, unseen, 1), strict=True))
-    chance = min(tail, float(scipy.special.ndtr(-WEAKEST)))
+    chance, total = min(tail, float(scipy.special.ndtr(-WEAKEST))), add(shape)
 
     def find_slope(weight: float) -> float:
         """Solve Σ shape / (1 + weight·above − slope·size) = Σ shape by Newton from the right."""
-        start, total = 1 + weight * above, shape.sum()
+        start = 1 + weight * above
         slope, step = float(((start - shape / total) / size).min()), math.inf
         while step > RELATIVE_ROUNDING * abs(slope):
-            parts = shape / (start - slope * size)
-            step = float((parts.sum() - total) / (parts * size / (start - slope * size)).sum())
+            rest = start - slope * size
+            parts = shape / rest
+            step = float((add(parts) - total) / add(parts * size / rest))
             slope -= step
         return slope
 
+    @cache  # the ends are asked for again
     def excess(weight: float) -> float:
         less = weight * above - find_slope(weight) * size
-        root = math.sqrt(2 * float((shape * np.log1p(less)).sum()))
-        width = math.sqrt(float((shape * np.square(less / (1 + less))).sum()))
+        root = math.sqrt(2 * float(add(shape * np.log1p(less))))
+        width = math.sqrt(float(add(shape * np.square(less / (1 + less)))))
         density = math.exp(-(root**2) / 2) / math.sqrt(2 * math.pi)
         return float(scipy.special.ndtr(-root)) + density * (1 / width - 1 / root) - chance
 

@@ -198,7 +198,7 @@ def scan_slices(
 
 def _permute_examples(terms: Array, random: np.random.Generator, count: int) -> Array:
     """Return (N, M × count) float32, the terms of permuted examples."""
-    examples = np.broadcast_to(np.arange(terms.shape[1], dtype=np.int32), (count, terms.shape[1]))
+    examples = np.broadcast_to(np.arange(terms.shape[1]), (count, terms.shape[1]))  # int64 is shuffled soonest
     order = random.permuted(examples, axis=1).T
     return np.concatenate([term.astype(np.float32)[order] for term in terms], axis=1)
 
@@ -223,7 +223,7 @@ def permute_groups(groups: Array) -> Redraw:
     of_stratum = np.argsort(stratum, kind="stable")
 
     def redraw(terms: Array, random: np.random.Generator, count: int) -> Array:
-        source = np.empty((len(numbers), count), np.int32)
+        source = np.empty((len(numbers), count), np.intp)
         for draw in range(count):
             donor = np.empty(len(sizes), np.int64)
             donor[of_stratum] = np.lexsort((random.random(len(sizes)), stratum))
