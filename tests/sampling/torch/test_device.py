@@ -6,7 +6,8 @@ the last bit where all is the same. The rounding of a GPU is for `test_gpu.py`.
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -78,10 +79,31 @@ def look(model: nn.Module) -> list[tuple[str, int, str, bytes]]:
     return [(name, id(each), str(each.device), each.detach().cpu().numpy().tobytes()) for name, each in named]
 
 
-@pytest.fixture
-def same_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks off the processor have as many examples as on it."""
-    monkeypatch.setattr(plan_file, "choose_device_examples", lambda *_: 1)
+def keep_blocks(patch: pytest.MonkeyPatch) -> None:
+    """Let blocks off the processor have as many examples as on it."""
+    patch.setattr(plan_file, "choose_device_examples", lambda *_: 1)
+
+
+class Prepared:
+    """A model, and samplers of it that have traced it, for every test that changes neither."""
+
+    def __init__(self, name: str) -> None:
+        self.model, self.examples = make(name)
+        self.before = look(self.model)
+        self.sampler, self.other = Sampler(self.model), Sampler(self.model, device=pretend.NAME)
+        self.other.sample(self.examples, passes=2)
+        self.operations = set(pretend.traffic.operations)
+        self.moved = pretend.move(make(name)[0])
+        self.before_of_moved = look(self.moved)
+        with pytest.MonkeyPatch.context() as patch:
+            keep_blocks(patch)
+            self.there = Sampler(self.moved)
+            self.there.sample(self.examples, passes=2)
+
+
+@pytest.fixture(scope="module")
+def prepare() -> Callable[[str], Prepared]:
+    return cache(Prepared)
 
 
 def check_passes(sampler: Sampler, other: Sampler, examples: Any, tolerance: float, passes: int) -> None:
@@ -93,30 +115,28 @@ def check_passes(sampler: Sampler, other: Sampler, examples: Any, tolerance: flo
 
 
 @every_case
-def test_passes_are_those_of_the_processor_and_the_module_stays_where_it_is(name: str) -> None:
-    model, examples = make(name)
-    before = look(model)
-    check_passes(Sampler(model), Sampler(model, device=pretend.NAME), examples, 1e-5, passes_of(name))
-    assert look(model) == before
+def test_passes_are_those_of_the_processor_and_the_module_stays_where_it_is(
+    name: str, prepare: Callable[[str], Prepared]
+) -> None:
+    of = prepare(name)
+    check_passes(of.sampler, of.other, of.examples, 1e-5, passes_of(name))
+    assert look(of.model) == of.before
 
 
 @every_case
-@pytest.mark.usefixtures("same_blocks")
 def test_a_module_on_the_device_is_sampled_there_with_equal_bits_by_equal_operations(
-    name: str, traffic: pretend.Traffic
+    name: str, traffic: pretend.Traffic, prepare: Callable[[str], Prepared]
 ) -> None:
-    (model, examples), (moved, _) = make(name), make(name)
-    pretend.move(moved)
-    before = look(moved)
-    other = Sampler(moved)
-    other.sample(examples, passes=2)
+    of = prepare(name)
     traffic.operations.clear()
-    sampler = Sampler(model)
-    check_passes(sampler, other, examples, 0 if name in SAME else 1e-5, passes_of(name))
+    check_passes(of.sampler, of.there, of.examples, 0 if name in SAME else 1e-5, passes_of(name))
     assert len(traffic.operations) > 20
-    assert look(moved) == before
-    assert (other.device, other.network.describe_device()) == (pretend.NAME, f"{pretend.NAME}:0, where the module is")
-    assert other.network.save() == sampler.network.save()
+    assert look(of.moved) == of.before_of_moved
+    assert (of.there.device, of.there.network.describe_device()) == (
+        pretend.NAME,
+        f"{pretend.NAME}:0, where the module is",
+    )
+    assert of.there.network.save() == of.sampler.network.save()
 
 
 class Small(nn.Module):
@@ -156,9 +176,10 @@ def test_masks_are_those_of_the_processor_for_every_seed_rate_and_block(rate: fl
 
 
 @every_case
-def test_any_split_and_any_threads_give_the_same_bits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, examples = make(name)
-    sampler = Sampler(model, device=pretend.NAME)
+def test_any_split_and_any_threads_give_the_same_bits(
+    name: str, monkeypatch: pytest.MonkeyPatch, prepare: Callable[[str], Prepared]
+) -> None:
+    sampler, examples = prepare(name).other, prepare(name).examples
     for masks in MASKS:
         whole = sampler.sample(examples, passes=PASSES, masks=masks)
         for threads, taken in ((1, slice(0, 6)), (3, slice(4, 5))):
@@ -276,10 +297,11 @@ def test_memory_that_is_too_small_for_one_example_is_named(traffic: pretend.Traf
         sampler.sample(examples, passes=2)
 
 
-@pytest.mark.usefixtures("same_blocks", "small_blocks")
+@pytest.mark.usefixtures("small_blocks")
 def test_a_run_says_its_device_and_goes_on_there_after_a_stop_and_an_error_of_memory(
-    tmp_path: Path, traffic: pretend.Traffic
+    tmp_path: Path, traffic: pretend.Traffic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    keep_blocks(monkeypatch)
     model, examples = CASES["channels"].make(20)
     processor = sample_run(model, examples, tmp_path / "cpu", passes=20, keep_model=False)
     whole = sample_run(model, examples, tmp_path / "whole", passes=20, device=pretend.NAME, keep_model=False)
@@ -383,7 +405,7 @@ def test_gradients_of_a_recurrent_layer_do_without_cudnn_which_has_them_in_train
     kind: type[nn.LSTM | nn.GRU], traffic: pretend.Traffic
 ) -> None:
     torch.manual_seed(0)
-    model, rows = OfNumbers(kind).eval(), np.random.default_rng(0).random((60, 5), dtype=np.float32)
+    model, rows = OfNumbers(kind).eval(), np.random.default_rng(0).random((60, 3), dtype=np.float32)
     expected, sign = (
         Sampler(model, device=device).network.compute_gradient_sign(rows, np.arange(60) % 3)
         for device in ("cpu", pretend.NAME)
@@ -395,9 +417,9 @@ def test_gradients_of_a_recurrent_layer_do_without_cudnn_which_has_them_in_train
 
 
 @pytest.mark.parametrize("name", only(("functional", "lstm"), CASES | LARGE))
-def test_features_and_gradients_are_those_of_the_processor(name: str) -> None:
-    (model, examples), (moved, _) = make(name), make(name)
-    samplers = Sampler(model), Sampler(model, device=pretend.NAME), Sampler(pretend.move(moved))
+def test_features_and_gradients_are_those_of_the_processor(name: str, prepare: Callable[[str], Prepared]) -> None:
+    of = prepare(name)
+    examples, samplers = of.examples, (of.sampler, of.other, of.there)
     works = [lambda network: network.compute_features(examples)]
     if isinstance(examples, torch.Tensor):  # of images
         pictures, labels = examples.permute(0, 2, 3, 1).numpy(), np.arange(6) % 3
@@ -470,13 +492,14 @@ def find_cuda_operations() -> set[str]:
 
 
 @every_case
-def test_every_operation_on_the_device_is_one_that_cuda_has(name: str, traffic: pretend.Traffic) -> None:
+def test_every_operation_on_the_device_is_one_that_cuda_has(
+    name: str, traffic: pretend.Traffic, prepare: Callable[[str], Prepared]
+) -> None:
     """A simulated device computes what only the processor has, too, such as its layers of LSTM and its attention."""
     known = find_cuda_operations()
     assert {"aten.convolution.default", "aten.native_dropout.default"} <= known
     assert "aten.mkldnn_rnn_layer.default" not in known
-    model, examples = make(name)
-    sampler = Sampler(model, device=pretend.NAME)
-    sampler.sample(examples, passes=3)
-    sampler.deterministic(examples)
-    assert {str(each) for each in traffic.operations} <= known
+    of = prepare(name)
+    of.other.sample(of.examples, passes=3)
+    of.other.deterministic(of.examples)
+    assert {str(each) for each in {*traffic.operations, *of.operations}} <= known

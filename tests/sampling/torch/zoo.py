@@ -114,9 +114,9 @@ def lstm() -> nn.Module:
 
 
 def resnet() -> nn.Module:
-    from torchvision.models import resnet18
+    from torchvision.models.resnet import BasicBlock, ResNet
 
-    model = resnet18(num_classes=5)
+    model = ResNet(BasicBlock, [1, 1, 1, 1], num_classes=5)  # one block of each size and stride
     model.fc = nn.Sequential(nn.Dropout(0.5), model.fc)
     return model
 
@@ -149,6 +149,11 @@ def words(count: int) -> np.ndarray:
     return np.random.default_rng(0).integers(1, 50, (count, 5))
 
 
+def three_words(count: int) -> np.ndarray:
+    """A recurrent layer that is traced has each of its steps as operations, there and back."""
+    return words(count)[:, :3]
+
+
 def images(channels: int, size: int) -> Callable[[int], torch.Tensor]:
     return lambda count: torch.rand((count, channels, size, size), generator=torch.Generator().manual_seed(1))
 
@@ -162,7 +167,7 @@ CASES = {
     "branching": Case(Branching, images(1, 8), lambda model: [model]),
 }
 LARGE = {
-    "gru": Case(lambda: Recurrent(nn.GRU(8, 6, 2, dropout=0.4, bidirectional=True)), words, everything),
+    "gru": Case(lambda: Recurrent(nn.GRU(8, 6, 2, dropout=0.4, bidirectional=True)), three_words, everything),
     "resnet": Case(resnet, images(3, 32), lambda model: [model.fc[0]]),
     "bert": Case(bert, words, everything),
     "vit": Case(vit, images(3, 16), everything),
