@@ -1,0 +1,66 @@
+"""Every page of the shipped runs, once in a browser: all that holds on each of them."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from mcviz.app.navigation import PAGES
+from mcviz.app.views import VIEWS
+from tests.browser.conftest import LAPTOP, PHONE
+from tests.browser.test_accessible import LOOKS, check_for_axe
+from tests.browser.test_bar import BOXES, check_bar, check_bar_of_phone, check_keys, opened
+from tests.browser.test_cut import check_for_cut_words
+from tests.browsing import visited
+
+PATHS = ["/", *(f"/{page.url_path}" for page in PAGES)]
+CHOICES = [
+    *(f"/uncertain?view={view}" for view in ("table", "scatter", "map", "confusion", "classes") if view in VIEWS),
+    "/side_by_side?pinned=1,2",
+]
+FOR_AXE = [
+    *PATHS,
+    *CHOICES,
+    "/trust?referral=cheapest&details=figures,groups,scores,sets",
+    "/example?closer_look=two_classes",
+    "/compare?run=mnist-cnn&other=fashion-cnn",
+    "/probe?seed=3",
+    "/probe?input=drawing",
+    "/story?step=3",
+    "/story?step=2&present=yes",
+    *(f"/{page}?run=digits-segmentation" for page in ("overview", "uncertain", "example", "trust", "probe")),
+]
+OF_ANY_RUN = [
+    *(path for path in PATHS[1:] if path not in ("/compare", "/side_by_side")),
+    *CHOICES,
+    "/runs?other=fashion-cnn",
+]
+OF_OTHER_RUNS = [
+    f"{address}{'&' if '?' in address else '?'}run={run}"
+    for run in ("fashion-cnn", "digits-segmentation")
+    for address in OF_ANY_RUN
+]
+
+
+@pytest.fixture(scope="module")
+def boxes(browser: Browser, app_url: str) -> list[list[Any]]:
+    """The parts of the bar on the first page."""
+    with visited(browser, app_url, viewport=LAPTOP) as page:
+        opened(page, PATHS[0])
+        found: list[list[Any]] = page.evaluate(BOXES)
+    return found
+
+
+@pytest.mark.parametrize("address", dict.fromkeys([*FOR_AXE, *OF_ANY_RUN, *OF_OTHER_RUNS]))
+def test_each_law_holds_on_every_page(page: Page, boxes: list[list[Any]], address: str) -> None:
+    page.set_viewport_size(LAPTOP)
+    opened(page, address)
+    if address in PATHS:
+        check_bar(page, boxes, address)
+    check_for_cut_words(page)
+    if address in FOR_AXE:
+        check_for_axe(page, LOOKS)
+    if address in PATHS:
+        check_bar_of_phone(page)
+        for size in (PHONE, LAPTOP):
+            check_keys(page, size)
