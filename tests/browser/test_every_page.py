@@ -5,22 +5,22 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from mcviz.app.navigation import PAGES
 from mcviz.app.views import VIEWS
+from tests.browser.accessible import LOOKS, check_for_axe
 from tests.browser.conftest import LAPTOP, PHONE
-from tests.browser.test_accessible import LOOKS, check_for_axe
-from tests.browser.test_bar import BOXES, check_bar, check_bar_of_phone, check_keys, opened
-from tests.browser.test_cut import check_for_cut_words
+from tests.browser.cut import check_for_cut_words
+from tests.browser.test_bar import BOXES, MARKED, check_bar, check_bar_of_phone, check_keys, opened
 from tests.browsing import visited
 
-PATHS = ["/", *(f"/{page.url_path}" for page in PAGES)]
-CHOICES = [
+PATHS = ["/", *MARKED]
+OF_ANY_RUN = [
+    *(path for path in MARKED if path not in ("/compare", "/side_by_side")),
     *(f"/uncertain?view={view}" for view in ("table", "scatter", "map", "confusion", "classes") if view in VIEWS),
+    "/runs?other=fashion-cnn",
     "/side_by_side?pinned=1,2",
 ]
 FOR_AXE = [
-    *PATHS,
-    *CHOICES,
+    *dict.fromkeys([*PATHS, *OF_ANY_RUN]),
     "/trust?referral=cheapest&details=figures,groups,scores,sets",
     "/example?closer_look=two_classes",
     "/compare?run=mnist-cnn&other=fashion-cnn",
@@ -30,28 +30,22 @@ FOR_AXE = [
     "/story?step=2&present=yes",
     *(f"/{page}?run=digits-segmentation" for page in ("overview", "uncertain", "example", "trust", "probe")),
 ]
-OF_ANY_RUN = [
-    *(path for path in PATHS[1:] if path not in ("/compare", "/side_by_side")),
-    *CHOICES,
-    "/runs?other=fashion-cnn",
-]
-OF_OTHER_RUNS = [
+OF_OTHER_RUNS = (
     f"{address}{'&' if '?' in address else '?'}run={run}"
     for run in ("fashion-cnn", "digits-segmentation")
     for address in OF_ANY_RUN
-]
+)
 
 
 @pytest.fixture(scope="module")
-def boxes(browser: Browser, app_url: str) -> list[list[Any]]:
+def boxes(browser: Browser, app_url: str) -> Any:
     """The parts of the bar on the first page."""
     with visited(browser, app_url, viewport=LAPTOP) as page:
         opened(page, PATHS[0])
-        found: list[list[Any]] = page.evaluate(BOXES)
-    return found
+        return page.evaluate(BOXES)
 
 
-@pytest.mark.parametrize("address", dict.fromkeys([*FOR_AXE, *OF_ANY_RUN, *OF_OTHER_RUNS]))
+@pytest.mark.parametrize("address", dict.fromkeys([*FOR_AXE, *OF_OTHER_RUNS]))
 def test_each_law_holds_on_every_page(page: Page, boxes: list[list[Any]], address: str) -> None:
     page.set_viewport_size(LAPTOP)
     opened(page, address)

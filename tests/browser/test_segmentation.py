@@ -9,8 +9,8 @@ from playwright.sync_api import Locator, Page, expect
 
 import mcviz
 from tests.app.test_segmentation_pages import NAMES, draw
+from tests.browser.accessible import check_for_axe
 from tests.browser.conftest import LAPTOP, PHONE, settle
-from tests.browser.test_accessible import check_for_axe
 
 # A number that changes with any pixel of the picture.
 DRAWN = """(canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
@@ -140,7 +140,6 @@ def test_a_picture_has_its_name_before_it_is_drawn(page: Page) -> None:
     "address", ["example?example=5", "side_by_side?pinned=3,5", "trust", "uncertain", "runs?other=other"]
 )
 def test_pages_fit_and_axe_finds_nothing_of_ours(cache_page: Page, address: str) -> None:
-    cache_page.set_viewport_size(LAPTOP)
     cache_page.goto(f"/{address}{'&' if '?' in address else '?'}run=discs")
     settle(cache_page)
     check_for_axe(cache_page, [("light", LAPTOP), ("light", PHONE)])
