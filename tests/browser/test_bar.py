@@ -3,16 +3,13 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from mcviz.app.navigation import ENTRIES, PAGES
-from mcviz.app.navigation import Page as DashboardPage
-from tests.browser.conftest import FIRST_PREDICTION, FITS, LAPTOP, PHONE, settle
-from tests.browser.test_accessible import find_faults
-from tests.browsing import visited
+from tests.browser.accessible import find_faults
+from tests.browser.conftest import FIRST_PREDICTION, PHONE, settle
 
-PATHS = ["/", *(f"/{page.url_path}" for page in PAGES)]
-TAKEN = [page for page in PAGES if page not in ENTRIES]
+MARKED = {f"/{page.url_path}": page.title if page.entry is None else page.entry for page in PAGES}
 BOXES = """() => [...document.querySelectorAll(".st-key-bar, .st-key-bar :is(a, input, button), .st-key-copy-link")]
   .filter((each) => each.checkVisibility()).map((each) => {
     const {x, y, width, height} = each.getBoundingClientRect();
@@ -51,34 +48,20 @@ def opened(page: Page, address: str) -> None:
     settle(page, FIRST_PREDICTION)
 
 
-@pytest.fixture(scope="module")
-def boxes(browser: Browser, app_url: str) -> list[list[Any]]:
-    """The parts of the bar on the first page."""
-    with visited(browser, app_url, viewport=LAPTOP) as page:
-        opened(page, PATHS[0])
-        found: list[list[Any]] = page.evaluate(BOXES)
-    return found
-
-
-@pytest.mark.parametrize("address", PATHS[1:])
-def test_the_bar_is_the_same_to_the_pixel_on_every_page(page: Page, boxes: list[list[Any]], address: str) -> None:
-    page.set_viewport_size(LAPTOP)
+def check_bar(page: Page, boxes: list[list[Any]], address: str) -> None:
+    """Check that the bar is the same to the pixel as on the first page, and marks the entry of the open one."""
     assert boxes[0][1:] == [0, 0, 1440, 56]
     names = " ".join(str(name) for name, *_ in boxes)
-    assert all(entry.title in names for entry in ENTRIES)
-    assert "Present" in names
-    opened(page, address)
-    assert page.evaluate(BOXES) == boxes
+    assert all(title in names for title in ("Present", *(entry.title for entry in ENTRIES)))
+    assert page.evaluate(BOXES) == boxes, page.viewport_size
+    assert "".join(page.locator(".st-key-bar-open").all_inner_texts()) == MARKED.get(address, ENTRIES[0].title)
 
 
-@pytest.mark.parametrize("address", PATHS)
-def test_on_a_phone_the_bar_is_one_row_and_nothing_scrolls_sideways(page: Page, address: str) -> None:
-    page.set_viewport_size(PHONE)
-    opened(page, address)
+def check_bar_of_phone(page: Page) -> None:
+    """Check that the bar of a page that is open on a phone is one row."""
     whole, *parts = page.evaluate(BOXES)
     assert whole[1:] == [0, 0, 390, 48]
-    assert all(y >= 0 and y + height <= 48 and x >= 0 and x + width <= 390 for _, x, y, width, height in parts)
-    assert page.evaluate(FITS)
+    assert all(y >= 0 and y + height <= 48 and x >= 0 and x + width <= 390 for _, x, y, width, height in parts), parts
 
 
 def test_the_menus_of_a_phone_hold_all_pages_and_the_rest(page: Page) -> None:
@@ -108,12 +91,6 @@ def test_the_menus_of_a_phone_hold_all_pages_and_the_rest(page: Page) -> None:
     expect(links).to_have_count(0)
 
 
-@pytest.mark.parametrize("taken", TAKEN)
-def test_the_bar_marks_the_page_that_took_another_one(page: Page, taken: DashboardPage) -> None:
-    opened(page, f"/{taken.url_path}")
-    assert page.locator(".st-key-bar-open").all_inner_texts() == ([taken.entry] if taken.entry else [])
-
-
 def test_a_middle_click_on_overview_opens_overview(page: Page) -> None:
     opened(page, "/uncertain?correct=wrong")
     with page.context.expect_page() as other:
@@ -137,21 +114,20 @@ def test_what_has_the_focus_is_never_under_the_bar(page: Page) -> None:
         assert not page.evaluate(IS_HIDDEN_BY_BAR), page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
 
 
-@pytest.mark.parametrize("width", [PHONE["width"], 1440])
-@pytest.mark.parametrize("address", PATHS)
-def test_keys_lead_through_a_page_and_out_of_it_and_the_focus_is_in_sight(page: Page, address: str, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 900})
-    opened(page, address)
+def check_keys(page: Page, size: ViewportSize) -> None:
+    """Check that keys lead through an open page of this size and out of it, and that the focus is in sight."""
+    page.set_viewport_size(size)
+    settle(page)
     page.keyboard.press("Tab")
-    expect(page.get_by_text("Skip to main content")).to_be_focused()
+    expect(page.get_by_text("Skip to main content"), f"at {size['width']}").to_be_focused()
     for _ in range(MOST_STOPS):
         page.keyboard.press("Tab")
         focus = page.evaluate(FOCUS)
         if focus is None:
             return
-        assert focus["isInSight"], focus["what"]
-        assert focus["isMarked"], focus["what"]
-    pytest.fail(f"The focus is still on the page: {focus}")
+        assert focus["isInSight"], (size, focus["what"])
+        assert focus["isMarked"], (size, focus["what"])
+    pytest.fail(f"The focus is still on the page at {size}: {focus}")
 
 
 def test_keys_open_a_menu_go_into_it_and_come_back(page: Page) -> None:

@@ -60,7 +60,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of each task, as the script makes them."""
     folder = tmp_path_factory.mktemp("each")
     for name in TASKS:
-        each_task.make(name, folder, 30)
+        each_task.make(name, folder, 10)
     return folder
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, ViewportSize, expect
+from playwright.sync_api import Locator, Page, expect
 
 import mcviz
 from tests.app.test_segmentation_pages import NAMES, draw
+from tests.browser.accessible import check_for_axe
 from tests.browser.conftest import LAPTOP, PHONE, settle
-from tests.browser.test_accessible import check_for_axe
 
 # A number that changes with any pixel of the picture.
 DRAWN = """(canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
@@ -136,15 +136,13 @@ def test_a_picture_has_its_name_before_it_is_drawn(page: Page) -> None:
     expect(page.locator("[aria-busy=true] canvas")).to_have_accessible_name(re.compile("^Example 2 with outlines"))
 
 
-@pytest.mark.parametrize("size", [LAPTOP, PHONE])
 @pytest.mark.parametrize(
     "address", ["example?example=5", "side_by_side?pinned=3,5", "trust", "uncertain", "runs?other=other"]
 )
-def test_pages_fit_and_axe_finds_nothing_of_ours(cache_page: Page, size: ViewportSize, address: str) -> None:
-    cache_page.set_viewport_size(size)
+def test_pages_fit_and_axe_finds_nothing_of_ours(cache_page: Page, address: str) -> None:
     cache_page.goto(f"/{address}{'&' if '?' in address else '?'}run=discs")
     settle(cache_page)
-    check_for_axe(cache_page, [("light", size)])
+    check_for_axe(cache_page, [("light", LAPTOP), ("light", PHONE)])
 
 
 def test_every_target_of_a_referral_can_be_seen_on_a_phone(cache_page: Page) -> None:

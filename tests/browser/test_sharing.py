@@ -24,7 +24,7 @@ from mcviz.app.views.rail import _narrow, brush_column
 from mcviz.reviews import import_reviews, open_reviews
 from mcviz.runs import Run, save_derived
 from tests.app.hostile import HOSTILE, HOSTILE_RUN, SHOWN_RUN
-from tests.browser.test_accessible import LOOKS, find_faults
+from tests.browser.accessible import LOOKS, find_faults
 from tests.browsing import ROOT, drag, troubles_of
 from tests.factories import make_doubtful_run
 

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, Page, expect
 from mcviz import Run
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
+from tests.browser.accessible import check_for_axe
 from tests.browser.conftest import go_to, listens, said_to_match, settle
-from tests.browser.test_accessible import check_for_axe
 from tests.browser.test_exploration import first_examples, tiles
 from tests.browser.test_looking import words_of
 from tests.browsing import drag, visited
