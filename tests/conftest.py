@@ -1,6 +1,5 @@
 """What every test stands on."""
 
-import fcntl
 import gc
 import logging
 import os
@@ -46,11 +45,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Let one worker of a fresh clone compile the loops of sampling, and the others wait and read what it kept."""
-    if hasattr(session.config, "workerinput"):
-        with (ROOT / "mcviz" / "sampling" / "machine_code.py").open() as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            import_module("mcviz.sampling.machine_code")
+    """Let one worker of a fresh clone compile the loops of sampling; the others collect, and read what it kept."""
+    if getattr(session.config, "workerinput", {}).get("workerid") == "gw0":
+        import_module("mcviz.sampling.machine_code")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -87,7 +84,7 @@ SHARED = dict.fromkeys(CACHES, "models") | {"kinds": "kinds"}
 
 
 def find_group(item: pytest.Item) -> str:
-    """The group of a file of the dashboard, of PyTorch, and of one half of those with Keras; none for other files."""
+    """The group of PyTorch, of one half of the files with Keras, or of a file whose tests share what is made once."""
     for fixture, group in SHARED.items():
         if fixture in getattr(item, "fixturenames", ()):
             return group
@@ -95,19 +92,32 @@ def find_group(item: pytest.Item) -> str:
         return "PyTorch"
     if hasattr(getattr(item, "module", None), "keras"):
         return "Keras" if item.path.parent == FOLDER / "sampling" / "keras" else "runs of Keras"
-    return str(item.path.relative_to(FOLDER)) if item.path.parent.name in ("app", "browser") else ""
+    is_shared = item.path.parent.name in ("app", "browser") or has_fixture_of_module(item)
+    return str(item.path.relative_to(FOLDER)) if is_shared else ""
+
+
+def has_fixture_of_module(item: pytest.Item) -> bool:
+    """Whether a fixture of a test's file makes something once for several of its tests."""
+    found = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+    return any(each[-1].scope == "module" for name, each in found.items() if name != "no_tracked_file_is_changed")
 
 
 def rank(item: pytest.Item) -> int:
     """The place of a group: no worker is left alone with a long one at the end, and single tests fill the gaps."""
     groups = [mark.args[0] for mark in item.iter_markers("xdist_group")]
-    first = ("PyTorch", "Keras", "runs of Keras", "timed", "kinds", "models")
+    first = ("PyTorch", "Keras", "runs of Keras", "timed", "kinds", "models", "test_contributing.py")
     return first.index(groups[0]) if groups and groups[0] in first else len(first) + (not groups)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    """Look for garbage once: pytest looks five times, each time at all that lives."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_finish() -> None:
     """Look for garbage seldom, and never in what all tests have imported."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
     if "streamlit" in sys.modules:

@@ -545,7 +545,7 @@ def test_filters_that_need_labels_do_nothing_without_labels(open_other: OpenPage
 @pytest.mark.parametrize(
     ("run_name", "step", "said"),
     one_in(
-        4,
+        5,
         [
             ("agreed", 2, "They agree on every example"),
             ("agreed", 3, "makes no mistake here"),

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.active_learning import METHODS, Setting, main
 
 
+@pytest.mark.slow
 def test_the_short_form_prints_a_table_and_writes_a_figure(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,7 +82,8 @@ def test_what_is_said_of_calibration_is_seldom_wrong(examples: int, mean: float)
         assert rate(DRAWS, missed_losses, examples, mean, True, temperature).max() <= most(MISSED, DRAWS)
 
 
-@pytest.mark.parametrize("mean", [pytest.param(each, marks=pytest.mark.slow) for each in (0.6, 0.98)] + [0.9])
+@pytest.mark.slow
+@pytest.mark.parametrize("mean", [0.6, 0.98, 0.9])
 def test_what_is_said_of_examples_in_groups_is_seldom_wrong(mean: float) -> None:
     verdict, *missed, guarantee, alone, _ = rate(30, judged_in_groups, 300, mean)
     assert max(verdict, guarantee) <= most(FALSE, 30)

@@ -35,7 +35,7 @@ MODELS = {
     "dense with a spread": (lambda: dense(layers.Dense(4)), "mean,log_variance"),
     "transformer on texts": (lambda: transformer_on_texts(layers.Dense(2)), "mean,std"),
 }
-every_model = pytest.mark.parametrize("name", one_in(2, MODELS))
+every_model = pytest.mark.parametrize("name", one_in(3, MODELS))
 
 
 @cache
