@@ -66,12 +66,6 @@ def opened(page: Page, address: str) -> Page:
     return page
 
 
-@pytest.mark.always
-def test_nothing_jumps_on_the_first_page(page: Page, app_url: str) -> None:
-    moved, shifts = total(opened(page, f"{app_url}/overview?run=mnist-cnn"))
-    assert moved <= MOST, shifts
-
-
 @pytest.mark.parametrize("run", RUNS)
 def test_nothing_jumps_on_any_page(page: Page, url: str, run: str) -> None:
     jumped = []
