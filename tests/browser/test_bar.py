@@ -7,7 +7,7 @@ from playwright.sync_api import Page, ViewportSize, expect
 
 from mcviz.app.navigation import ENTRIES, PAGES
 from tests.browser.accessible import find_faults
-from tests.browser.conftest import FIRST_PREDICTION, PHONE, settle
+from tests.browser.conftest import FIRST_PREDICTION, FITS, PHONE, settle
 
 MARKED = {f"/{page.url_path}": page.title if page.entry is None else page.entry for page in PAGES}
 BOXES = """() => [...document.querySelectorAll(".st-key-bar, .st-key-bar :is(a, input, button), .st-key-copy-link")]
@@ -58,10 +58,11 @@ def check_bar(page: Page, boxes: list[list[Any]], address: str) -> None:
 
 
 def check_bar_of_phone(page: Page) -> None:
-    """Check that the bar of a page that is open on a phone is one row."""
+    """Check that the bar of a page that was opened on a phone is one row, and that nothing scrolls sideways."""
     whole, *parts = page.evaluate(BOXES)
     assert whole[1:] == [0, 0, 390, 48]
     assert all(y >= 0 and y + height <= 48 and x >= 0 and x + width <= 390 for _, x, y, width, height in parts), parts
+    assert page.evaluate(FITS)
 
 
 def test_the_menus_of_a_phone_hold_all_pages_and_the_rest(page: Page) -> None:

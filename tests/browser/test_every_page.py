@@ -1,4 +1,4 @@
-"""Every page of the shipped runs, once in a browser: all that holds on each of them."""
+"""Every page of the shipped runs in a browser, opened once, or once more on a phone: all that holds on each."""
 
 from typing import Any
 
@@ -53,7 +53,9 @@ def test_each_law_holds_on_every_page(page: Page, boxes: list[list[Any]], addres
     check_for_cut_words(page)
     if address in FOR_AXE:
         check_for_axe(page, LOOKS)
-    if address in PATHS:
+    if address in PATHS:  # a page that is opened on a phone may differ from one that becomes narrow
+        page.set_viewport_size(PHONE)
+        opened(page, address)
         check_bar_of_phone(page)
         for size in (PHONE, LAPTOP):
             check_keys(page, size)
