@@ -1,5 +1,6 @@
 """What every test stands on."""
 
+import fcntl
 import gc
 import logging
 import os
@@ -34,8 +35,8 @@ settings.load_profile("some")
 
 @pytest.hookimpl(wrapper=True)
 def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
-    """Take one worker more than there are cores: one often waits, for a page, a process or the disk."""
-    return (yield) + 1
+    """Take as many workers as the variable says, else one more than cores: one often waits, for a page or a process."""
+    return (yield) + ("PYTEST_XDIST_AUTO_NUM_WORKERS" not in os.environ)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist hands them to its workers
@@ -45,9 +46,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Let one worker of a fresh clone compile the loops of sampling; the others collect, and read what it kept."""
-    if getattr(session.config, "workerinput", {}).get("workerid") == "gw0":
-        import_module("mcviz.sampling.machine_code")
+    """Let one worker of a fresh clone compile the loops of sampling, and the others wait and read what it kept."""
+    if hasattr(session.config, "workerinput"):
+        with (ROOT / "mcviz" / "sampling" / "machine_code.py").open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            import_module("mcviz.sampling.machine_code")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -109,15 +112,9 @@ def rank(item: pytest.Item) -> int:
     return first.index(groups[0]) if groups and groups[0] in first else len(first) + (not groups)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish() -> None:
-    """Look for garbage once: pytest looks five times, each time at all that lives."""
-    gc.collect()
-    gc.freeze()
-
-
 def pytest_collection_finish() -> None:
     """Look for garbage seldom, and never in what all tests have imported."""
+    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
     if "streamlit" in sys.modules:
