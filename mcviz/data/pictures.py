@@ -421,11 +421,10 @@ def _detach(read: Callable[[int], bytes], places: Sequence[int]) -> Callable[[in
 
 def map_in_threads(function: Callable[[int], T], places: Sequence[int]) -> Iterator[T]:
     """Decode pictures in threads; yield results in order."""
-    with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:  # which starts no thread by itself
+    with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
         warnings.simplefilter("ignore")  # of odd notes that a camera left in a file
-        call = pool.map if len(places) > 1 else map
         for start in range(0, len(places), WAITING):
-            yield from call(function, places[start : start + WAITING])
+            yield from pool.map(function, places[start : start + WAITING])
 
 
 def _inspect(read: Callable[[int], bytes], place: int) -> tuple[int, int, int] | str:
