@@ -4,8 +4,10 @@ import gc
 import os
 import subprocess
 import sys
+import threading
 import weakref
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ import pytest
 import mcviz
 from mcviz import Run
 from mcviz.app import resources
+from mcviz.app.kinds.base import import_ahead
 from mcviz.errors import RunNotFoundError, UnsuitableModelError
 from mcviz.measures import SCORES, most_uncertain_first
 from tests.runs.making import make
@@ -117,6 +120,18 @@ def test_garbage_is_not_kept_where_a_model_is_loaded_and_what_is_loaded_is_not_l
     resources.sampler.clear()
     resources.sampler(mcviz.open_run(colour_cache / "colour"))
     assert there[1]() is None, "what is garbage by the next time is not kept either"
+
+
+def test_what_a_page_imports_ahead_is_not_looked_at_either(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = Mock()
+    monkeypatch.setattr(resources, "gc", calls)
+    monkeypatch.setattr("importlib.import_module", calls.load)
+    monkeypatch.delitem(sys.modules, "mcviz.sampling.keras.network", raising=False)
+    before = {*threading.enumerate()}
+    import_ahead(run)
+    for thread in {*threading.enumerate()} - before:
+        thread.join()
+    assert [name for name, *_ in calls.mock_calls] == ["load", "unfreeze", "collect", "freeze"]
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 import streamlit as st
 
-from mcviz.app.resources import RunPart, has, predict_live
+from mcviz.app.resources import RunPart, has, predict_live, skip_loaded_objects
 from mcviz.app.state import (
     PageState,
     choose_name,
@@ -168,6 +168,7 @@ def import_ahead(run: Run) -> None:
     def work() -> None:
         with suppress(ImportError):  # the first prediction will tell what is missing
             importlib.import_module(module)
+            skip_loaded_objects()
 
     if module and module not in sys.modules:
         threading.Thread(target=work).start()
