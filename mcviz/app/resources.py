@@ -557,8 +557,8 @@ def sampler(run: Run) -> "Sampler":
 def skip_loaded_objects() -> None:
     """Exclude all objects from later garbage collection, except present garbage.
 
-    Streamlit collects all garbage after every rerun once Keras is imported. To look at what Keras and a model have
-    loaded, which stays, takes a third of a second.
+    Once Keras is imported, Streamlit collects all garbage after every rerun. Objects of Keras and of a model are many,
+    and stay loaded: to look at them each time would take longer than the rerun itself.
     """
     gc.unfreeze()
     gc.collect()
