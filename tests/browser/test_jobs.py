@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [
             keras.Input((SIDE, SIDE, 1)),
             layers.Dropout(0.3),
-            *(layers.Conv2D(24, 3, activation="relu", padding="same") for _ in range(3)),
+            *(layers.Conv2D(12, 3, activation="relu", padding="same") for _ in range(3)),
             layers.GlobalAveragePooling2D(),
             layers.Dense(3, activation="softmax"),
         ]
