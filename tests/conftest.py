@@ -108,7 +108,7 @@ def has_fixture_of_module(item: pytest.Item) -> bool:
 def rank(item: pytest.Item) -> int:
     """The place of a group: no worker is left alone with a long one at the end, and single tests fill the gaps."""
     groups = [mark.args[0] for mark in item.iter_markers("xdist_group")]
-    first = ("PyTorch", "Keras", "runs of Keras", "timed", "kinds", "models", "test_contributing.py")
+    first = ("PyTorch", "Keras", "runs of Keras", "timed", "kinds", "models", "test_contributing.py", "folder of runs")
     return first.index(groups[0]) if groups and groups[0] in first else len(first) + (not groups)
 
 
