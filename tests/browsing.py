@@ -26,8 +26,8 @@ SWITCHES = [
     "--no-sandbox",  # root, as in a container, has no other way
     "--disable-gpu",
     "--disable-threaded-animation",  # without a GPU it costs a quarter of what a page takes to load
-    "--renderer-process-limit=1",  # pages of one context share what was compiled for them,
-    "--disable-features=ScriptStreaming",  # and nothing is compiled ahead of what they share
+    "--renderer-process-limit=1",  # pages of one context share what was compiled for them
+    "--disable-features=ScriptStreaming",  # with it, each page compiles all scripts again beside that
     "--font-render-hinting=none",  # letters as wide without a window as in one
     "--disable-dev-shm-usage",
     "--disable-background-networking",

@@ -532,10 +532,10 @@ class FolderOfRuns(RuleBasedStateMachine):
         assert not files_below(self.scratch / "user")
 
 
-LONG = pytest.mark.slow, pytest.mark.xdist_group("folder of runs")  # a minute, which ends while others run
-
-
-@pytest.mark.parametrize(("examples", "steps"), [(3, 25), pytest.param(50, 50, marks=LONG)])
+@pytest.mark.parametrize(
+    ("examples", "steps"),
+    [(3, 25), pytest.param(50, 50, marks=[pytest.mark.slow, pytest.mark.xdist_group("folder of runs")])],
+)
 def test_a_folder_of_runs_is_what_a_plain_model_of_it_says(examples: int, steps: int) -> None:
     chosen = settings(
         max_examples=examples,
