@@ -161,3 +161,11 @@ def test_the_bar_tells_that_a_page_is_being_drawn(page: Page) -> None:
     assert page.evaluate(sign) == "none"
     page.get_by_test_id("stApp").evaluate("app => { app.dataset.testScriptState = 'running'; }")
     assert page.evaluate(sign) == "mcviz-running"
+    page.emulate_media(reduced_motion="reduce")
+    page.wait_for_function(
+        """() => {
+            const bar = document.querySelector(".st-key-bar");
+            const moving = bar.getAnimations({ subtree: true }).some((each) => each.playState !== "finished");
+            return getComputedStyle(bar, "::after").opacity === "1" && !moving;
+        }"""
+    )
