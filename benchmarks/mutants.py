@@ -26,7 +26,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 TOOL = 3  # of sys.monitoring
-FOLDER = "MCVIZ_LINES"  # the variable that tells the processes of `record` where to write
+FOLDER = "LINES_OF_MCVIZ"  # the variable that tells the processes of `record` where to write; MCVIZ_ is for users
 PRELOADED = "numpy", "pandas", "scipy.special", "plotly.graph_objects", "streamlit.testing.v1", "zarr", "hypothesis"
 # Of pytest: what is preloaded cannot be rewritten any more.
 QUIET = "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"
