@@ -25,7 +25,7 @@ from types import CodeType
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TOOL = 3  # of sys.monitoring
+TOOL = 4  # of sys.monitoring; hypothesis takes 3
 FOLDER = "LINES_OF_MCVIZ"  # the variable that tells the processes of `record` where to write; MCVIZ_ is for users
 PRELOADED = "numpy", "pandas", "scipy.special", "plotly.graph_objects", "streamlit.testing.v1", "zarr", "hypothesis"
 # Of pytest: what is preloaded cannot be rewritten any more.
