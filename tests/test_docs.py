@@ -38,10 +38,10 @@ from mcviz.runs.decisions import FILE as DECISIONS
 from mcviz.runs.derived import FILE as ADDED_SCORES
 from mcviz.sampling.base import Network, Plan
 from mcviz.variables import VARIABLES
+from tests import requiring  # require_torch by its name would mark every test of this file
 from tests.cases import only
 from tests.docs.site import CONFIGURATION, generated_pages
 from tests.documents import DOCS, PAST_FENCES, ROOT, find_blocks, run_snippets, working_folder
-from tests.requiring import require_torch
 from tests.runs.test_export import WITHOUT_MCVIZ
 
 RUN = ROOT / "cache" / "mnist-cnn"
@@ -115,7 +115,7 @@ def is_program_of_ours(words: list[str]) -> None:
     """It takes the arguments, whose options its help has."""
     failure, printed = helps()[shlex.join(words)]
     if failure == "No module named 'torch'":
-        require_torch()
+        requiring.require_torch()
     assert not failure
     for option in (word for word in words if word.startswith("--")):
         assert option in printed
