@@ -1,13 +1,15 @@
 """Change mcviz at random places, and count how many of the changes the tests of the changed line detect.
 
-`record` runs tests under Python 3.12 or later and keeps the lines that each of them runs. `judge` draws mutants with a
-seed, and runs the tests of each one's line, the quickest first, until one fails: those of `pytest` first, and then the
-slow ones. A mutant outside every function is judged by all tests of its file.
+`record` runs tests under Python 3.12 or later and keeps the lines that each passing test runs. `judge` draws mutants
+with a seed, and runs the tests of each one's line, the quickest first, until one fails: those of `pytest` first, and
+then the slow ones. A mutant outside every function is judged by all tests of its file. At the end, `judge` runs each
+test that detected a mutant on the unchanged project, and names those that fail there too.
 """
 
 import argparse
 import ast
 import faulthandler
+import itertools
 import json
 import os
 import random
@@ -29,8 +31,9 @@ TOOL = 4  # of sys.monitoring; hypothesis takes 3
 FOLDER = "LINES_OF_MCVIZ"  # the variable that tells the processes of `record` where to write; MCVIZ_ is for users
 PRELOADED = "numpy", "pandas", "scipy.special", "plotly.graph_objects", "streamlit.testing.v1", "zarr", "hypothesis"
 # Of pytest: what is preloaded cannot be rewritten any more.
-QUIET = "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"
-SECONDS = 300  # of a processor, after which a mutant counts as detected: it hangs
+QUIET = "-q", "-n", "0", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"
+SECONDS = 300  # of a processor, beyond twice those recorded, after which a mutant counts as detected: it hangs
+BATCH = 10  # recorded seconds of the tests that run first, which need few files of tests
 COMPARISONS: dict[type, type] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
@@ -138,12 +141,13 @@ class Recorder:
         """Write one test's name, time and lines."""
         self.seen = {}
         self.monitoring.restart_events()
-        began = sum(os.times()[:4])
+        began, failures = sum(os.times()[:4]), item.session.testsfailed
         result = yield
         lines = {path: sorted(numbers) for path, numbers in self.seen.items()}
         name, is_slow = item.nodeid.partition("@")[0], item.get_closest_marker("slow") is not None
         row = {"name": name, "seconds": sum(os.times()[:4]) - began, "is_slow": is_slow, "lines": lines}
-        print(json.dumps(row), file=self.file, flush=True)
+        if item.session.testsfailed == failures:
+            print(json.dumps(row), file=self.file, flush=True)
         return result
 
 
@@ -159,36 +163,74 @@ def read_tests(folder: Path) -> list[Recorded]:
     return sorted((Recorded(**row) for row in rows), key=lambda test: (test.is_slow, test.seconds))
 
 
-def detect(project: Path, tests: list[str], options: list[str]) -> bool:
-    """Whether one of the tests fails in a copy of the project, in a fork that shares the imported libraries."""
+class Chosen:
+    """A plug-in of pytest that runs some tests in their order, and writes the names of those that fail."""
+
+    def __init__(self, names: list[str], file: Path) -> None:
+        self.places = {name: place for place, name in enumerate(names)}
+        self.file = file
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep the chosen tests, in the order of their names."""
+        chosen = [item for item in items if item.nodeid in self.places]
+        items[:] = sorted(chosen, key=lambda item: self.places[item.nodeid])
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write the name of a test that fails."""
+        if report.failed:
+            with self.file.open("a") as file:
+                print(report.nodeid, file=file)
+
+
+def find_failures(project: Path, tests: list[Recorded], options: list[str]) -> list[str]:
+    """Return the tests that fail in a copy of the project, run in a fork that shares the imported libraries.
+
+    A fork that ends in another way than a test run does, or takes too long, counts as a failure of its own.
+    """
+    failures = project.parent / "failures"
+    failures.unlink(missing_ok=True)
+    names = [test.name for test in tests]
+    files = dict.fromkeys(name.partition("::")[0] for name in names)
     child = os.fork()
     if child == 0:
         os.chdir(project)
         os.environ["PYTHONPATH"] = str(project)
         sys.path[:] = [str(project), *(path for path in sys.path if Path(path).resolve() != ROOT)]
         sys.dont_write_bytecode = True
-        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+        seconds = SECONDS + 2 * round(sum(test.seconds for test in tests))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         code = 1
         with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
-            faulthandler.dump_traceback_later(10 * SECONDS, exit=True, file=nowhere)
+            faulthandler.dump_traceback_later(10 * seconds, exit=True, file=nowhere)
             try:
-                code = pytest.main([*tests, *options, *QUIET])
+                arguments = [*files, "-m", "slow or not slow", *options, *QUIET]
+                code = pytest.main(arguments, plugins=[Chosen(names, failures)])
             finally:
                 os._exit(code)
-    return os.waitpid(child, 0)[1] != 0
+    status = os.waitpid(child, 0)[1]
+    if failures.exists():
+        return failures.read_text().splitlines()
+    ended = os.waitstatus_to_exitcode(status)
+    is_sound = ended in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    return [] if is_sound else [f"the run, which ends with {ended}"]
 
 
-def judge(mutant: Mutant, project: Path, tests: list[Recorded], options: list[str]) -> str:
-    """Return who detects a mutant in a copy of the project: "pytest", "slow tests" or "nobody"."""
+def judge(mutant: Mutant, project: Path, tests: list[Recorded], options: list[str]) -> tuple[str, str]:
+    """Return who detects a mutant in a copy of the project, "pytest", "slow tests" or "nobody", and the test."""
     file = project / mutant.path
     source = file.read_bytes()
     file.write_bytes(mutant.apply(source))
+    chosen = [test for test in tests if test.runs(mutant)]
+    quick = [test for test in chosen if not test.is_slow]
+    first = sum(seconds <= BATCH for seconds in itertools.accumulate(test.seconds for test in quick))
+    slow = [test for test in chosen if test.is_slow]
     try:
-        for who, are_slow in (("pytest", False), ("slow tests", True)):
-            names = [test.name for test in tests if test.is_slow == are_slow and test.runs(mutant)]
-            if names and detect(project, names, ["-m", "slow or not slow", *options]):
-                return who
-        return "nobody"
+        for who, batch in (("pytest", quick[:first]), ("pytest", quick[first:]), ("slow tests", slow)):
+            failures = find_failures(project, batch, ["-x", *options]) if batch else []
+            if failures:
+                return who, failures[0]
+        return "nobody", ""
     finally:
         file.write_bytes(source)
 
@@ -217,14 +259,18 @@ def main() -> int:
     for name in PRELOADED:
         import_module(name)
     tests, found = read_tests(given.folder), {"pytest": 0, "slow tests": 0, "nobody": 0}
+    detectors: set[str] = set()
     with tempfile.TemporaryDirectory() as folder:
         project = shutil.copytree(ROOT, Path(folder) / ROOT.name, ignore=shutil.ignore_patterns(".git", ".*_cache"))
         for mutant in draw_mutants(project, given.seed, given.count):
-            who = judge(mutant, project, tests, options)
+            who, test = judge(mutant, project, tests, options)
             found[who] += 1
+            detectors.add(test)
             text = " ".join(mutant.text.split())[:60]
-            print(f"{mutant.path}:{mutant.lines[0]}", text, who, sep="\t", flush=True)
+            print(f"{mutant.path}:{mutant.lines[0]}", text, who, test, sep="\t", flush=True)
+        unchanged = find_failures(project, [test for test in tests if test.name in detectors], options)
     print(*(f"detected by {who}: {count} of {given.count}" for who, count in found.items()), sep="\n")
+    print(*(f"fails without a change: {name}" for name in unchanged), sep="\n")
     return 0
 
 

@@ -46,7 +46,11 @@ def test_mutants_of_mcviz_itself_are_valid() -> None:
 def test_it_says_whose_tests_detect_a_mutant_and_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "f.py").write_bytes(SOURCE)
     failing = set()
-    monkeypatch.setattr(mutants, "detect", lambda _, names, __: not failing.isdisjoint(names))
+
+    def find_failures(_: Path, tests: list[Recorded], __: list[str]) -> list[str]:
+        return [test.name for test in tests if test.name in failing]
+
+    monkeypatch.setattr(mutants, "find_failures", find_failures)
     top, *_, inside = find_mutants("f.py", SOURCE)
     tests = [
         Recorded("quick", 0.1, False, {"f.py": [1, 5]}),
@@ -54,13 +58,13 @@ def test_it_says_whose_tests_detect_a_mutant_and_leaves_the_file_as_it_was(tmp_p
         Recorded("elsewhere", 0.2, False, {"f.py": [4]}),
     ]
 
-    def judged(mutant: Mutant, *names: str) -> str:
+    def judged(mutant: Mutant, *names: str) -> tuple[str, str]:
         failing.clear()
         failing.update(names)
         return judge(mutant, tmp_path, tests, [])
 
-    assert judged(inside, "quick", "slow") == "pytest"
-    assert judged(inside, "slow", "elsewhere") == "slow tests"
-    assert judged(inside, "elsewhere") == "nobody"
-    assert judged(top, "elsewhere") == "pytest", "it is outside every function"
+    assert judged(inside, "quick", "slow") == ("pytest", "quick")
+    assert judged(inside, "slow", "elsewhere") == ("slow tests", "slow")
+    assert judged(inside, "elsewhere") == ("nobody", "")
+    assert judged(top, "elsewhere") == ("pytest", "elsewhere"), "it is outside every function"
     assert (tmp_path / "f.py").read_bytes() == SOURCE
