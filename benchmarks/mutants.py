@@ -2,8 +2,9 @@
 
 `record` runs tests under Python 3.12 or later and keeps the lines that each passing test runs. `judge` draws mutants
 with a seed, and runs the tests of each one's line, the quickest first, until one fails: those of `pytest` first, and
-then the slow ones. A mutant outside every function is judged by all tests of its file. At the end, `judge` runs each
-test that detected a mutant on the unchanged project, and names those that fail there too.
+then the slow ones. A mutant outside every function, or on a line that no test runs after the import, is judged by all
+tests of its file. At the end, `judge` runs each test that detected a mutant on the unchanged project, and names those
+that fail there too.
 """
 
 import argparse
@@ -221,7 +222,7 @@ def judge(mutant: Mutant, project: Path, tests: list[Recorded], options: list[st
     file = project / mutant.path
     source = file.read_bytes()
     file.write_bytes(mutant.apply(source))
-    chosen = [test for test in tests if test.runs(mutant)]
+    chosen = [test for test in tests if test.runs(mutant)] or [test for test in tests if mutant.path in test.lines]
     quick = [test for test in chosen if not test.is_slow]
     first = sum(seconds <= BATCH for seconds in itertools.accumulate(test.seconds for test in quick))
     slow = [test for test in chosen if test.is_slow]

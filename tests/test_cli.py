@@ -298,6 +298,14 @@ def test_remove_with_yes_does_not_ask(removable, monkeypatch):
     assert not removable.exists()
 
 
+def test_rename_takes_a_name_alone_or_with_the_same_folder(removable, capsys):
+    one, other = removable.with_name("one"), removable.with_name("other")
+    assert output_of(capsys, "rename", removable, "one") == f"The run is {one}.\n"
+    assert output_of(capsys, "rename", one, other) == f"The run is {other}.\n"
+    assert "A run stays in its folder" in refusal_of(capsys, "rename", other, removable.parent / "elsewhere" / "other")
+    assert other.exists()
+
+
 def test_remove_says_what_stays(removable, capsys):
     (removable / "README.md").touch()
     assert main(["remove", "--yes", str(removable)]) == 0

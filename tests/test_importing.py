@@ -192,6 +192,12 @@ def test_a_tensor_of_another_framework_is_an_array(tmp_path):
     check(mcviz.write_run(tmp_path / "tensorflow", tf.constant(PROBS)))
 
 
+def test_probabilities_of_many_classes_sum_to_1_within_what_their_dtype_rounds(tmp_path):
+    probs = np.random.default_rng(0).dirichlet(np.ones(5000), (2, 3))
+    rounded = (probs * 1.005).astype(np.float16)
+    assert mcviz.write_run(tmp_path / "run", rounded).probs_block(0, None).shape == (2, 3, 5000)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -216,6 +216,7 @@ def test_a_ranking_finds_the_mistakes_in_its_order(
         reviewed = np.round(np.array(line.x) * COUNT).astype(int)
         assert reviewed[-1] == COUNT
         assert list(line.y) == pytest.approx([in_order[:some].sum() / in_order.sum() for some in reviewed])
+        assert figure.layout.xaxis.ticktext == ("5%", "20%", "100%")
 
 
 def test_the_rest_is_as_accurate_as_it_is_without_the_most_uncertain(
@@ -227,6 +228,8 @@ def test_the_rest_is_as_accurate_as_it_is_without_the_most_uncertain(
     line = trace_named(figure, "Predictive entropy")
     assert list(line.y[:-1]) == pytest.approx([right[referred:].mean() for referred in range(COUNT - 1)])
     assert {trace.name for trace in figure.data} >= {"Deterministic confidence", "perfect order", "random order"}
+    both = plot.risk_coverage(mcviz.compare(classes, classes))
+    assert list(trace_named(both, "random order").y) == pytest.approx([right.mean()] * COUNT)
 
 
 def test_a_confusion_matrix_and_a_distribution_are_of_the_rows_that_are_given(classes: Run) -> None:

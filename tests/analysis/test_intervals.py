@@ -94,3 +94,9 @@ def test_the_command_writes_a_table_and_refuses_classes(tmp_path: Path, capsys: 
         mcviz.prediction_intervals(classes)
     with pytest.raises(InvalidInputError, match="coverage"):
         mcviz.prediction_intervals(run, 1.0)
+    scaled = mcviz.runs.Preprocessing(divide_by=255.0)
+    other = mcviz.write_run(
+        tmp_path / "other", np.arange(6.0).reshape(2, 3, 1), task="regression", preprocessing=scaled
+    )
+    with pytest.raises(InvalidInputError, match="two kinds of preprocessing"):
+        mcviz.prediction_intervals(other, 0.9, run)

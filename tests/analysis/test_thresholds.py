@@ -150,7 +150,12 @@ def test_thresholds_stay_with_their_classes_when_these_are_renamed_and_in_anothe
     other = mcviz.compare(turned, renamed)
     assert other.paired
     assert other.measures[0].other.value == pytest.approx(1 - loss.mean(), abs=1e-6)
-    assert other.changes.counts["fewer labels wrong"] > other.changes.counts["more labels wrong"]
+    counts, back = other.changes.counts, mcviz.compare(renamed, turned).changes.counts
+    assert counts["fewer labels wrong"] > counts["more labels wrong"]
+    assert (back["more labels wrong"], back["fewer labels wrong"]) == (
+        counts["fewer labels wrong"],
+        counts["more labels wrong"],
+    )
 
 
 def test_what_one_half_costs_is_said(run: Run) -> None:

@@ -1,5 +1,7 @@
 """The menus of Explore: which examples an action takes, and that a closed menu has no content."""
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -81,6 +83,7 @@ def test_side_by_side_shows_the_most_uncertain_until_something_is_pinned() -> No
     app.button(key="pin-these").click().run()
     assert app.query_params["pinned"] == ",".join(map(str, first))
     assert not app.info
+    assert sum(bool(re.match(r"label \*\*\d\*\* · .*predicted \*\*\d\*\*", each.value)) for each in app.markdown) == 2
 
 
 def test_what_explore_lists_is_what_label_asks_about() -> None:

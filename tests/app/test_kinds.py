@@ -72,6 +72,11 @@ def test_every_page_opens_on_a_run_of_any_kind_and_says_nothing_untrue(
         assert not OF_IMAGES.search(text), OF_IMAGES.search(text)
 
 
+def test_two_classes_are_compared_pass_by_pass() -> None:
+    app = opened("example", "forest", closer_look="two_classes")
+    assert any(each.proto.alt.startswith("One point a pass: ") for each in app.get("plotly_chart"))
+
+
 @pytest.mark.parametrize("run", one_in(7, RUNS))
 def test_two_runs_of_any_kind_are_compared(
     run: str, kinds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -339,6 +344,7 @@ def test_a_column_of_addresses_is_text_and_no_picture_to_be_fetched(
     }
     assert [name for name, kind in types.items() if kind == "image"] == ["image"] * images
     assert sorted(shown.value["user_image" if images else "image"]) == addresses
+    assert all(each.startswith("data:image/png;base64,") for each in shown.value["image"]) == images
 
 
 def test_every_export_holds_the_users_own_columns(kinds: Path) -> None:

@@ -96,6 +96,15 @@ def test_every_distortion_has_its_slider_and_its_curves(open_probe: OpenProbe, n
     assert "The label of the example is **6**" in words(app)
 
 
+def test_an_adversarial_step_goes_where_the_loss_grows(run: Run) -> None:
+    images, settings = load_images(run, np.arange(20)), DistortionSettings("fgsm", 0, 0.1, 0, 1)
+    moved = IMAGE_DISTORTER.distort(run, settings, images, [0.1])
+    model = mcviz.load_model(run.model_path)
+    before, after = (mcviz.sample(model, each, passes=20).mean(axis=0) for each in (images, moved))
+    predicted = before.argmax(axis=1)[:, None]
+    assert (np.take_along_axis(after, predicted, 1) < np.take_along_axis(before, predicted, 1)).mean() > 0.9
+
+
 def test_a_six_rotated_by_180_degrees_is_predicted_as_a_nine(open_probe: OpenProbe, run: Run) -> None:
     app = open_probe(input="distortion", example="11", distortion="rotate", amount="180")
     rotated = np.rot90(run.images[11], 2).astype(np.float32)[None] / np.float32(255)
@@ -172,6 +181,17 @@ def test_a_bright_background_offers_to_invert_where_the_runs_own_are_dark(open_p
     assert "Its background is bright" in words(app), "inverted, it has a bright one"
     app.toggle(key="upload-inverted").set_value(False).run()
     assert "Its background" not in words(app)
+
+
+def test_a_bright_background_is_as_it_should_be_where_the_runs_own_are_bright(
+    open_probe: OpenProbe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcviz.app.kinds.image.background_brightness", lambda _run: 1.0)
+    app = open_probe(input="upload", predict=False)
+    for brightness, said in ((255, False), (0, True)):
+        paper = png(np.full((40, 30, 3), brightness, np.uint8))
+        app.file_uploader(key="picture-file").upload(f"{brightness}.png", paper, "image/png").run()
+        assert ("Its background is dark; those of this run's images are bright." in words(app)) == said
 
 
 def test_nothing_is_offered_where_the_backgrounds_of_a_run_differ(tmp_path: Path) -> None:

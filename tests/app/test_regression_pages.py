@@ -30,7 +30,7 @@ from mcviz.text import fixed, significant
 from tests.analysis.test_intervals import make as make_regions
 from tests.app.kinds import EXAMPLES, REGRESSIONS
 from tests.app.opening import opened_page
-from tests.app.probing import table, widget, words
+from tests.app.probing import sentences, table, widget, words
 from tests.cases import one_in
 
 KEPT = (  # those that keep no examples, or rows of numbers; the tests of all kinds open the others
@@ -126,6 +126,30 @@ def test_the_cards_and_the_table_are_what_the_passes_give(
             value, *ends = numbers(cell.replace(" to ", " ; "))
             assert len(ends) == (2 if len(run) >= FEWEST_UNBOUNDED else 0), "of too few examples there is no interval"
             assert not ends or ends[0] <= value <= ends[1]
+
+
+@pytest.mark.parametrize("name", ["regression-of-rows", "regression-of-three-targets"])
+def test_passes_are_enough_from_where_on_the_rmse_stays_within_a_hundredth_of_that_of_all(
+    cache: Path, open_page: Callable[..., AppTest], name: str
+) -> None:
+    outputs, _, labels = arrays(mcviz.open_run(cache / name))
+    counts = np.arange(1, len(outputs) + 1)
+    means = outputs.cumsum(axis=0) / counts[:, None, None]
+    rmse = np.sqrt(((means - labels) ** 2).mean(axis=(1, 2)))
+    far = np.abs(rmse / rmse[-1] - 1) > 0.01
+    enough = counts[~np.logical_or.accumulate(far[::-1])[::-1]][0]
+    said = words(open_page("overview", name, section="passes"))
+    assert (f"**{enough} passes are enough**" in said) == (enough < len(outputs))
+    assert (f"**{len(outputs)} passes may be too few**" in said) == (enough == len(outputs))
+
+
+@pytest.mark.parametrize(("name", "is_named"), [("regression-of-rows", False), ("regression-of-three-targets", True)])
+def test_a_target_is_named_where_there_are_several(
+    open_page: Callable[..., AppTest], name: str, is_named: bool
+) -> None:
+    found = sentences(open_page("example", name, example="0"))
+    predicted = next(each for each in found if each.startswith("The ensemble predicts"))
+    assert (" for " in predicted) == is_named
 
 
 @pytest.mark.parametrize("name", ["regression-of-rows", "regression-of-two-passes"])

@@ -194,7 +194,8 @@ def test_along_a_column_only_that_column_differs_and_all_is_predicted_at_once(
     asked, live = [], base.predict_live
     monkeypatch.setattr(base, "predict_live", lambda run, rows: asked.append(rows) or live(run, rows))
     name = mcviz.open_run(rows_cache / "few").content.columns[3]
-    opened("probe", "few", input="row", example="3", column=name, values="1:5")
+    app = opened("probe", "few", input="row", example="3", column=name, values="1:5")
+    assert any(each.proto.alt.startswith("Entropies along the slider") for each in app.get("plotly_chart"))
     one, along = asked
     assert one.shape == (1, 4)
     assert along.shape == (25, 4)

@@ -424,6 +424,7 @@ def test_sampled_again_the_first_of_the_ranking_are_counted_as_by_hand(cache: Pa
     said = f"{both} of the 10 most uncertain are again among the 10 most uncertain** by predictive entropy"
     assert said in words(app)
     table = app.table[0].value
+    assert [column for column in table if "again" in column] == ["of the first 10, again"]
     assert table.loc["Predictive entropy", "of the first 10, again"] == str(both)
     assert table.loc["by chance", "of the first 10, again"] == "2.5"
     rank = before.rank().corr(after["predictive_entropy"].rank())

@@ -88,3 +88,7 @@ def test_the_slider_counts_the_labels_that_choose_and_a_threshold_is_kept(
     assert "rare is predicted above" in words(app).replace("*", "")
     assert np.count_nonzero(judging) == COUNT // 2
     assert widget(app.slider, "trust_threshold").value == kept.value
+    widget(app.segmented_control, "trust_class").set_value(0).run()
+    assert_sound(app)
+    assert app.query_params["trust_class"] == "0"
+    assert widget(app.slider, "trust_threshold").value == pytest.approx(1 - kept.value)

@@ -39,6 +39,16 @@ def test_a_value_is_abbreviated() -> None:
     ]
 
 
+def test_confidence_has_a_word_for_each_bound() -> None:
+    assert [wording.confidence(each) for each in (0.99, 0.98, 0.9, 0.7, 0.69)] == [
+        "very confident",
+        "confident",
+        "confident",
+        "fairly confident",
+        "uncertain",
+    ]
+
+
 def test_votes_are_counted_and_ordered() -> None:
     assert wording.votes(summarise(passes(1, 1, 0, 1)), NAMES) == "3 of 4 passes predict dog, 1 predicts cat"
     assert wording.votes(summarise(passes(2, 2)), NAMES) == "all 2 passes predict owl"

@@ -80,6 +80,13 @@ def test_a_centred_digit_is_twenty_pixels_long_with_its_mass_in_the_middle(lines
     assert touches or np.allclose(mass, 13.5, atol=0.51)
 
 
+@pytest.mark.parametrize("end", [(0.2, 0.9), (0.9, 0.2)], ids=["down", "across"])
+def test_a_line_is_put_in_the_middle(end: tuple[float, float]) -> None:
+    image = center_digit(render_strokes([Stroke(0.1, ((0.2, 0.2), end))], 224, 224), 28, 28)
+    mass = [np.average(np.arange(28), weights=image.sum(axis=axis)) for axis in (1, 0)]
+    assert mass == pytest.approx([13.5, 13.5], abs=0.51)
+
+
 @given(strokes, st.floats(-0.08, 0.08), st.floats(-0.08, 0.08))
 @settings(deadline=None, max_examples=25)
 def test_it_does_not_matter_where_on_the_paper_one_draws(lines: list[Stroke], right: float, down: float) -> None:

@@ -133,6 +133,8 @@ def test_label_maps_alone_become_a_run(tmp_path: Path, capsys: pytest.CaptureFix
         passes = tmp_path / "passes"
         for number, one in enumerate(maps):
             save(passes / f"pass{number}", one)
+        (passes / ".thumbnails").mkdir()
+        (passes / "notes.txt").write_text("five passes")
     options = "--task", "segmentation", "--data", tmp_path / "data", "--out", tmp_path / "run", "--background", "none"
     output_of(capsys, "import", passes, *options)
     run = open_run(tmp_path / "run")

@@ -154,7 +154,7 @@ def draw_classes(examples: int, classes: int, seed: int) -> tuple[np.ndarray, np
 @given(st.integers(1, 25), st.integers(2, 4), st.integers(0, 10**6), st.integers(0, 20))
 def test_a_class_is_in_the_set_where_its_p_value_is_high_enough(m: int, classes: int, seed: int, steps: int) -> None:
     probs, labels = draw_classes(m, classes, seed)
-    new, _ = draw_classes(5, classes, seed + 1)
+    new = np.concatenate([draw_classes(5, classes, seed + 1)[0], probs])  # also at the limits themselves
     sets = prediction_sets(probs, labels, new, steps / 20)
     for c in range(classes):
         p_values = conformal_p_values(1 - probs[labels == c, c], 1 - new[:, c])

@@ -385,6 +385,26 @@ def test_shares_have_exact_intervals_and_f1_that_of_the_share_that_it_follows_fr
     assert found.high / (2 - found.high) == pytest.approx(exact.high)
 
 
+@pytest.mark.parametrize(("own", "others", "shift"), [(12, 300, 1.0), (300, 12, 1.0), (40, 40, 0.0), (15, 25, 2.0)])
+def test_an_end_of_the_roc_auc_s_interval_is_the_farther_of_two(own: int, others: int, shift: float) -> None:
+    """Of pairs for DeLong's error, and by Hanley & McNeil's equation in Newcombe's form, which an end fulfils."""
+    random, labels = np.random.default_rng(own), np.repeat([1, 0], [own, others])
+    score = np.r_[random.normal(shift, 3, own), random.normal(0, 1, others)]
+    found = roc_auc(_terms(np.stack([-score, score], axis=1), labels), 1, 0.9)
+    wins = score[:own, None] > score[own:]
+    area = wins.mean()
+    error = np.sqrt(wins.mean(axis=1).var(ddof=1) / own + wins.mean(axis=0).var(ddof=1) / others)
+    radius = stats.t.ppf(0.95, min(own, others) - 1) * error / (area * (1 - area))
+    for end, empirical, side in ((found.low, -radius, -1), (found.high, radius, 1)):
+        first = 1 / (1 + (1 - area) / area * np.exp(-empirical))
+        pairs, size = own * others, (own + others) / 2 - 1
+        grid = np.linspace(area, 0.5 + side / 2, 200_001)
+        variance = grid * (1 - grid) / pairs * (1 + size * ((1 - grid) / (2 - grid) + grid / (1 + grid)))
+        within = np.abs(grid - area) <= stats.norm.ppf(0.95) * np.sqrt(variance)
+        second = grid[np.flatnonzero(~within)[0]]
+        assert end == pytest.approx(min(first, second) if side < 0 else max(first, second), abs=1e-5)
+
+
 def test_a_class_that_is_not_there_has_no_figure() -> None:
     probs = np.tile([0.9, 0.1, 0.0], (30, 1))
     labels = np.repeat([0, 1], 15)

@@ -86,16 +86,17 @@ def test_no_folder_holds_no_runs(tmp_path: Path) -> None:
     assert list_runs(tmp_path / "nowhere") == []
 
 
-@pytest.mark.parametrize("name", ["no run", "file", "nowhere"])
+@pytest.mark.parametrize("name", ["no run", "file", "nowhere", "link"])
 def test_what_is_no_run_is_neither_removed_nor_renamed(folder: Path, name: str) -> None:
     (folder / "no run").mkdir()
     (folder / "no run/notes.txt").write_text("x")
     (folder / "file").write_text("x")
+    (folder / "link").symlink_to(folder / "no run")
     with pytest.raises(RunNotFoundError, match="so nothing was removed"):
         remove_run(folder / name)
     with pytest.raises(RunNotFoundError, match="so nothing was renamed"):
         rename_run(folder / name, "other")
-    assert (folder / "no run/notes.txt").exists()
+    assert (folder / "link/notes.txt").exists()
 
 
 def test_a_link_to_a_run_is_taken_away_and_the_run_stays(folder: Path) -> None:
