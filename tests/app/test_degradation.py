@@ -100,7 +100,7 @@ def test_the_address_that_it_had_on_trust_opens_it_on_probe(cache: Path) -> None
 
 
 def test_stop_ends_it_and_it_starts_only_when_asked_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    app, stopping = opened("kept"), monkeypatch.context()
+    app, stopping = opened("kept", distortion="shift_right"), monkeypatch.context()
     with stopping as patched:
         patched.setattr(sweep, "_compute", lambda *_: sweep.st.stop())  # as Streamlit ends what is left
         button(app, "Distort the images").click().run()
@@ -111,6 +111,7 @@ def test_stop_ends_it_and_it_starts_only_when_asked_again(cache: Path, monkeypat
     assert "averaging passes" not in words(app.run())
     button(app, "Distort the images").click().run()
     assert "averaging passes" in words(app)
+    assert (cache / "kept" / "derived" / "distorted-shift-right-1.npz").exists()
 
 
 def test_a_model_that_cannot_be_asked_is_a_sentence(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
