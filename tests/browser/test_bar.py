@@ -7,7 +7,7 @@ from playwright.sync_api import Page, ViewportSize, expect
 
 from mcviz.app.navigation import ENTRIES, PAGES
 from tests.browser.accessible import find_faults
-from tests.browser.conftest import FIRST_PREDICTION, FITS, PHONE, settle
+from tests.browser.conftest import FIRST_PREDICTION, FITS, PHONE, rests, settle
 
 MARKED = {f"/{page.url_path}": page.title if page.entry is None else page.entry for page in PAGES}
 BOXES = """() => [...document.querySelectorAll(".st-key-bar, .st-key-bar :is(a, input, button), .st-key-copy-link")]
@@ -119,6 +119,8 @@ def check_keys(page: Page, size: ViewportSize) -> None:
     """Check that keys lead through an open page of this size and out of it, and that the focus is in sight."""
     page.set_viewport_size(size)
     settle(page)
+    for sidebar in page.get_by_test_id("stSidebar").all():  # which slides into a window that becomes wide
+        rests(sidebar)
     page.keyboard.press("Tab")
     expect(page.get_by_text("Skip to main content"), f"at {size['width']}").to_be_focused()
     for _ in range(MOST_STOPS):
