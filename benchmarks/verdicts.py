@@ -946,7 +946,7 @@ def stopped_beyond_chance(scores: Array, calibrating: int) -> bool:
     """Whether the verdict stops more of the last of (2, M + N) scores than chance explains."""
     fitted, new = scores[:, :calibrating], scores[:, calibrating:]
     verdict = OODDetector(ClassSubspaces(np.zeros(1), ()), *fitted).classify(*new)
-    return verdict.is_ood.mean() > share_by_chance(calibrating, new.shape[1], OOD_P_VALUE)[1]
+    return bool(verdict.is_ood.mean() > share_by_chance(calibrating, new.shape[1], OOD_P_VALUE)[1])
 
 
 if __name__ == "__main__":

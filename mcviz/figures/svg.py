@@ -35,11 +35,11 @@ def value_histogram(
     ends = np.array([edges[0], edges[-1], *(value for value, _ in lines.values())])
     pad = 0.04 * (ends.max() - ends.min() or 1)
     across = _scale(ends.min() - pad, ends.max() + pad, LEFT, WIDTH - RIGHT)
-    down = _scale(0, counts.max(), HEIGHT - BOTTOM, TOP)
+    down = _scale(0, int(counts.max()), HEIGHT - BOTTOM, TOP)
     bars = [
         f'<rect x="{across(low):.1f}" y="{down(count):.1f}" width="{0.92 * (across(high) - across(low)):.1f}" '
         f'height="{HEIGHT - BOTTOM - down(count):.1f}" fill="{SINGLE_PASS}"/>'
-        for count, low, high in zip(counts, edges, edges[1:], strict=False)
+        for count, low, high in zip(counts.tolist(), edges, edges[1:], strict=False)
         if count
     ]
     marks = [
